@@ -1,0 +1,242 @@
+"""The settings of touchstone.yaml: store, vantage, probe modules, objectives, tier policy, paging. Durations are in seconds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, StringConstraints, model_validator
+
+from schemas.fleet import Fleet, Name, Strict, Url
+from schemas.quantity import DurationS, Ratio
+
+Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class Embedded(Strict):
+    """The embedded store: a folder held by one `touchstone store` process."""
+
+    path: str = "var/store"
+
+
+class Store(Strict):
+    """Where facts live: ClickHouse over HTTP, embedded or a server."""
+
+    url: Url = "http://127.0.0.1:8123"
+    database: Identifier = "touchstone"
+    user: str = "default"
+    password: SecretStr | None = None
+    password_file: str | None = None
+    embedded: Embedded | None = Embedded()
+
+
+class Vantage(Strict):
+    """The place that this machine's probes run from."""
+
+    name: Name = "local"
+    region: str = ""
+
+
+class Expect(Strict):
+    """What a good answer must satisfy; a miss is degraded, `wrong_content`."""
+
+    echo_nonce: bool = Field(default=False, description="the answer must contain the prompt's nonce")
+    contains: str | None = None
+
+
+class ChatStreamModule(Strict):
+    """OpenAI-compatible chat completions over SSE."""
+
+    kind: Literal["chat_stream"]
+    interval: DurationS = 60.0
+    timeout: DurationS = 30.0
+    ttft_timeout: DurationS = 15.0
+    stall_timeout: DurationS = 10.0
+    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 64
+    max_tokens_min: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="lower end when the length varies per tick (token arithmetic needs varied lengths)"
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    ttft_objective: DurationS | None = Field(default=None, description="slower than this is degraded, `slow`")
+    expect: Expect = Expect()
+
+
+class HttpRequestModule(Strict):
+    """One plain HTTP request."""
+
+    kind: Literal["http_request"]
+    interval: DurationS = 60.0
+    timeout: DurationS = 10.0
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    path: str = ""
+    status: tuple[Annotated[int, Field(ge=100, le=599)], ...] = (200,)
+    expect: Expect = Expect()
+    total_objective: DurationS | None = None
+
+
+Module = Annotated[ChatStreamModule | HttpRequestModule, Field(discriminator="kind")]
+
+
+class Agent(Strict):
+    """The probing process of a vantage."""
+
+    spool: str = "var/spool.db"
+    collector_url: Url = "http://127.0.0.1:4318"
+    spool_rows_max: Annotated[int, Field(ge=1000)] = 2_000_000
+    batch_rows_max: Annotated[int, Field(ge=1, le=10_000)] = 500
+    ship_every: DurationS = 1.0
+    streams_max: Annotated[int, Field(ge=1, le=5000)] = 500
+    lag_limit: DurationS = Field(default=0.25, description="event-loop lag above which an observation is not_observed")
+    confirmations: Annotated[int, Field(ge=0, le=5)] = 2
+    confirm_gap_min: DurationS = 0.3
+    confirm_gap_max: DurationS = 0.5
+
+
+class Collector(Strict):
+    """The receiving and judging process."""
+
+    listen: Address = "127.0.0.1:4318"
+    state: str = "var/state.db"
+    judge_every: DurationS = 60.0
+    body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    spans_max: Annotated[int, Field(ge=1)] = 10_000
+
+
+class Dashboard(Strict):
+    """The Streamlit process."""
+
+    listen: Address = "127.0.0.1:8501"
+
+
+class Objective(Strict):
+    """Our own target (SLO) for availability, of the providers that match."""
+
+    name: Name
+    providers: tuple[str, ...] = ("*",)
+    objective: Ratio
+    window: DurationS = 30 * 86400.0
+
+
+class GoldGates(Strict):
+    """What earns gold."""
+
+    availability_lower: Ratio = 0.999
+    hold_availability_lower: Ratio = Field(default=0.9985, description="hysteresis: to keep gold, this much is enough")
+    evidence: DurationS = 28 * 86400.0
+    ttft_p95: DurationS = 1.0
+    degraded_share_max: Ratio = 0.01
+
+
+class ReliableGates(Strict):
+    """What earns reliable."""
+
+    availability_lower: Ratio = 0.995
+    hold_availability_lower: Ratio = 0.994
+    evidence: DurationS = 7 * 86400.0
+    ttft_p95: DurationS = 3.0
+    degraded_share_max: Ratio = 0.05
+
+
+class SuspectGates(Strict):
+    """What proves suspect: each alone is enough."""
+
+    availability_upper: Ratio = 0.995
+    hold_availability_upper: Ratio = 0.996
+    evidence: DurationS = Field(
+        default=86400.0, description="no provider is suspect on availability with less than this"
+    )
+    wrong_content_share: Ratio = 0.02
+    truncated_share: Ratio = 0.01
+    canned_p: float = Field(default=1e-9, gt=0, lt=1)
+    inflation_alpha: float = Field(default=0.001, gt=0, lt=1)
+    inflation_min: Ratio = Field(default=0.005, description="a slope below 1 + this is not worth an accusation")
+
+
+class TierPolicy(Strict):
+    """The published numeric rule of tiers. Gates look at the confidence bound, never at the point."""
+
+    window: DurationS = 30 * 86400.0
+    block: DurationS = 6 * 3600.0
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    observations_min: Annotated[int, Field(ge=1)] = 300
+    gold: GoldGates = GoldGates()
+    reliable: ReliableGates = ReliableGates()
+    suspect: SuspectGates = SuspectGates()
+
+
+class HardDownRule(Strict):
+    """When a target is hard down, when causes are joined, and when it is over."""
+
+    failures: Annotated[int, Field(ge=2, le=20)] = 3
+    siblings_share: Ratio = 0.5
+    siblings_min: Annotated[int, Field(ge=2)] = 2
+    siblings_window: DurationS = 60.0
+    coalesce: DurationS = 1.0
+    successes: Annotated[int, Field(ge=1, le=20)] = 3
+    cooldown: DurationS = 600.0
+    observer_providers_share: Ratio = 0.5
+
+
+class Webhook(Strict):
+    """A signed webhook (Standard Webhooks 1.0)."""
+
+    kind: Literal["webhook"]
+    url: Url
+    secret: SecretStr | None = None
+    secret_file: str | None = None
+    timeout: DurationS = 5.0
+
+
+class PagerDuty(Strict):
+    """PagerDuty Events API v2."""
+
+    kind: Literal["pagerduty"]
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+    routing_key: SecretStr | None = None
+    routing_key_file: str | None = None
+    timeout: DurationS = 5.0
+
+
+Destination = Annotated[Webhook | PagerDuty, Field(discriminator="kind")]
+
+
+class Paging(Strict):
+    """Who hears of what."""
+
+    deployment: Name = "touchstone"
+    destinations: dict[Name, Destination] = {}
+    routes: dict[Literal["P0", "P1", "P2", "P3"], tuple[Name, ...]] = {}
+    hard_down: HardDownRule = HardDownRule()
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Paging:
+        for severity, names in self.routes.items():
+            for name in names:
+                if name not in self.destinations:
+                    known = ", ".join(sorted(self.destinations)) or "none"
+                    raise ValueError(f"routes.{severity}: no destination is called {name!r} (known: {known})")
+        return self
+
+
+class Settings(Strict):
+    """Everything in touchstone.yaml. *fleet* is a file or a folder of files, relative to it."""
+
+    version: Literal[1]
+    fleet: str = "fleet"
+    simulated: bool = Field(default=False, description="marks every observation as simulated")
+    store: Store = Store()
+    vantage: Vantage = Vantage()
+    agent: Agent = Agent()
+    collector: Collector = Collector()
+    dashboard: Dashboard = Dashboard()
+    modules: dict[Name, Module] = Field(min_length=1)
+    objectives: tuple[Objective, ...] = ()
+    tiers: TierPolicy = TierPolicy()
+    paging: Paging = Paging()
+
+
+class Configuration(Strict):
+    """Settings and fleet together, as every process is given them."""
+
+    settings: Settings
+    fleet: Fleet

@@ -1,0 +1,107 @@
+"""The fleet: provider -> cluster with claims -> target with model, protocol, url, auth and access path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000)]
+Text = Annotated[str, StringConstraints(max_length=200)]
+
+
+class Strict(BaseModel):
+    """Every configuration model: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Claims(Strict):
+    """What the provider asserts about a cluster; every one is a thing to check."""
+
+    gpu: Text = ""
+    count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    precision: Text = ""
+    region: Text = ""
+    interconnect: Text = ""
+
+
+class Auth(Strict):
+    """How to authenticate: at most one of bearer and bearer_file; the value never leaves the process."""
+
+    bearer: SecretStr | None = Field(default=None, description="the key itself; write ${ENV_NAME}, never the key")
+    bearer_file: str | None = Field(default=None, description="a file that holds the key, read at start")
+    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = "Authorization"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Auth:
+        if self.bearer is not None and self.bearer_file is not None:
+            raise ValueError("bearer and bearer_file exclude each other; give one")
+        return self
+
+
+class Tls(Strict):
+    """How to trust the endpoint. Verification can name another CA, never be switched off."""
+
+    ca_file: str | None = None
+
+
+class Target(Strict):
+    """One model behind one endpoint."""
+
+    model: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    protocol: Literal["openai", "http"] = "openai"
+    url: Url
+    auth: Auth = Auth()
+    tls: Tls = Tls()
+    access_path: Text = "direct"
+    modules: tuple[Name, ...] = Field(min_length=1, description="names of probe modules in touchstone.yaml")
+    count_by: Literal["chunks", "words"] = "chunks"
+
+
+class Cluster(Strict):
+    """One pool of hardware in one region."""
+
+    region: Text = ""
+    claims: Claims = Claims()
+    targets: dict[Name, Target] = Field(min_length=1)
+
+
+class Provider(Strict):
+    """A company that rents out GPUs or serves inference on them."""
+
+    name: Text = ""
+    clusters: dict[Name, Cluster] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One target with where it stands. id is `provider/cluster/target`."""
+
+    provider: str
+    cluster: str  # `provider/cluster`
+    id: str
+    region: str
+    target: Target
+
+
+class Fleet(Strict):
+    """All providers, as merged from every fleet file."""
+
+    providers: dict[Name, Provider] = Field(min_length=1)
+
+    def places(self) -> Iterator[Place]:
+        """Every target with where it stands, sorted by id."""
+        for provider_id, provider in sorted(self.providers.items()):
+            for cluster_name, cluster in sorted(provider.clusters.items()):
+                for target_name, target in sorted(cluster.targets.items()):
+                    yield Place(
+                        provider=provider_id,
+                        cluster=f"{provider_id}/{cluster_name}",
+                        id=f"{provider_id}/{cluster_name}/{target_name}",
+                        region=cluster.region,
+                        target=target,
+                    )

@@ -1,0 +1,213 @@
+"""The observation: the immutable fact that a tick left. Outcome, reason, timings, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from schemas.tick import observation_id
+
+DETAIL_CHARS_MAX = 300
+ATTEMPT_MAX = 15
+
+
+class Outcome(StrEnum):
+    """What became of a tick."""
+
+    OK = "ok"
+    DEGRADED = "degraded"  # answered, but over its latency objective or with wrong content
+    FAILED = "failed"
+    NOT_OBSERVED = "not_observed"  # our fault, never charged to the provider
+
+
+class Blame(StrEnum):
+    """Whose fault a reason is."""
+
+    PROVIDER = "provider"
+    OBSERVER = "observer"
+    CALLER = "caller"  # our bad key, our quota, our request
+    UNKNOWN = "unknown"
+
+
+class Reason(StrEnum):
+    """The closed vocabulary of why an outcome is not ok."""
+
+    DNS_FAILED = "dns_failed"
+    CONNECT_REFUSED = "connect_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECT_FAILED = "connect_failed"  # unreachable, reset while connecting
+    TLS_INVALID = "tls_invalid"
+    CONNECTION_LOST = "connection_lost"  # reset or closed before the answer was complete
+    TTFT_TIMEOUT = "ttft_timeout"  # no first token in time
+    TOTAL_TIMEOUT = "total_timeout"  # tokens kept coming, but not the end
+    STALLED = "stalled"  # tokens began, then none for the stall limit
+    TRUNCATED = "truncated"  # the stream ended without finish reason and end marker
+    EMPTY = "empty"  # a complete answer without content
+    BAD_STREAM = "bad_stream"  # not what the protocol says: broken JSON, garbage
+    ERROR_IN_STREAM = "error_in_stream"  # 200, then an error event or an error body
+    AUTH_FAILED = "auth_failed"  # 401, 403
+    PAYMENT_REQUIRED = "payment_required"  # 402
+    MODEL_NOT_FOUND = "model_not_found"  # 404
+    BAD_REQUEST = "bad_request"  # other 4xx
+    RATE_LIMITED = "rate_limited"  # 429
+    NO_CAPACITY = "no_capacity"  # 503 and 529, or an error that says overloaded
+    HTTP_5XX = "http_5xx"
+    HTTP_UNEXPECTED = "http_unexpected"  # 1xx, 3xx, a 2xx that the module did not allow
+    ANSWER_TOO_LARGE = "answer_too_large"
+    SLOW = "slow"  # degraded: over the latency objective
+    WRONG_CONTENT = "wrong_content"  # degraded: the content check failed
+    OBSERVER_OVERLOADED = "observer_overloaded"
+    OBSERVER_OFFLINE = "observer_offline"
+    OBSERVER_ERROR = "observer_error"  # our own bug
+
+
+BLAME: Mapping[Reason, Blame] = MappingProxyType(
+    {reason: Blame.PROVIDER for reason in Reason}
+    | {
+        Reason.DNS_FAILED: Blame.UNKNOWN,
+        Reason.AUTH_FAILED: Blame.CALLER,
+        Reason.PAYMENT_REQUIRED: Blame.CALLER,
+        Reason.MODEL_NOT_FOUND: Blame.CALLER,
+        Reason.BAD_REQUEST: Blame.CALLER,
+        Reason.RATE_LIMITED: Blame.UNKNOWN,
+        Reason.OBSERVER_OVERLOADED: Blame.OBSERVER,
+        Reason.OBSERVER_OFFLINE: Blame.OBSERVER,
+        Reason.OBSERVER_ERROR: Blame.OBSERVER,
+    }
+)
+
+DEGRADED_REASONS = frozenset({Reason.SLOW, Reason.WRONG_CONTENT})
+OBSERVER_REASONS = frozenset(reason for reason, blame in BLAME.items() if blame is Blame.OBSERVER)
+
+
+class Source(StrEnum):
+    """Where an observation comes from: our own probe, or somebody's real traffic."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """
+    What the clocks said, in milliseconds; None where the phase did not happen (or, warm, was not needed).
+
+    dns, connect, tls: durations of the phases. sent: start of the probe to the request's last byte
+    written. first_byte, first_token, last_token: counted from *sent*. total: start to end.
+    arrivals: each content chunk's arrival, counted from *sent*, ascending. Durations come from the
+    monotonic clock.
+    """
+
+    dns_ms: float | None = None
+    connect_ms: float | None = None
+    tls_ms: float | None = None
+    sent_ms: float | None = None
+    first_byte_ms: float | None = None
+    first_token_ms: float | None = None
+    last_token_ms: float | None = None
+    total_ms: float | None = None
+    arrivals_ms: tuple[float, ...] = ()
+
+    @property
+    def gap_max_ms(self) -> float | None:
+        """The largest gap between two arrivals; None with fewer than two."""
+        gaps = self.gaps_ms
+        return max(gaps) if gaps else None
+
+    @property
+    def gaps_ms(self) -> tuple[float, ...]:
+        """The inter-chunk gaps, in order of arrival; one fewer than there are arrivals."""
+        return tuple(b - a for a, b in zip(self.arrivals_ms, self.arrivals_ms[1:], strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """
+    Tokens of one answer. billed_*: as the provider's usage says. counted: as we counted them.
+
+    counted_by names how: `chunks` (content events, a lower bound: servers put several tokens in one),
+    `words` (whitespace-separated, exact only for an engine whose tokens are words) or `tokenizer`.
+    """
+
+    billed_in: int | None = None
+    billed_out: int | None = None
+    counted_out: int | None = None
+    counted_by: str = ""
+    chunks: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """
+    The fact that one tick (or one re-probe of it) left. Never changed, never deleted before its TTL.
+
+    The natural key is (target, vantage, kind, tick, attempt); `id` derives from it. attempt 0 is the
+    tick's own; attempts above 0 are confirmation re-probes, which page but never count in availability.
+    """
+
+    target: str
+    vantage: str
+    kind: str
+    tick: datetime
+    attempt: int = 0
+    provider: str
+    cluster: str
+    region: str = ""
+    model: str = ""
+    module: str
+    access_path: str = "direct"
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
+    reason: Reason | None = None
+    detail: str = ""
+    http_status: int | None = None
+    connection: str = "cold"  # cold | warm
+    timings: Timings = field(default_factory=Timings)
+    tokens: Tokens = field(default_factory=Tokens)
+    bytes_in: int = 0
+    finish_reason: str = ""
+    answer_digest: str = ""  # 16 hex digits of the answer's SHA-256; never the answer
+    server_request_id: str = ""
+    stamp: str = "user"  # user | kernel: which clock stamped the arrivals
+    loop_lag_ms: float = 0.0
+    streams_open: int = 1
+    source: Source = Source.ACTIVE
+    simulated: bool = False
+    agent_version: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("tick", "started_at", "finished_at"):
+            if getattr(self, name).tzinfo is None:
+                raise ValueError(f"{name} must be aware (UTC): {getattr(self, name)!r}")
+        if not 0 <= self.attempt <= ATTEMPT_MAX:
+            raise ValueError(f"attempt must be 0..{ATTEMPT_MAX}: {self.attempt}")
+        if (self.outcome is Outcome.OK) != (self.reason is None):
+            raise ValueError(f"outcome {self.outcome} with reason {self.reason}: ok has none, all others have one")
+        if (self.outcome is Outcome.NOT_OBSERVED) != (self.reason in OBSERVER_REASONS):
+            raise ValueError(
+                f"outcome {self.outcome} with reason {self.reason}: our faults are not_observed, only they"
+            )
+        if len(self.detail) > DETAIL_CHARS_MAX:
+            raise ValueError(f"detail is longer than {DETAIL_CHARS_MAX} characters")
+
+    @property
+    def id(self) -> UUID:
+        """The derived identity."""
+        return observation_id(
+            target=self.target, vantage=self.vantage, kind=self.kind, tick=self.tick, attempt=self.attempt
+        )
+
+    @property
+    def confirm(self) -> bool:
+        """Whether this is a confirmation re-probe (outside availability and SLA arithmetic)."""
+        return self.attempt > 0
+
+    @property
+    def blame(self) -> Blame | None:
+        """Whose fault it was; None when it was ok."""
+        return None if self.reason is None else BLAME[self.reason]

@@ -1,0 +1,56 @@
+-- The facts. Identity is the natural key (target, vantage, kind, tick, attempt); ids are derived on read.
+CREATE TABLE IF NOT EXISTS ${DATABASE}.observations
+(
+    tick           DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    provider       LowCardinality(String),
+    cluster        LowCardinality(String),
+    target         LowCardinality(String),
+    region         LowCardinality(String),
+    model          LowCardinality(String),
+    vantage        LowCardinality(String),
+    kind           LowCardinality(String),
+    module         LowCardinality(String),
+    attempt        UInt8 CODEC(ZSTD(1)),
+    access_path    LowCardinality(String),
+    started_at     DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    finished_at    DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    outcome        LowCardinality(String),
+    reason         LowCardinality(String),
+    detail         String CODEC(ZSTD(3)),
+    http_status    UInt16 CODEC(T64, ZSTD(1)),
+    connection     LowCardinality(String),
+    dns_ms         Nullable(Float32) CODEC(ZSTD(1)),
+    connect_ms     Nullable(Float32) CODEC(ZSTD(1)),
+    tls_ms         Nullable(Float32) CODEC(ZSTD(1)),
+    sent_ms        Nullable(Float32) CODEC(ZSTD(1)),
+    first_byte_ms  Nullable(Float32) CODEC(ZSTD(1)),
+    first_token_ms Nullable(Float32) CODEC(ZSTD(1)),
+    last_token_ms  Nullable(Float32) CODEC(ZSTD(1)),
+    total_ms       Nullable(Float32) CODEC(ZSTD(1)),
+    gap_max_ms     Nullable(Float32) CODEC(ZSTD(1)),
+    arrivals_ms    Array(Float32) CODEC(ZSTD(1)),
+    billed_in      Nullable(UInt32) CODEC(ZSTD(1)),
+    billed_out     Nullable(UInt32) CODEC(ZSTD(1)),
+    counted_out    Nullable(UInt32) CODEC(ZSTD(1)),
+    counted_by     LowCardinality(String),
+    chunks         UInt32 CODEC(T64, ZSTD(1)),
+    bytes_in       UInt32 CODEC(T64, ZSTD(1)),
+    finish_reason  LowCardinality(String),
+    answer_digest  String CODEC(ZSTD(1)),
+    server_request_id String CODEC(ZSTD(1)),
+    stamp          LowCardinality(String),
+    loop_lag_ms    Float32 CODEC(ZSTD(1)),
+    streams_open   UInt16 CODEC(T64, ZSTD(1)),
+    source         LowCardinality(String),
+    simulated      Bool CODEC(ZSTD(1)),
+    agent_version  LowCardinality(String),
+    batch_id       UInt64 CODEC(DoubleDelta, ZSTD(1)),
+    seq            UInt32 CODEC(ZSTD(1)),
+    ingested_at    DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = MergeTree
+PARTITION BY toDate(tick)
+ORDER BY (provider, cluster, target, tick)
+TTL toDateTime(tick) + INTERVAL 180 DAY
+SETTINGS ttl_only_drop_parts = 1, non_replicated_deduplication_window = 1000,
+         fsync_after_insert = 1, fsync_part_directory = 1;

@@ -1,0 +1,217 @@
+"""
+The one wire: how an observation is named as attributes of an OpenTelemetry span.
+
+Span name: `<kind> <model>`; kind CLIENT; start and end are started_at and finished_at (ns since the epoch);
+status ERROR when failed. `gen_ai.*` names follow the OpenTelemetry GenAI conventions (development status, hence
+constants here and nowhere else); everything of ours lives under `touchstone.*`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from schemas.errors import WireError
+from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason, Source, Timings, Tokens
+
+SCOPE_NAME = "touchstone.probes"
+ATTR_BATCH = "touchstone.batch_id"
+ATTR_SEQ = "touchstone.seq"
+ATTR_AGENT_VERSION = "touchstone.agent.version"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OPERATIONS = {"chat_stream": "chat"}
+_ARRIVALS_MAX = 20_000
+_TEXT_CHARS_MAX = 500
+
+Value = str | bool | int | float | Sequence[float]
+T = TypeVar("T")
+
+
+def to_ns(stamp: datetime) -> int:
+    """Nanoseconds since the epoch, exact to the microsecond."""
+    return (stamp - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def from_ns(nanoseconds: int) -> datetime:
+    """The aware UTC stamp of *nanoseconds* since the epoch; raises WireError outside the years 1970 to 2200."""
+    if not 0 <= nanoseconds < 7_258_118_400_000_000_000:
+        raise WireError(f"time stamp out of range: {nanoseconds} ns")
+    return _EPOCH + timedelta(microseconds=nanoseconds // 1000)
+
+
+def to_attributes(observation: Observation) -> dict[str, Value]:
+    """The attributes of an observation's span; absent (None, empty) fields are left out."""
+    o, t, k = observation, observation.timings, observation.tokens
+    attributes: dict[str, Value | None] = {
+        "touchstone.target": o.target,
+        "touchstone.vantage": o.vantage,
+        "touchstone.kind": o.kind,
+        "touchstone.module": o.module,
+        "touchstone.tick_ms": to_ns(o.tick) // 1_000_000,
+        "touchstone.attempt": o.attempt,
+        "touchstone.provider": o.provider,
+        "touchstone.cluster": o.cluster,
+        "touchstone.region": o.region or None,
+        "touchstone.access_path": o.access_path,
+        "touchstone.outcome": o.outcome.value,
+        "error.type": o.reason.value if o.reason else None,
+        "touchstone.detail": o.detail or None,
+        "touchstone.connection": o.connection,
+        "touchstone.stamp": o.stamp,
+        "touchstone.loop_lag_ms": o.loop_lag_ms,
+        "touchstone.streams_open": o.streams_open,
+        "touchstone.source": o.source.value,
+        "touchstone.simulated": o.simulated,
+        ATTR_AGENT_VERSION: o.agent_version or None,
+        "touchstone.bytes_in": o.bytes_in,
+        "touchstone.answer_digest": o.answer_digest or None,
+        "http.response.status_code": o.http_status,
+        "gen_ai.operation.name": _OPERATIONS.get(o.kind),
+        "gen_ai.request.model": o.model or None,
+        "gen_ai.response.id": o.server_request_id or None,
+        "touchstone.finish_reason": o.finish_reason or None,
+        "gen_ai.usage.input_tokens": k.billed_in,
+        "gen_ai.usage.output_tokens": k.billed_out,
+        "touchstone.tokens.counted_out": k.counted_out,
+        "touchstone.tokens.counted_by": k.counted_by or None,
+        "touchstone.tokens.chunks": k.chunks,
+        "touchstone.dns_ms": t.dns_ms,
+        "touchstone.connect_ms": t.connect_ms,
+        "touchstone.tls_ms": t.tls_ms,
+        "touchstone.sent_ms": t.sent_ms,
+        "touchstone.first_byte_ms": t.first_byte_ms,
+        "touchstone.first_token_ms": t.first_token_ms,
+        "touchstone.last_token_ms": t.last_token_ms,
+        "touchstone.total_ms": t.total_ms,
+        "touchstone.arrivals_ms": t.arrivals_ms or None,
+    }
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: int) -> Observation:
+    """The observation that `to_attributes` described; raises WireError naming the attribute that is wrong."""
+    read = _Reader(attributes)
+    reason = read.optional("error.type", str)
+    try:
+        return Observation(
+            target=read.text("touchstone.target"),
+            vantage=read.text("touchstone.vantage"),
+            kind=read.text("touchstone.kind"),
+            module=read.text("touchstone.module"),
+            tick=from_ns(read.count("touchstone.tick_ms") * 1_000_000),
+            attempt=read.count("touchstone.attempt"),
+            provider=read.text("touchstone.provider"),
+            cluster=read.text("touchstone.cluster"),
+            region=read.text_or("touchstone.region"),
+            access_path=read.text_or("touchstone.access_path", "direct"),
+            started_at=from_ns(start_ns),
+            finished_at=from_ns(end_ns),
+            outcome=read.word("touchstone.outcome", Outcome),
+            reason=read.word("error.type", Reason) if reason is not None else None,
+            detail=read.text_or("touchstone.detail")[:DETAIL_CHARS_MAX],
+            connection=read.text_or("touchstone.connection", "cold"),
+            stamp=read.text_or("touchstone.stamp", "user"),
+            loop_lag_ms=read.number("touchstone.loop_lag_ms") or 0.0,
+            streams_open=read.count("touchstone.streams_open", 1),
+            source=read.word("touchstone.source", Source, Source.ACTIVE),
+            simulated=read.optional("touchstone.simulated", bool) or False,
+            agent_version=read.text_or(ATTR_AGENT_VERSION),
+            bytes_in=read.count("touchstone.bytes_in", 0),
+            answer_digest=read.text_or("touchstone.answer_digest"),
+            http_status=read.optional_count("http.response.status_code", maximum=999),
+            model=read.text_or("gen_ai.request.model"),
+            server_request_id=read.text_or("gen_ai.response.id"),
+            finish_reason=read.text_or("touchstone.finish_reason"),
+            tokens=Tokens(
+                billed_in=read.optional_count("gen_ai.usage.input_tokens"),
+                billed_out=read.optional_count("gen_ai.usage.output_tokens"),
+                counted_out=read.optional_count("touchstone.tokens.counted_out"),
+                counted_by=read.text_or("touchstone.tokens.counted_by"),
+                chunks=read.count("touchstone.tokens.chunks", 0),
+            ),
+            timings=Timings(
+                dns_ms=read.number("touchstone.dns_ms"),
+                connect_ms=read.number("touchstone.connect_ms"),
+                tls_ms=read.number("touchstone.tls_ms"),
+                sent_ms=read.number("touchstone.sent_ms"),
+                first_byte_ms=read.number("touchstone.first_byte_ms"),
+                first_token_ms=read.number("touchstone.first_token_ms"),
+                last_token_ms=read.number("touchstone.last_token_ms"),
+                total_ms=read.number("touchstone.total_ms"),
+                arrivals_ms=read.numbers("touchstone.arrivals_ms"),
+            ),
+        )
+    except ValueError as error:
+        raise WireError(str(error)) from error
+
+
+class _Reader:
+    """Typed reads of an attribute mapping; every failure is a WireError that names the attribute."""
+
+    def __init__(self, attributes: Mapping[str, object]) -> None:
+        self._attributes = attributes
+
+    def optional(self, name: str, kind: type[T]) -> T | None:
+        value = self._attributes.get(name)
+        if value is None or (isinstance(value, kind) and not (kind is int and isinstance(value, bool))):
+            return value
+        raise WireError(f"attribute {name}: expected {kind.__name__}, found {type(value).__name__}")
+
+    def text(self, name: str) -> str:
+        value = self.optional(name, str)
+        if not value:
+            raise WireError(f"attribute {name}: missing")
+        if len(value) > _TEXT_CHARS_MAX:
+            raise WireError(f"attribute {name}: longer than {_TEXT_CHARS_MAX} characters")
+        return value
+
+    def text_or(self, name: str, default: str = "") -> str:
+        value = self.optional(name, str)
+        return default if value is None else value[:_TEXT_CHARS_MAX]
+
+    def count(self, name: str, default: int | None = None) -> int:
+        value = self.optional_count(name, maximum=2**62)
+        if value is None:
+            if default is None:
+                raise WireError(f"attribute {name}: missing")
+            return default
+        return value
+
+    def optional_count(self, name: str, *, maximum: int = 2**32 - 1) -> int | None:
+        value = self.optional(name, int)
+        if value is not None and not 0 <= value <= maximum:
+            raise WireError(f"attribute {name}: {value} is outside 0..{maximum}")
+        return value
+
+    def number(self, name: str) -> float | None:
+        value = self._attributes.get(name)
+        if value is None:
+            return None
+        return self._finite(name, value)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        values = self._attributes.get(name)
+        if values is None:
+            return ()
+        if not isinstance(values, list | tuple) or len(values) > _ARRIVALS_MAX:
+            raise WireError(f"attribute {name}: expected at most {_ARRIVALS_MAX} numbers")
+        return tuple(self._finite(name, value) for value in values)
+
+    def word(self, name: str, kind: type[T], default: T | None = None) -> T:
+        value = self.optional(name, str)
+        if value is None:
+            if default is None:
+                raise WireError(f"attribute {name}: missing")
+            return default
+        try:
+            return kind(value)  # type: ignore[call-arg]
+        except ValueError:
+            raise WireError(f"attribute {name}: {value[:40]!r} is not a known {kind.__name__.lower()}") from None
+
+    @staticmethod
+    def _finite(name: str, value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -1e12 < value < 1e12:
+            raise WireError(f"attribute {name}: not a finite number")
+        return float(value)

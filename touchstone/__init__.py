@@ -1,0 +1,3 @@
+"""Touchstone: the front door."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,102 @@
+"""The command line. Every command is one file in touchstone/commands, loaded when it is asked for."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from schemas.errors import ConfigurationError, TouchstoneError
+from touchstone import __version__, exit_codes
+from touchstone.session import Session
+
+# name on the command line -> (module in touchstone.commands, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("up", "Start and supervise everything on the embedded store with the simulated fleet."),
+    "agent": ("agent", "Probe every target of the fleet and ship what was observed."),
+    "store": ("store", "Serve the embedded ClickHouse engine over HTTP."),
+    "collect": ("collect", "Receive observations, judge and page."),
+    "dashboard": ("dashboard", "Serve the dashboard."),
+    "simulate": ("simulate", "Simulated clouds, and their past."),
+    "receiver": ("receiver", "Receive pages, record them, fail when told to."),
+    "probe": ("probe", "Send one request and print its timings as a waterfall."),
+    "tiers": ("tiers", "The tier of every provider."),
+    "explain": ("explain", "Why a tier or an incident is what it is: every gate, every transition."),
+    "incidents": ("incidents", "Open and past incidents."),
+    "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),
+    "plan": ("plan", "What the configuration costs a day, how soon it notices, what it can claim."),
+    "judge": ("judge", "Recompute the verdicts as of an instant."),
+    "check-config": ("check_config", "Report everything that is wrong in the configuration."),
+    "doctor": ("doctor", "Check what Touchstone needs on this machine."),
+}
+
+
+class Catalogue(click.Group):
+    """A group that imports a command's file only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the catalogue."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command = import_module(f"touchstone.commands.{module}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Catalogue, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="touchstone")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="TOUCHSTONE_CONFIG",
+    help="Settings file (default: touchstone.yaml).",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens, on standard error.")
+@click.pass_context
+def application(ctx: click.Context, config: Path | None, verbose: bool) -> None:
+    """Touchstone measures GPU clouds with real inference, tiers them on evidence, and pages when they break."""
+    ctx.obj = Session(config_path=config)
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def main() -> None:
+    """Run the command line; every deliberate error becomes one clear message and its exit code."""
+    try:
+        outcome = application.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(exit_codes.CONFIGURATION)
+    except ConfigurationError as error:
+        click.echo(str(error), err=True)
+        sys.exit(exit_codes.CONFIGURATION)
+    except TouchstoneError as error:
+        click.echo(f"{type(error).__name__}: {error}", err=True)
+        sys.exit(exit_codes.RUNTIME)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(exit_codes.FINE)
+    sys.exit(outcome if isinstance(outcome, int) else exit_codes.FINE)
+
+
+if __name__ == "__main__":
+    main()

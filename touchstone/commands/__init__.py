@@ -1,0 +1,1 @@
+"""One file per command; touchstone/cli.py is the catalogue."""

@@ -1,0 +1,58 @@
+"""What every command shares: where the configuration is, how to print, and the clock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+from rich.console import Console
+
+from schemas.errors import ConfigurationError, Finding
+from touchstone.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from schemas.config import Configuration
+
+DEFAULT_CONFIG = Path("touchstone.yaml")
+
+
+@dataclass
+class Session:
+    """One run of the command line."""
+
+    config_path: Path | None = None
+    clock: SystemClock = field(default_factory=SystemClock)
+
+    @cached_property
+    def out(self) -> Console:
+        """Tables and answers."""
+        return Console(highlight=False)
+
+    @cached_property
+    def err(self) -> Console:
+        """Progress, notices and errors."""
+        return Console(stderr=True, highlight=False)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """The configuration of this run; raises ConfigurationError with every finding."""
+        from touchstone.config_file import load_configuration
+
+        path = self.config_path or DEFAULT_CONFIG
+        if not path.exists():
+            hint = "give one with -c FILE or TOUCHSTONE_CONFIG; examples/touchstone.yaml is a start"
+            raise ConfigurationError((Finding(str(path), 0, 0, "", f"no such file; {hint}"),))
+        return load_configuration(path, os.environ)
+
+    def print_json(self, value: Any) -> None:
+        """One JSON document on standard output, never wrapped or coloured."""
+        click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
