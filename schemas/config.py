@@ -1,4 +1,4 @@
-"""The settings of touchstone.yaml: store, vantage, probe modules, objectives, tier policy, paging. Durations are in seconds."""
+"""The settings of touchstone.yaml: store, vantage, modules, objectives, tiers, paging. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -204,8 +204,8 @@ class Paging(Strict):
     """Who hears of what."""
 
     deployment: Name = "touchstone"
-    destinations: dict[Name, Destination] = {}
-    routes: dict[Literal["P0", "P1", "P2", "P3"], tuple[Name, ...]] = {}
+    destinations: dict[Name, Destination] = Field(default_factory=dict)
+    routes: dict[Literal["P0", "P1", "P2", "P3"], tuple[Name, ...]] = Field(default_factory=dict)
     hard_down: HardDownRule = HardDownRule()
 
     @model_validator(mode="after")

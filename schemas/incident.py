@@ -1,4 +1,4 @@
-"""Incidents and pages: one cause, open from first evidence to proven recovery; one notification per transition and destination."""
+"""Incidents and pages: one cause, from first evidence to proven recovery; one page per transition and destination."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What an incident is about: a level and the id of the thing (`acme`, `acme/us-east`, `acme/us-east/m`, a vantage)."""
+    """What an incident is about: a level and an id (`acme`, `acme/us-east`, `acme/us-east/m`, a vantage)."""
 
     level: Level
     id: str

@@ -66,7 +66,7 @@ class Reason(StrEnum):
 
 
 BLAME: Mapping[Reason, Blame] = MappingProxyType(
-    {reason: Blame.PROVIDER for reason in Reason}
+    dict.fromkeys(Reason, Blame.PROVIDER)
     | {
         Reason.DNS_FAILED: Blame.UNKNOWN,
         Reason.AUTH_FAILED: Blame.CALLER,

@@ -1,4 +1,4 @@
-"""Quantities as people write them in YAML: durations (`60s`, `5m`, `1h`, `30d`, `500ms`) and ratios (`99.9%`, `0.999`)."""
+"""Quantities as people write them in YAML: durations (`60s`, `5m`, `30d`, `500ms`) and shares (`99.9%`, `0.999`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,308 @@
+"""
+Reads touchstone.yaml and the fleet files into one Configuration, or says everything that is wrong with them.
+
+Every error is a Finding with file, line, column, dotted path, what was found and the nearest valid name. Values may
+hold `${ENV_NAME}` (`$$` for a dollar); `*_file` keys name a file that holds a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from schemas.config import Configuration, Settings
+from schemas.errors import ConfigurationError, Finding
+from schemas.fleet import Fleet
+from touchstone.yaml_document import Document, PathKey, read_document
+
+SECRET_BYTES_MAX = 16_384
+FLEET_FILES_MAX = 1_000
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[^}]*)\})")
+_VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
+    """The configuration in *path* and the fleet it names; raises ConfigurationError with every finding at once."""
+    findings: list[Finding] = []
+    settings_document = read_document(path, findings)
+    settings = _validate(Settings, settings_document, environ, findings) if settings_document else None
+    fleet_documents = _read_fleet(path, settings_document, findings) if settings_document else []
+    fleet = _merge_fleet(fleet_documents, environ, findings)
+    if settings is not None and settings_document is not None:
+        findings += _unknown_modules(settings, fleet_documents)
+        settings = _with_secrets(settings, settings_document, findings)
+    if fleet is not None:
+        fleet = _fleet_with_secrets(fleet, fleet_documents, findings)
+    if findings or settings is None or fleet is None:
+        raise ConfigurationError(
+            tuple(sorted(set(findings), key=lambda f: (f.file, f.line, f.column, f.path, f.message)))
+        )
+    return Configuration(settings=settings, fleet=fleet)
+
+
+def _read_fleet(path: Path, document: Document, findings: list[Finding]) -> list[Document]:
+    """Every fleet file that the settings name: one file, or a folder's *.yaml and *.yml in order of name."""
+    named = document.value.get("fleet", "fleet")
+    if not isinstance(named, str):
+        return []  # the settings' own validation reports it
+    place = path.parent / named
+    if place.is_dir():
+        files = sorted(file for file in place.iterdir() if file.suffix in {".yaml", ".yml"} and file.is_file())
+        if not files:
+            findings.append(document.finding(("fleet",), f"the folder {place} holds no .yaml file"))
+        if len(files) > FLEET_FILES_MAX:
+            message = f"the folder {place} holds {len(files)} files; at most {FLEET_FILES_MAX}"
+            findings.append(document.finding(("fleet",), message))
+            files = files[:FLEET_FILES_MAX]
+    elif place.exists():
+        files = [place]
+    else:
+        findings.append(document.finding(("fleet",), f"no such file or folder: {place}"))
+        files = []
+    return [read for file in files if (read := read_document(file, findings)) is not None]
+
+
+def _merge_fleet(documents: list[Document], environ: Mapping[str, str], findings: list[Finding]) -> Fleet | None:
+    """One fleet of all files: providers and clusters are joined by name; a cluster defined twice is a finding."""
+    providers: dict[str, Any] = {}
+    cluster_home: dict[tuple[str, str], str] = {}
+    valid = bool(documents)
+    for document in documents:
+        part = _validate(Fleet, document, environ, findings)
+        if part is None:
+            valid = False
+            continue
+        for provider_id, provider in part.providers.items():
+            merged = providers.setdefault(provider_id, {"name": provider.name, "clusters": {}})
+            merged["name"] = merged["name"] or provider.name
+            for cluster_id, cluster in provider.clusters.items():
+                key = (provider_id, cluster_id)
+                if key in cluster_home:
+                    path: tuple[PathKey, ...] = ("providers", provider_id, "clusters", cluster_id)
+                    findings.append(document.finding(path, f"defined twice; first in {cluster_home[key]}"))
+                    continue
+                cluster_home[key] = document.file
+                merged["clusters"][cluster_id] = cluster
+    return Fleet.model_validate({"providers": providers}) if valid and providers else None
+
+
+def _validate(
+    model: type[ModelT], document: Document, environ: Mapping[str, str], findings: list[Finding]
+) -> ModelT | None:
+    expanded = _expand(document, document.value, environ, (), findings)
+    try:
+        return model.model_validate(expanded)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False):
+            findings.append(_finding_of(model, document, problem))
+        return None
+
+
+def _finding_of(model: type[BaseModel], document: Document, problem: Any) -> Finding:
+    """One pydantic problem, said in our words at the place in the file it is about."""
+    path = _document_path(document, problem["loc"])
+    kind, key = problem["type"], str(problem["loc"][-1]) if problem["loc"] else ""
+    found = document.at(path)
+    if kind == "extra_forbidden":
+        near = get_close_matches(key, _known_keys(model, problem["loc"][:-1]), n=1, cutoff=0.6)
+        hint = (
+            f"; did you mean {near[0]!r}?"
+            if near
+            else f"; known here: {', '.join(_known_keys(model, problem['loc'][:-1]))}"
+        )
+        return document.finding(path, f"unknown key {key!r}{hint}", key=True)
+    if kind == "missing":
+        return document.finding(path, f"missing: {key!r} is needed here")
+    if kind in {"literal_error", "enum"}:
+        expected = str(problem["ctx"]["expected"])
+        choices = re.findall(r"'([^']*)'", expected)
+        near = get_close_matches(str(found), choices, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return document.finding(path, f"found {_show(document, path)}, expected {expected}{hint}")
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return _tag_finding(document, path, problem)
+    if problem["loc"] and problem["loc"][-1] == "[key]":
+        return document.finding(path, f"the name {path[-1]!r} does not match {problem['ctx']['pattern']}", key=True)
+    if kind in {"model_type", "dict_type", "tuple_type"}:
+        wanted = "a list" if kind == "tuple_type" else "a mapping of keys to values"
+        return document.finding(path, f"found {_show(document, path)}, expected {wanted}")
+    if kind == "string_pattern_mismatch":
+        return document.finding(
+            path, f"found {_show(document, path)}, which does not match {problem['ctx']['pattern']}"
+        )
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind == "value_error" or isinstance(found, dict | list):
+        return document.finding(path, message)
+    return document.finding(path, f"{message[0].lower()}{message[1:]}; found {_show(document, path)}")
+
+
+def _tag_finding(document: Document, path: tuple[PathKey, ...], problem: Any) -> Finding:
+    expected = str(problem.get("ctx", {}).get("expected_tags", ""))
+    tag_path = (*path, "kind")
+    found = document.at(tag_path)
+    if found is None:
+        return document.finding(path, "missing: 'kind' is needed here")
+    near = get_close_matches(str(found), re.findall(r"'([^']*)'", expected), n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return document.finding(tag_path, f"found {found!r}, expected one of {expected or 'the known kinds'}{hint}")
+
+
+def _document_path(document: Document, loc: Iterable[int | str]) -> tuple[PathKey, ...]:
+    """*loc* without the parts that pydantic adds (union tags, `[key]`), keeping the last one in any case."""
+    path: tuple[PathKey, ...] = ()
+    parts = list(loc)
+    for index, part in enumerate(parts):
+        if part == "[key]":
+            continue
+        last = index == len(parts) - 1
+        if document.has((*path, part)) or (last and document.at(path) is not None):
+            path = (*path, part)
+    return path
+
+
+def _known_keys(model: type[BaseModel], loc: Iterable[int | str]) -> list[str]:
+    """The keys that are valid where *loc* leads, through models, dicts, tuples and tagged unions."""
+    kinds: list[Any] = [model]
+    for part in loc:
+        kinds = [inner for kind in kinds for inner in _inner_types(kind, part)]
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return sorted({name for kind in models for name in kind.model_fields})
+
+
+def _inner_types(kind: Any, part: int | str) -> list[Any]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        tag = kind.model_fields.get("kind")
+        if part in kind.model_fields:
+            return _unwrap(kind.model_fields[str(part)].annotation)
+        if tag is not None and get_origin(tag.annotation) is Literal:  # the part is a union's tag
+            return [kind] if part in get_args(tag.annotation) else []
+        return []
+    if get_origin(kind) in {dict, tuple}:
+        arguments = get_args(kind)
+        return _unwrap(arguments[1] if get_origin(kind) is dict else arguments[0])
+    return []
+
+
+def _unwrap(annotation: Any) -> list[Any]:
+    """The alternatives inside Annotated and unions."""
+    if get_origin(annotation) is Annotated:
+        return _unwrap(get_args(annotation)[0])
+    if get_origin(annotation) in {UnionType, Union}:
+        return [inner for argument in get_args(annotation) for inner in _unwrap(argument)]
+    return [annotation]
+
+
+def _expand(
+    document: Document, value: Any, environ: Mapping[str, str], path: tuple[PathKey, ...], findings: list[Finding]
+) -> Any:
+    """*value* with every `${NAME}` replaced; an unset or badly written variable is a finding."""
+    if isinstance(value, dict):
+        return {key: _expand(document, item, environ, (*path, key), findings) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(document, item, environ, (*path, i), findings) for i, item in enumerate(value)]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name is None:
+            return "$"
+        if not _VARIABLE_NAME.match(name):
+            findings.append(document.finding(path, f"${{{name}}} is not the name of an environment variable"))
+        elif name not in environ:
+            near = get_close_matches(name, list(environ), n=1, cutoff=0.85)
+            hint = f"; did you mean ${{{near[0]}}}?" if near else ""
+            findings.append(document.finding(path, f"the environment variable {name} is not set{hint}"))
+        else:
+            document.secrets.add(path)
+            return environ[name]
+        return "unset"
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[Finding]:
+    """A finding for each module that a target names and the settings do not define."""
+    for document in documents:
+        for path, value in document.leaves():
+            if len(path) < 2 or path[-2] != "modules" or not isinstance(value, str) or value in settings.modules:
+                continue
+            near = get_close_matches(value, list(settings.modules), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(settings.modules))}"
+            yield document.finding(path, f"no probe module is called {value!r}; {hint}")
+
+
+def _with_secrets(settings: Settings, document: Document, findings: list[Finding]) -> Settings:
+    store = settings.store
+    if password := _secret(store.password_file, document, ("store", "password_file"), findings):
+        store = store.model_copy(update={"password": password})
+    destinations: dict[str, Any] = {}
+    for name, destination in settings.paging.destinations.items():
+        key = "secret" if destination.kind == "webhook" else "routing_key"
+        path: tuple[PathKey, ...] = ("paging", "destinations", name, f"{key}_file")
+        secret = _secret(getattr(destination, f"{key}_file"), document, path, findings)
+        destinations[name] = destination.model_copy(update={key: secret}) if secret else destination
+        if getattr(destinations[name], key) is None:
+            findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
+    paging = settings.paging.model_copy(update={"destinations": destinations})
+    return settings.model_copy(update={"store": store, "paging": paging})
+
+
+def _fleet_with_secrets(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:
+    providers: dict[str, Any] = {}
+    for provider_id, provider in fleet.providers.items():
+        clusters: dict[str, Any] = {}
+        for cluster_id, cluster in provider.clusters.items():
+            targets: dict[str, Any] = {}
+            for target_id, target in cluster.targets.items():
+                path = ("providers", provider_id, "clusters", cluster_id, "targets", target_id, "auth", "bearer_file")
+                home = next((document for document in documents if document.has(path)), None)
+                secret = _secret(target.auth.bearer_file, home, path, findings) if home else None
+                auth = target.auth.model_copy(update={"bearer": secret}) if secret else target.auth
+                targets[target_id] = target.model_copy(update={"auth": auth})
+            clusters[cluster_id] = cluster.model_copy(update={"targets": targets})
+        providers[provider_id] = provider.model_copy(update={"clusters": clusters})
+    return fleet.model_copy(update={"providers": providers})
+
+
+def _secret(
+    name: str | None, document: Document, path: tuple[PathKey, ...], findings: list[Finding]
+) -> SecretStr | None:
+    """The secret in the file *name* (relative to the document), stripped of white space at its ends."""
+    if name is None:
+        return None
+    file = Path(document.file).parent / name
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(SECRET_BYTES_MAX + 1)
+        text = content.decode().strip()
+    except OSError as error:
+        findings.append(document.finding(path, f"cannot read {file}: {error.strerror}"))
+        return None
+    except UnicodeDecodeError:
+        findings.append(document.finding(path, f"{file} is not text"))
+        return None
+    if not text or len(content) > SECRET_BYTES_MAX:
+        findings.append(document.finding(path, f"{file} is {'empty' if not text else 'too large for a secret'}"))
+        return None
+    return SecretStr(text)
+
+
+def _show(document: Document, path: tuple[PathKey, ...]) -> str:
+    """What stands at *path*, short; a value that came from the environment or is a secret is not shown."""
+    if path in document.secrets or any(str(part) in {"bearer", "password", "secret", "routing_key"} for part in path):
+        return "a value that is not shown"
+    found = document.at(path)
+    if isinstance(found, dict | list):
+        return "a mapping" if isinstance(found, dict) else "a list"
+    shown = "nothing" if found is None else repr(found)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
