@@ -147,6 +147,7 @@ class SuspectGates(Strict):
     )
     wrong_content_share: Ratio = 0.02
     truncated_share: Ratio = 0.01
+    capacity_refused_share: Ratio = 0.01
     canned_p: float = Field(default=1e-9, gt=0, lt=1)
     inflation_alpha: float = Field(default=0.001, gt=0, lt=1)
     inflation_min: Ratio = Field(default=0.005, description="a slope below 1 + this is not worth an accusation")

@@ -1,0 +1,70 @@
+# Touchstone. `make up` shows it alive; `make test` and `make check` are what CI runs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+include bench/engine/engine.mk
+
+.PHONY: help up test check static fix schemas locks screenshots clean
+
+help: ## what there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 20
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=/path/to/python3.11 make ...)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
+
+# One stamp per set of dependencies: the lock file with hashes, then the project itself without any.
+$(VENV)/.installed-up: locks/up.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/up.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: locks/dev.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.installed-up
+
+# What the tests need from Debian, by name; without root they are left out and their tests say so.
+DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji
+$(VENV)/.installed-debian: | $(BIN)/python
+	@if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
+	else echo "not root: install these for the browser tests: $(DEBIAN)"; fi
+
+up: $(VENV)/.installed-up ## start everything on the embedded store with the simulated fleet (ARGS="--for 120s --json")
+	@$(BIN)/touchstone up $(ARGS)
+
+test: $(VENV)/.installed-dev $(VENV)/.installed-debian engine-install ## run all tests (ARGS="tests/unit -k spool")
+	$(BIN)/python -m pytest $(ARGS)
+
+check: static test ## format, lint, types, import contracts, all tests
+
+static: $(VENV)/.installed-dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.installed-dev ## format and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration anew
+	$(BIN)/touchstone check-config --schema settings > schemas/touchstone.schema.json
+	$(BIN)/touchstone check-config --schema fleet > schemas/fleet.schema.json
+
+locks: ## pin the dependencies anew (needs pip-tools)
+	for name in agent up dev; do \
+	  case $$name in agent) extras="--extra build";; up) extras="--extra build --extra embedded --extra dashboard";; dev) extras="--extra build --extra embedded --extra dashboard --extra dev";; esac; \
+	  $(PYTHON) -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links $$extras -o locks/$$name.txt pyproject.toml; \
+	done
+
+clean: ## remove what was made (not .bench)
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

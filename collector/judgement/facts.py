@@ -1,0 +1,90 @@
+"""The facts a verdict stands on: counts by blocks of time, reasons, a latency histogram, token sums, answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+HISTOGRAM_BASE = 1.02
+HISTOGRAM_FLOOR_MS = 0.01
+
+
+def bucket_of(milliseconds: float) -> int:
+    """The log bucket of a duration: ceil(ln(x) / ln(1.02)), x at least 0.01 ms."""
+    return math.ceil(math.log(max(milliseconds, HISTOGRAM_FLOOR_MS)) / math.log(HISTOGRAM_BASE))
+
+
+def quantile_ms(histogram: Mapping[int, int], share: float) -> float | None:
+    """The *share* quantile (0..1) of a log-bucket histogram, in ms, within 1 %; None when it is empty."""
+    wanted = share * sum(histogram.values())
+    seen = 0
+    for bucket, count in sorted(histogram.items()):
+        seen += count
+        if count and seen >= wanted:
+            return float(HISTOGRAM_BASE ** (bucket - 0.5))
+    return None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Block:
+    """
+    Counts of one cluster over one block of time.
+
+    failed: blame provider. unknown: the reason's blame is caller or unknown, so neither good nor bad for the
+    provider. not_observed: our fault.
+    """
+
+    cluster: str
+    start: datetime
+    n_ok: int = 0
+    n_degraded: int = 0
+    n_failed: int = 0
+    n_unknown: int = 0
+    n_not_observed: int = 0
+
+    @property
+    def good(self) -> int:
+        """Answered, whether in time or not."""
+        return self.n_ok + self.n_degraded
+
+    @property
+    def known(self) -> int:
+        """Good or bad, not unknown."""
+        return self.good + self.n_failed
+
+
+@dataclass(frozen=True, slots=True)
+class TokenArithmetic:
+    """Sums over answers whose tokens were counted exactly: x tokens counted, y tokens billed."""
+
+    n: int
+    sum_x: int
+    sum_y: int
+    sum_xx: int
+    sum_xy: int
+    sum_yy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Digests of the last day's answers: how many, how many different, and how often the commonest came."""
+
+    n: int
+    distinct: int
+    top_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """Everything the judge knows about a provider in a window; re-probes are left out."""
+
+    provider: str
+    blocks: tuple[Block, ...]
+    reasons: Mapping[str, int]
+    ttft_hist: Mapping[int, int]
+    arithmetic: TokenArithmetic | None = None
+    answers: Answers | None = None
+    first_tick: datetime | None = None
+    last_tick: datetime | None = None

@@ -1,0 +1,60 @@
+"""How clickhouse-connect is opened, and what its errors are called here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from schemas.config import Store
+from schemas.errors import StoreError, StoreRejected, StoreUnavailable
+
+CONNECT_S = 5
+ANSWER_S = 120
+_BUSY_CODES = {159, 202, 209, 210, 241, 242, 319, 999}  # time-outs, too many queries, memory, read only, keeper
+
+
+def arguments(store: Store) -> dict[str, Any]:
+    """The keyword arguments of clickhouse_connect.get_client and get_async_client for *store*."""
+    url = urlsplit(store.url)
+    return {
+        "host": url.hostname or "127.0.0.1",
+        "port": url.port or (8443 if url.scheme == "https" else 8123),
+        "interface": url.scheme,
+        "username": store.user,
+        "password": store.password.get_secret_value() if store.password else "",
+        "connect_timeout": CONNECT_S,
+        "send_receive_timeout": ANSWER_S,
+        "autogenerate_session_id": False,
+        "compress": False,
+    }
+
+
+@contextmanager
+def named_errors(store: Store) -> Iterator[None]:
+    """Every failure of the driver as StoreUnavailable or StoreRejected, without secrets."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    try:
+        yield
+    except StoreError:
+        raise
+    except ClickHouseError as error:
+        code = getattr(error, "code", None)
+        text = _without_secrets(str(error), store)
+        if code is None or code in _BUSY_CODES:
+            raise StoreUnavailable(f"{store.url}: {text}") from error
+        raise StoreRejected(f"{store.url}: {text}") from error
+    except (OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"{store.url}: {_without_secrets(str(error), store) or type(error).__name__}") from error
+    except Exception as error:
+        if not type(error).__module__.startswith(("urllib3", "aiohttp")):
+            raise
+        raise StoreUnavailable(f"{store.url}: {type(error).__name__}") from error
+
+
+def _without_secrets(text: str, store: Store) -> str:
+    password = store.password.get_secret_value() if store.password else ""
+    cleaned = " ".join(text.split())[:500]
+    return cleaned.replace(password, "***") if password else cleaned

@@ -1,0 +1,56 @@
+"""
+The SQL that the judge's facts come from: only rows taken in before `at`, so the same `at` always gives the same facts.
+
+Parameters: a, at (ms since the epoch), block (s).
+"""
+
+from __future__ import annotations
+
+from schemas.observation import BLAME, Blame
+
+UNKNOWN_REASONS = tuple(sorted(r.value for r, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN}))
+_NOT_PROVIDERS = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+
+# attempt 0 only: confirmation re-probes page, they never count.
+_ROWS = """tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({at:Int64})
+  AND ingested_at < fromUnixTimestamp64Milli({at:Int64}) AND attempt = 0 AND source = 'active'"""
+
+BLOCKS = f"""
+SELECT provider, cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
+       countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
+       countIf(outcome = 'failed' AND reason NOT IN {_NOT_PROVIDERS}),
+       countIf(outcome = 'failed' AND reason IN {_NOT_PROVIDERS}),
+       countIf(outcome = 'not_observed'),
+       toUnixTimestamp64Milli(min(tick)), toUnixTimestamp64Milli(max(tick))
+FROM {{database}}.observations WHERE {_ROWS}
+GROUP BY provider, cluster, start ORDER BY provider, cluster, start"""
+
+REASONS = f"""
+SELECT provider, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
+GROUP BY provider, reason ORDER BY provider, reason"""
+
+LATENCY = f"""
+SELECT provider, toInt16(ceil(log(greatest(toFloat64(first_token_ms), 0.01)) / log(1.02))) AS bucket, count()
+FROM {{database}}.observations WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
+GROUP BY provider, bucket ORDER BY provider, bucket"""
+
+ARITHMETIC = f"""
+SELECT provider, count(), sum(toInt64(counted_out)), sum(toInt64(billed_out)),
+       sum(toInt64(counted_out) * toInt64(counted_out)), sum(toInt64(counted_out) * toInt64(billed_out)),
+       sum(toInt64(billed_out) * toInt64(billed_out))
+FROM {{database}}.observations
+WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND counted_by NOT IN ('', 'chunks')
+  AND counted_out IS NOT NULL AND billed_out IS NOT NULL
+GROUP BY provider ORDER BY provider"""
+
+# The last day is enough: 25 answers decide.
+ANSWERS = f"""
+SELECT provider, sum(n), count(), max(n) FROM
+  (SELECT provider, answer_digest, count() AS n FROM {{database}}.observations
+   WHERE {_ROWS} AND tick >= fromUnixTimestamp64Milli({{at:Int64}} - 86400000) AND answer_digest != ''
+   GROUP BY provider, answer_digest)
+GROUP BY provider ORDER BY provider"""
+
+PREVIOUS = """
+SELECT provider, argMax(tier, at) FROM {database}.verdicts WHERE at < fromUnixTimestamp64Milli({at:Int64})
+GROUP BY provider ORDER BY provider"""
