@@ -1,0 +1,106 @@
+"""One attempt at one tick: from a subject to an Observation, with our own faults told apart from the provider's."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from probes.catalog import KINDS
+from probes.connection import Connections
+from probes.contract import Finding, Subject
+from probes.loop_lag import LagMonitor
+from schemas.clock import Clock
+from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason
+from schemas.tick import observation_id
+
+logger = logging.getLogger(__name__)
+
+NONCE_HEX = 16  # 64 bits: no prefix cache has seen it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every attempt of one agent shares."""
+
+    vantage: str
+    connections: Connections
+    clock: Clock
+    lag: LagMonitor
+    lag_limit_s: float
+    simulated: bool = False
+    agent_version: str = ""
+
+
+async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, streams_open: int) -> Observation:
+    """Send the request of (tick, attempt) and say what became of it; raises nothing but CancelledError."""
+    started_at, started = bench.clock.now(), bench.clock.monotonic()
+    nonce = observation_id(
+        target=subject.place.id, vantage=bench.vantage, kind=subject.module.kind, tick=tick, attempt=attempt
+    ).hex[:NONCE_HEX]
+    try:
+        finding = await KINDS[subject.module.kind](subject, nonce, bench.connections, bench.clock)
+    except Exception as error:  # our own bug: never charged, always logged
+        logger.exception("%s: probe kind %s failed", subject.key, subject.module.kind)
+        finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_ERROR, detail=type(error).__name__)
+    lag_s = bench.lag.worst_since(started)
+    if lag_s > bench.lag_limit_s and finding.outcome is not Outcome.NOT_OBSERVED:
+        said = f"the event loop was {lag_s * 1000:.0f} ms late; seen: {finding.outcome} {finding.reason or ''}"
+        finding = Finding(
+            outcome=Outcome.NOT_OBSERVED,
+            reason=Reason.OBSERVER_OVERLOADED,
+            detail=said[:DETAIL_CHARS_MAX],
+            http_status=finding.http_status,
+            timings=finding.timings,
+            bytes_in=finding.bytes_in,
+        )
+    return observation_of(bench, subject, tick, attempt, finding, started_at, lag_s * 1000, streams_open)
+
+
+def unobserved(bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str) -> Observation:
+    """The observation of a tick at which nothing was asked, by our own fault."""
+    finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=reason, detail=detail[:DETAIL_CHARS_MAX])
+    return observation_of(bench, subject, tick, 0, finding, bench.clock.now(), 0.0, 0)
+
+
+def observation_of(
+    bench: Bench,
+    subject: Subject,
+    tick: datetime,
+    attempt: int,
+    finding: Finding,
+    started_at: datetime,
+    loop_lag_ms: float,
+    streams_open: int,
+) -> Observation:
+    """A finding with its identity and its circumstances."""
+    place = subject.place
+    return Observation(
+        target=place.id,
+        vantage=bench.vantage,
+        kind=subject.module.kind,
+        tick=tick,
+        attempt=attempt,
+        provider=place.provider,
+        cluster=place.cluster,
+        region=place.region,
+        model=place.target.model,
+        module=subject.module_name,
+        access_path=place.target.access_path,
+        started_at=started_at,
+        finished_at=max(bench.clock.now(), started_at),
+        outcome=finding.outcome,
+        reason=finding.reason,
+        detail=finding.detail,
+        http_status=finding.http_status,
+        timings=finding.timings,
+        tokens=finding.tokens,
+        bytes_in=finding.bytes_in,
+        finish_reason=finding.finish_reason,
+        answer_digest=finding.answer_digest,
+        server_request_id=finding.server_request_id,
+        loop_lag_ms=round(loop_lag_ms, 3),
+        streams_open=streams_open,
+        simulated=bench.simulated,
+        agent_version=bench.agent_version,
+    )

@@ -1,0 +1,115 @@
+"""From what went wrong to the closed vocabulary: connection errors, HTTP statuses, error bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import ssl
+
+import aiohttp
+import orjson
+
+from probes.phases import Phases
+from schemas.observation import DETAIL_CHARS_MAX, Reason
+
+# What aiohttp and the sockets beneath it raise for what a server or a network does.
+SERVER_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError, UnicodeError)
+
+_STATUS_REASONS = {
+    401: Reason.AUTH_FAILED,
+    402: Reason.PAYMENT_REQUIRED,
+    403: Reason.AUTH_FAILED,
+    404: Reason.MODEL_NOT_FOUND,
+    408: Reason.HTTP_UNEXPECTED,
+    429: Reason.RATE_LIMITED,
+    503: Reason.NO_CAPACITY,
+    529: Reason.NO_CAPACITY,
+}
+_OVERLOADED = re.compile(r"overload|capacity|no available (?:server|worker|instance)|too busy", re.IGNORECASE)
+_LIMITED = re.compile(r"rate.?limit|too many requests|quota", re.IGNORECASE)
+_KEY_LIKE = re.compile(
+    r"(?i)\b(?:bearer\s+)?(?:sk|rk|pk|key|api|whsec)[-_][A-Za-z0-9_\-]{8,}|\bbearer\s+[A-Za-z0-9._\-]{8,}"
+)
+
+
+def reason_of_status(status: int) -> Reason:
+    """The reason of an HTTP status that is not a success."""
+    if status in _STATUS_REASONS:
+        return _STATUS_REASONS[status]
+    if 400 <= status < 500:
+        return Reason.BAD_REQUEST
+    return Reason.HTTP_5XX if 500 <= status < 600 else Reason.HTTP_UNEXPECTED
+
+
+def reason_of_message(text: str) -> Reason:
+    """The reason of an error that came with status 200, by its own words."""
+    if _OVERLOADED.search(text):
+        return Reason.NO_CAPACITY
+    return Reason.RATE_LIMITED if _LIMITED.search(text) else Reason.ERROR_IN_STREAM
+
+
+def reason_of_error(error: BaseException, phases: Phases) -> Reason:
+    """The reason of an error that a connection raised, by its kind and how far the request had come."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Reason.DNS_FAILED
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | ssl.CertificateError):
+        return Reason.TLS_INVALID
+    if isinstance(error, TimeoutError):
+        return _reason_of_timeout(phases)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Reason.CONNECT_REFUSED if _errno(error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Reason.BAD_STREAM if "decod" in str(error).lower() else Reason.CONNECTION_LOST
+    if isinstance(error, aiohttp.ClientResponseError | UnicodeError | aiohttp.InvalidURL):
+        return Reason.BAD_STREAM
+    return Reason.CONNECTION_LOST if phases.connected is not None else Reason.CONNECT_FAILED
+
+
+def said(error: BaseException) -> str:
+    """What *error* says, without aiohttp's own wrapping."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    return str(error)
+
+
+def detail_of(text: str, secret: str | None) -> str:
+    """*text* in one line, cut to the limit, without the key and without anything that looks like one."""
+    line = " ".join(text.split())
+    if secret:
+        line = line.replace(secret, "***")
+    return _KEY_LIKE.sub("***", line)[:DETAIL_CHARS_MAX]
+
+
+def error_text(body: bytes) -> str:
+    """What an error body says: its `error.message` when it is JSON of that shape, else its beginning."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body[:DETAIL_CHARS_MAX].decode(errors="replace")
+    return message_in(value) or body[:DETAIL_CHARS_MAX].decode(errors="replace")
+
+
+def message_in(value: object) -> str | None:
+    """The message of an OpenAI-shaped error object; None when it holds no error."""
+    if not isinstance(value, dict) or not value.get("error"):
+        return None
+    error = value["error"]
+    if isinstance(error, dict):
+        words = [str(error[name]) for name in ("type", "code", "message") if error.get(name)]
+        return ": ".join(words) or "error"
+    return str(error)
+
+
+def _reason_of_timeout(phases: Phases) -> Reason:
+    if phases.connected is None:
+        resolving = phases.dns_start is not None and phases.dns_end is None
+        return Reason.DNS_FAILED if resolving else Reason.CONNECT_TIMEOUT
+    return Reason.TTFT_TIMEOUT
+
+
+def _errno(error: aiohttp.ClientConnectorError) -> int | None:
+    if error.os_error.errno is not None:
+        return error.os_error.errno
+    match = re.search(r"\[Errno (\d+)\]", str(error.os_error))  # several addresses, all refused
+    return int(match[1]) if match else None

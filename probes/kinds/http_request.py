@@ -1,0 +1,81 @@
+"""`http_request`: one plain HTTP request; good is an allowed status, the expected words, and in time."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import replace
+
+from probes.connection import Connections
+from probes.contract import Finding, Subject
+from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
+from probes.phases import CURRENT, Phases
+from probes.stream_reader import Body, Ending, read_body
+from schemas.clock import Clock
+from schemas.config import HttpRequestModule
+from schemas.observation import Outcome, Reason, Timings
+
+
+async def http_request(subject: Subject, nonce: str, connections: Connections, clock: Clock) -> Finding:
+    """Send one request and say what became of it."""
+    module, target = subject.module, subject.place.target
+    assert isinstance(module, HttpRequestModule)
+    phases = Phases(clock)
+    CURRENT.set(phases)
+    deadline = phases.start + module.timeout
+    url = target.url.rstrip("/") + (f"/{module.path.lstrip('/')}" if module.path else "")
+    try:
+        async with asyncio.timeout(module.timeout):
+            response = await connections.request(
+                module.method, url, target, headers={"X-Request-Id": nonce}, phases=phases
+            )
+    except SERVER_ERRORS as error:
+        phases.mark("end")
+        reason = reason_of_error(error, phases)
+        late = f"no answer within {module.timeout:g} s" if isinstance(error, TimeoutError) else ""
+        return Finding(
+            outcome=Outcome.FAILED,
+            reason=Reason.TOTAL_TIMEOUT if reason is Reason.TTFT_TIMEOUT else reason,
+            detail=detail_of(said(error) or late, subject.bearer),
+            timings=phases.timings(),
+        )
+    phases.mark("first_byte")
+    try:
+        body = await read_body(response, clock, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
+    finally:
+        response.close()
+    phases.mark("end")
+    return judged(response.status, body, module, subject, phases.timings())
+
+
+def judged(status: int, body: Body, module: HttpRequestModule, subject: Subject, timings: Timings) -> Finding:
+    """The finding of an answered request."""
+    content = body.join()
+    outcome, reason, detail = _reason(status, body.ending, content, module, timings)
+    found = Finding(
+        outcome=outcome, reason=reason, detail=detail_of(detail, subject.bearer), http_status=status,
+        timings=timings, bytes_in=body.size,
+    )  # fmt: skip
+    return replace(found, answer_digest=hashlib.sha256(content).hexdigest()[:16]) if content else found
+
+
+def _reason(
+    status: int, ending: Ending, content: bytes, module: HttpRequestModule, timings: Timings
+) -> tuple[Outcome, Reason | None, str]:
+    if status not in module.status:
+        reason = reason_of_status(status)
+        return Outcome.FAILED, reason, f"HTTP {status}: {error_text(content)}"
+    if ending is not Ending.EOF:
+        reasons = {
+            Ending.LOST: Reason.CONNECTION_LOST,
+            Ending.TOO_LARGE: Reason.ANSWER_TOO_LARGE,
+            Ending.UNDECODABLE: Reason.BAD_STREAM,
+        }
+        return Outcome.FAILED, reasons.get(ending, Reason.TOTAL_TIMEOUT), ending.value
+    wanted = module.expect.contains
+    if wanted is not None and wanted.encode() not in content:
+        return Outcome.DEGRADED, Reason.WRONG_CONTENT, f"the answer does not contain {wanted!r}"
+    objective, total = module.total_objective, timings.total_ms
+    if objective is not None and total is not None and total > objective * 1000:
+        return Outcome.DEGRADED, Reason.SLOW, f"answered after {total:.0f} ms (objective {objective:g} s)"
+    return Outcome.OK, None, ""

@@ -1,0 +1,214 @@
+"""
+The agent's spool: observations wait here, on disk, until the collector has them (SQLite, WAL, synchronous FULL).
+
+Rows are numbered without gaps or reuse; a batch is a fixed range of numbers, so that a retry sends the same rows. The
+ledger counts what came in, what was delivered and what was dropped; nothing is dropped but when the spool is full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from schemas.errors import SpoolError
+from schemas.observation import Observation
+from schemas.wire import from_attributes, to_attributes, to_ns
+
+SEEN_PER_SUBJECT_MAX = 200
+PRUNE_EVERY = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS rows (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, id INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS seen (subject TEXT NOT NULL, tick_ms INTEGER NOT NULL, PRIMARY KEY (subject, tick_ms))
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT OR IGNORE INTO ledger VALUES ('spooled', 0), ('delivered', 0), ('dropped', 0);
+CREATE TABLE IF NOT EXISTS identity (nonce TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows to hand over together: (seq, observation) ascending. *id* never changes for the same rows."""
+
+    id: int
+    rows: tuple[tuple[int, Observation], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Counts since the spool was made; pending = spooled - delivered - dropped."""
+
+    spooled: int
+    delivered: int
+    dropped: int
+
+    @property
+    def pending(self) -> int:
+        """What waits."""
+        return self.spooled - self.delivered - self.dropped
+
+
+class Spool:
+    """One open spool; use it from one thread at a time. Raises SpoolError."""
+
+    def __init__(self, path: Path, *, rows_max: int) -> None:
+        self._path, self._rows_max, self._writes = path, rows_max, 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+            if self._db.execute("SELECT count(*) FROM identity").fetchone()[0] == 0:
+                self._db.execute("INSERT INTO identity VALUES (?)", (os.urandom(8).hex(),))
+            self._nonce = str(self._db.execute("SELECT nonce FROM identity").fetchone()[0])
+        except (sqlite3.Error, OSError) as error:
+            raise SpoolError(f"{path}: cannot be opened as a spool: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def put(self, observations: Sequence[tuple[str, Observation]]) -> None:
+        """Store (subject key, observation) pairs, all or none, on disk when it returns; the oldest go when full."""
+        bodies = [(_packed(observation),) for _, observation in observations]
+        seen = [(subject, _ms(o.tick)) for subject, o in observations if o.attempt == 0]
+        try:
+            with self._transaction():
+                self._db.executemany("INSERT INTO rows (body) VALUES (?)", bodies)
+                self._db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", seen)
+                self._count("spooled", len(bodies))
+                self._drop_overflow()
+                self._prune()
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be written: {error}") from error
+
+    def next_batch(self, rows_max: int) -> Batch | None:
+        """The oldest batch not delivered; None when nothing waits. The same one until `delivered` is told of it."""
+        try:
+            with self._transaction():
+                known = self._db.execute("SELECT first, last, id FROM batches ORDER BY first LIMIT 1").fetchone()
+                span = known or self._cut_batch(rows_max)
+                if span is None:
+                    return None
+                first, last, id = span
+                rows = self._db.execute(
+                    "SELECT seq, body FROM rows WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+                ).fetchall()
+                if not rows:  # dropped meanwhile
+                    self._db.execute("DELETE FROM batches WHERE first = ?", (first,))
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be read: {error}") from error
+        if not rows:
+            return self.next_batch(rows_max)
+        return Batch(id, tuple((seq, _unpacked(body)) for seq, body in rows))
+
+    def delivered(self, batch: Batch) -> None:
+        """Forget *batch*: the collector has it."""
+        first, last = batch.rows[0][0], batch.rows[-1][0]
+        try:
+            with self._transaction():
+                gone = self._db.execute("DELETE FROM rows WHERE seq BETWEEN ? AND ?", (first, last)).rowcount
+                self._db.execute("DELETE FROM batches WHERE id = ?", (batch.id,))
+                self._count("delivered", gone)
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be written: {error}") from error
+
+    def seen_since(self, subject: str) -> tuple[datetime, frozenset[datetime]] | None:
+        """The oldest tick remembered of *subject*, and every one since; None when it was never probed."""
+        rows = self._db.execute("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", (subject,)).fetchall()
+        ticks = [_EPOCH + timedelta(milliseconds=ms) for (ms,) in rows]
+        return (ticks[0], frozenset(ticks)) if ticks else None
+
+    def ledger(self) -> Ledger:
+        """What came in, what went, what was dropped."""
+        values = dict(self._db.execute("SELECT name, value FROM ledger").fetchall())
+        return Ledger(values["spooled"], values["delivered"], values["dropped"])
+
+    def _cut_batch(self, rows_max: int) -> tuple[int, int, int] | None:
+        first, last = self._db.execute(
+            "SELECT min(seq), max(seq) FROM (SELECT seq FROM rows ORDER BY seq LIMIT ?)", (rows_max,)
+        ).fetchone()
+        if first is None:
+            return None
+        digest = hashlib.sha256(f"{self._nonce}|{first}|{last}".encode()).digest()
+        id = int.from_bytes(digest[:8]) >> 1  # SQLite's integers are signed
+        self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (first, last, id))
+        return first, last, id
+
+    def _drop_overflow(self) -> None:
+        waiting = self.ledger().pending
+        if waiting > self._rows_max:
+            excess = waiting - self._rows_max
+            self._db.execute("DELETE FROM rows WHERE seq IN (SELECT seq FROM rows ORDER BY seq LIMIT ?)", (excess,))
+            self._count("dropped", excess)
+
+    def _prune(self) -> None:
+        self._writes += 1
+        if self._writes % PRUNE_EVERY:
+            return
+        self._db.execute(
+            """DELETE FROM seen WHERE (subject, tick_ms) IN (SELECT subject, tick_ms FROM
+               (SELECT subject, tick_ms, row_number() OVER (PARTITION BY subject ORDER BY tick_ms DESC) AS age
+                FROM seen) WHERE age > ?)""",
+            (SEEN_PER_SUBJECT_MAX,),
+        )
+
+    def _count(self, name: str, more: int) -> None:
+        self._db.execute("UPDATE ledger SET value = value + ? WHERE name = ?", (more, name))
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._db)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK when the block raises."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._db.execute("COMMIT")
+        elif self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+def read_ledger(path: Path) -> Ledger | None:
+    """The ledger of a spool that another process has open; None when there is no spool."""
+    if not path.exists():
+        return None
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
+    try:
+        values = dict(db.execute("SELECT name, value FROM ledger").fetchall())
+        return Ledger(values["spooled"], values["delivered"], values["dropped"])
+    except sqlite3.Error as error:
+        raise SpoolError(f"{path}: cannot be read: {error}") from error
+    finally:
+        db.close()
+
+
+def _packed(observation: Observation) -> bytes:
+    return orjson.dumps([to_attributes(observation), to_ns(observation.started_at), to_ns(observation.finished_at)])
+
+
+def _unpacked(body: bytes) -> Observation:
+    attributes, start_ns, end_ns = orjson.loads(body)
+    return from_attributes(attributes, start_ns=start_ns, end_ns=end_ns)
+
+
+def _ms(stamp: datetime) -> int:
+    return (stamp - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,53 @@
+"""Subjects, clocks and benches for tests of the measuring side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from probes.attempt import Bench
+from probes.connection import Connections
+from probes.contract import Subject
+from probes.loop_lag import LagMonitor
+from schemas.config import ChatStreamModule, HttpRequestModule
+from schemas.fleet import Auth, Place, Target, Tls
+from touchstone.system_clock import SystemClock
+
+TICK = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+
+
+def chat_subject(url: str, *, ca_file: str | None = None, key: str | None = None, **module: Any) -> Subject:
+    """A chat_stream subject with short limits (s): ttft 0.4, stall 0.3, total 2."""
+    settings: dict[str, Any] = {"timeout": "2s", "ttft_timeout": "400ms", "stall_timeout": "300ms"} | module
+    target = Target(
+        model="m", url=url, modules=("chat",), count_by="words", tls=Tls(ca_file=ca_file),
+        auth=Auth(bearer=SecretStr(key) if key else None),
+    )  # fmt: skip
+    place = Place("acme", "acme/east", "acme/east/chat", "eu", target)
+    return Subject(place, "chat", ChatStreamModule(kind="chat_stream", **settings))
+
+
+def http_subject(url: str, **module: Any) -> Subject:
+    """An http_request subject with a total limit of 1 s."""
+    target = Target(model="-", protocol="http", url=url, modules=("up",))
+    place = Place("acme", "acme/east", "acme/east/up", "eu", target)
+    return Subject(place, "up", HttpRequestModule(kind="http_request", **({"timeout": "1s"} | module)))
+
+
+@asynccontextmanager
+async def bench(**changes: Any) -> AsyncIterator[Bench]:
+    """A real bench on the system's clock."""
+    clock = SystemClock()
+    async with Connections() as connections:
+        lag = LagMonitor(clock)
+        watching = asyncio.create_task(lag.run())
+        settings: dict[str, Any] = {
+            "vantage": "here", "connections": connections, "clock": clock, "lag": lag, "lag_limit_s": 1.0
+        } | changes  # fmt: skip
+        yield Bench(**settings)
+        watching.cancel()
