@@ -1,0 +1,1 @@
+"""A real inference engine on loopback, with a model that needs no download."""

@@ -1,0 +1,225 @@
+"""
+A provider's record over a period, built from a verdict, the facts under it and the incidents in it.
+
+Nothing here reads a clock or a store: the same inputs give the same card, and each format the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from collector.judgement.availability import Availability, availability
+from collector.judgement.facts import Block, ProviderFacts, quantile_ms
+from schemas.incident import IncidentState, Level, Severity
+from schemas.observation import BLAME, Reason
+from schemas.verdict import Verdict
+
+FORMAT = "touchstone.scorecard/1"
+
+
+class ClusterFacts(Protocol):
+    """What the card asks of one cluster."""
+
+    @property
+    def cluster(self) -> str:
+        """Its full id."""
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Counts by block of time."""
+
+    @property
+    def ttft_hist(self) -> dict[int, int]:
+        """Log buckets of the time to first token."""
+
+
+class IncidentFacts(Protocol):
+    """What the card asks of one incident."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+    @property
+    def severity(self) -> Severity:
+        """How bad."""
+
+    @property
+    def state(self) -> IncidentState:
+        """As it stood at the end of the period."""
+
+    @property
+    def level(self) -> Level:
+        """What it is about."""
+
+    @property
+    def scope(self) -> str:
+        """The id of what it is about."""
+
+    @property
+    def reason(self) -> str:
+        """The dominant reason."""
+
+    @property
+    def rule(self) -> str:
+        """The cause with its numbers."""
+
+    @property
+    def failed_at(self) -> datetime:
+        """First evidence."""
+
+    @property
+    def opened_at(self) -> datetime:
+        """When it was decided."""
+
+    @property
+    def resolved_at(self) -> datetime | None:
+        """Proven recovery."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Counts, availability and time to first token of the provider or of one cluster."""
+
+    name: str
+    n_ok: int
+    n_degraded: int
+    n_failed: int
+    n_unknown: int
+    n_not_observed: int
+    availability: Availability | None
+    ttft_p50_ms: float | None
+    ttft_p95_ms: float | None
+    ttft_p99_ms: float | None
+    ttft_n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """How often one reason came, and whose fault it is."""
+
+    reason: str
+    blame: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentLine:
+    """One incident of the period; lasted_s is None while it is open."""
+
+    id: str
+    severity: str
+    state: str
+    scope: str
+    reason: str
+    rule: str
+    failed_at: datetime
+    opened_at: datetime
+    resolved_at: datetime | None
+    noticed_s: float
+    lasted_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """A provider's record over [start, end); *verdict* is the one given at *end*."""
+
+    provider: str
+    name: str
+    start: datetime
+    end: datetime
+    confidence: float
+    verdict: Verdict
+    whole: Line
+    clusters: tuple[Line, ...]
+    reasons: tuple[ReasonLine, ...]
+    incidents: tuple[IncidentLine, ...]
+    simulated: bool
+
+    @property
+    def down_s(self) -> float:
+        """Seconds from first evidence to proven recovery, over incidents of the whole provider; open ones to *end*."""
+        return sum(
+            i.lasted_s if i.lasted_s is not None else (self.end - i.failed_at).total_seconds()
+            for i in self.incidents
+            if i.scope == self.provider
+        )
+
+
+def scorecard(
+    verdict: Verdict,
+    facts: ProviderFacts,
+    clusters: Sequence[ClusterFacts],
+    incidents: Iterable[IncidentFacts],
+    *,
+    start: datetime,
+    confidence: float,
+    name: str = "",
+    simulated: bool = False,
+) -> Scorecard:
+    """The card over [*start*, verdict.at); what was swallowed by a wider incident is left out."""
+    return Scorecard(
+        provider=verdict.provider,
+        name=name,
+        start=start,
+        end=verdict.at,
+        confidence=confidence,
+        verdict=verdict,
+        whole=_line(verdict.provider, facts.blocks, facts.ttft_hist, confidence),
+        clusters=tuple(
+            _line(one.cluster, one.blocks, one.ttft_hist, confidence)
+            for one in sorted(clusters, key=lambda one: one.cluster)
+        ),
+        reasons=_reasons(facts.reasons),
+        incidents=tuple(
+            _incident(one)
+            for one in sorted(incidents, key=lambda one: (one.failed_at, one.id))
+            if one.state is not IncidentState.CHILD
+        ),
+        simulated=simulated,
+    )
+
+
+def _line(name: str, blocks: Sequence[Block], ttft_hist: Mapping[int, int], confidence: float) -> Line:
+    p50, p95, p99 = (quantile_ms(ttft_hist, share) for share in (0.5, 0.95, 0.99))
+    return Line(
+        name=name,
+        n_ok=sum(block.n_ok for block in blocks),
+        n_degraded=sum(block.n_degraded for block in blocks),
+        n_failed=sum(block.n_failed for block in blocks),
+        n_unknown=sum(block.n_unknown for block in blocks),
+        n_not_observed=sum(block.n_not_observed for block in blocks),
+        availability=availability(blocks, confidence=confidence),
+        ttft_p50_ms=p50,
+        ttft_p95_ms=p95,
+        ttft_p99_ms=p99,
+        ttft_n=sum(ttft_hist.values()),
+    )
+
+
+def _reasons(counts: Mapping[str, int]) -> tuple[ReasonLine, ...]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(ReasonLine(reason, BLAME[Reason(reason)].value, n) for reason, n in ordered)
+
+
+def _incident(incident: IncidentFacts) -> IncidentLine:
+    return IncidentLine(
+        id=incident.id,
+        severity=incident.severity.value,
+        state=incident.state.value,
+        scope=incident.scope,
+        reason=incident.reason,
+        rule=incident.rule,
+        failed_at=incident.failed_at,
+        opened_at=incident.opened_at,
+        resolved_at=incident.resolved_at,
+        noticed_s=_seconds(incident.opened_at - incident.failed_at),
+        lasted_s=None if incident.resolved_at is None else _seconds(incident.resolved_at - incident.failed_at),
+    )
+
+
+def _seconds(span: timedelta) -> float:
+    return round(span.total_seconds(), 3)

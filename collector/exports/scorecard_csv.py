@@ -1,0 +1,103 @@
+"""A scorecard as CSV: one figure a row, so that a spreadsheet can filter it. RFC 4180, UTF-8."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from collector.exports.scorecard import IncidentLine, Line, Scorecard
+from collector.judgement.wording import gate_result
+
+HEADER = ("section", "item", "figure", "value", "unit", "op", "threshold", "n", "low", "high", "result", "note")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+Row = dict[str, object]
+
+
+def render(card: Scorecard) -> str:
+    """The card, header first; text that a spreadsheet would run as a formula begins with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, HEADER, restval="", lineterminator="\r\n")
+    writer.writeheader()
+    for row in _rows(card):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return out.getvalue()
+
+
+def _rows(card: Scorecard) -> Iterator[Row]:
+    about = {
+        "name": card.name,
+        "start": card.start.isoformat(),
+        "end": card.end.isoformat(),
+        "tier": card.verdict.tier.value,
+        "policy": card.verdict.policy,
+        "rule_version": card.verdict.rule_version,
+        "confidence": card.confidence,
+        "simulated": card.simulated,
+        "down_s": card.down_s,
+    }
+    for figure, value in about.items():
+        yield {"section": "about", "item": card.provider, "figure": figure, "value": value}
+    for reason in card.verdict.reasons:
+        yield {"section": "tier_reason", "item": card.provider, "figure": reason}
+    for gate in card.verdict.gates:
+        yield {
+            "section": "gate", "item": gate.tier.value, "figure": gate.name, "value": gate.value, "unit": gate.unit,
+            "op": gate.op, "threshold": gate.threshold, "n": gate.n, "low": gate.low, "high": gate.high,
+            "result": gate_result(gate), "note": gate.note,
+        }  # fmt: skip
+    for line in (card.whole, *card.clusters):
+        yield from _line(line)
+    for counted in card.reasons:
+        yield {
+            "section": "error", "item": card.provider, "figure": counted.reason, "n": counted.n,
+            "result": counted.blame,
+        }  # fmt: skip
+    for incident in card.incidents:
+        yield from _incident(incident)
+
+
+def _line(line: Line) -> Iterator[Row]:
+    measured = line.availability
+    if measured is None:
+        yield {"section": "measured", "item": line.name, "figure": "availability", "n": 0}
+    else:
+        yield {
+            "section": "measured", "item": line.name, "figure": "availability", "value": measured.point,
+            "n": measured.n, "low": measured.lower, "high": measured.upper,
+        }  # fmt: skip
+    for name in ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed"):
+        yield {"section": "measured", "item": line.name, "figure": name, "value": getattr(line, name)}
+    for name in ("ttft_p50_ms", "ttft_p95_ms", "ttft_p99_ms"):
+        yield {
+            "section": "measured", "item": line.name, "figure": name, "value": getattr(line, name), "unit": "ms",
+            "n": line.ttft_n,
+        }  # fmt: skip
+
+
+def _incident(line: IncidentLine) -> Iterator[Row]:
+    for figure, value, unit in (
+        ("failed_at", line.failed_at.isoformat(), ""),
+        ("opened_at", line.opened_at.isoformat(), ""),
+        ("resolved_at", line.resolved_at.isoformat() if line.resolved_at else "", ""),
+        ("noticed_s", line.noticed_s, "s"),
+        ("lasted_s", line.lasted_s, "s"),
+    ):
+        yield {
+            "section": "incident", "item": line.id, "figure": figure, "value": value, "unit": unit,
+            "result": f"{line.severity} {line.state}", "note": f"{line.scope} {line.reason}: {line.rule}",
+        }  # fmt: skip
+
+
+def _cell(value: object) -> object:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return f"{value:.9g}"
+        case str() if value.startswith(_FORMULA) and len(value) > 1:
+            return f"'{value}"
+        case _:
+            return value

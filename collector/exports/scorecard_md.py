@@ -1,0 +1,138 @@
+"""A scorecard as Markdown, to read and to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from collector.exports.scorecard import Line, Scorecard
+from collector.judgement import wording
+from collector.judgement.wording import duration, percent
+
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"} | {"\n": " ", "\r": " "})
+
+
+def render(card: Scorecard) -> str:
+    """The card as one Markdown document that ends in a newline."""
+    return "\n".join((*_head(card), *_why(card), *_measured(card), *_errors(card), *_incidents(card), *_foot(card)))
+
+
+def _head(card: Scorecard) -> Iterator[str]:
+    tier = card.verdict.tier
+    yield f"# {_text(card.name or card.provider)}: {wording.TIER_SIGN[tier]} {tier.value}"
+    yield ""
+    if card.simulated:
+        yield "**Simulated data: these clouds do not exist.**"
+        yield ""
+    yield f"`{card.provider}` from {_time(card.start)} to {_time(card.end)}"
+    yield ""
+    for code in card.verdict.reasons:
+        yield f"- {_text(wording.reason_words(code))} (`{code}`)"
+    yield ""
+
+
+def _why(card: Scorecard) -> Iterator[str]:
+    if not card.verdict.gates:
+        return
+    yield "## Why this tier"
+    yield ""
+    yield from _table(
+        ("Tier", "Gate", "Value", "Threshold", "n", "Result", "Note"),
+        (
+            (
+                gate.tier.value,
+                wording.gate_title(gate),
+                wording.gate_value(gate, gate.value),
+                f"{gate.op} {wording.gate_value(gate, gate.threshold)}",
+                str(gate.n),
+                wording.gate_result(gate),
+                gate.note,
+            )
+            for gate in card.verdict.gates
+        ),
+    )
+
+
+def _measured(card: Scorecard) -> Iterator[str]:
+    bounds = f"Availability ({card.confidence:.0%} bounds)"
+    yield "## Measured"
+    yield ""
+    yield from _table(
+        ("", bounds, "n", "Failed", "Unknown", "Not observed", "TTFT p50", "TTFT p95", "TTFT p99"),
+        (_measured_row(line) for line in (card.whole, *card.clusters)),
+    )
+
+
+def _measured_row(line: Line) -> Sequence[str]:
+    measured = line.availability
+    return (
+        line.name,
+        wording.UNKNOWN
+        if measured is None
+        else f"{percent(measured.point)} ({wording.interval(measured.lower, measured.upper)})",
+        str(measured.n if measured else 0),
+        str(line.n_failed),
+        str(line.n_unknown),
+        str(line.n_not_observed),
+        *(_ms(value) for value in (line.ttft_p50_ms, line.ttft_p95_ms, line.ttft_p99_ms)),
+    )
+
+
+def _errors(card: Scorecard) -> Iterator[str]:
+    if not card.reasons:
+        return
+    yield "## Errors"
+    yield ""
+    yield from _table(("Reason", "Fault", "n"), ((line.reason, line.blame, str(line.n)) for line in card.reasons))
+
+
+def _incidents(card: Scorecard) -> Iterator[str]:
+    yield "## Incidents"
+    yield ""
+    if not card.incidents:
+        yield "None in this period."
+        yield ""
+        return
+    yield from _table(
+        ("Incident", "Severity", "Scope", "Reason", "From", "Noticed after", "Lasted"),
+        (
+            (
+                line.id,
+                line.severity,
+                line.scope,
+                line.reason,
+                _time(line.failed_at),
+                duration(line.noticed_s),
+                "still open" if line.lasted_s is None else duration(line.lasted_s),
+            )
+            for line in card.incidents
+        ),
+    )
+
+
+def _foot(card: Scorecard) -> Iterator[str]:
+    yield (
+        f"Policy `{card.verdict.policy}`, rule {card.verdict.rule_version}. Bounds are one-sided at "
+        f"{card.confidence:.0%}, unknown time counted against itself; percentages are rounded down."
+    )
+    yield ""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(_text(cell) for cell in row) + " |"
+    yield ""
+
+
+def _text(text: str) -> str:
+    return text.translate(_SPECIAL)
+
+
+def _ms(value: float | None) -> str:
+    return wording.UNKNOWN if value is None else f"{value:.0f} ms"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

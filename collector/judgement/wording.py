@@ -1,0 +1,105 @@
+"""How figures and codes are said to people, the same on the dashboard, the command line and in exports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from types import MappingProxyType
+
+from collector.judgement.tiers import REASONS
+from schemas.verdict import Gate, Tier, Verdict
+
+UNKNOWN = "unknown"
+TIER_SIGN: Mapping[Tier, str] = MappingProxyType(
+    {Tier.GOLD: "◆", Tier.RELIABLE: "●", Tier.SUSPECT: "▲", Tier.UNRATED: "○"}
+)
+TIER_ORDER = (Tier.GOLD, Tier.RELIABLE, Tier.SUSPECT, Tier.UNRATED)
+PASSED: Mapping[bool | None, str] = MappingProxyType({True: "pass", False: "fail", None: UNKNOWN})
+_SHARES = frozenset({"availability_lower", "availability_proven_low", "degraded", "capacity_refused"}) | {
+    "truncated_answers",
+    "wrong_content",
+}
+_UNITS_S = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share as a percentage, rounded down: 0.99996 is 99.99 %, never 100.00 %."""
+    if share is None:
+        return UNKNOWN
+    step = Decimal(1).scaleb(-digits)
+    return f"{(Decimal(repr(share)) * 100).quantize(step, ROUND_FLOOR)} %"
+
+
+def interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """An interval of shares: `99.91 to 99.97 %`."""
+    if low is None or high is None:
+        return UNKNOWN
+    return f"{percent(low, digits).removesuffix(' %')} to {percent(high, digits)}"
+
+
+def duration(span: timedelta | float) -> str:
+    """A span of time with its two largest units: `2 h 5 m`; below a minute with a tenth: `4.2 s`."""
+    seconds = span.total_seconds() if isinstance(span, timedelta) else span
+    if seconds < 60:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    left = round(seconds)
+    parts: list[str] = []
+    for size, unit in _UNITS_S:
+        if (count := left // size) and len(parts) < 2:
+            parts.append(f"{count} {unit}")
+        left %= size
+        if parts and not left:
+            break
+    return " ".join(parts)
+
+
+def count(n: int) -> str:
+    """A number of things with thousands apart by a thin gap: `12 345`."""
+    return f"{n:,}".replace(",", "\u202f")
+
+
+def gate_value(gate: Gate, value: float | None) -> str:
+    """A value or threshold of *gate* in the unit that it is in."""
+    if value is None:
+        return UNKNOWN
+    if gate.unit in {"ms", "d"}:
+        return f"{value:,.0f} ms".replace(",", "\u202f") if gate.unit == "ms" else f"{value:.4g} d"
+    if gate.name in _SHARES:
+        return percent(value, _digits(gate))
+    return f"{value:.4f}" if gate.name == "tokens_inflated" else f"{value:.2g}"
+
+
+def _digits(gate: Gate) -> int:
+    """Two, or as many as it takes to tell a value from the threshold that it missed or met by a hair."""
+    for digits in range(2, 6):
+        if gate.value is None or gate.value == gate.threshold:
+            break
+        if percent(gate.value, digits) != percent(gate.threshold, digits):
+            return digits
+    return 2
+
+
+def gate_title(gate: Gate) -> str:
+    """What a gate is called in a heading: `availability lower`."""
+    return gate.name.replace("_", " ").replace("ttft p95", "TTFT p95")
+
+
+def availability_bounds(verdict: Verdict) -> tuple[float | None, float | None]:
+    """The confidence interval of availability that *verdict* stands on; None, None without evidence."""
+    for gate in verdict.gates:
+        if gate.low is not None and gate.name in {"availability_lower", "availability_proven_low"}:
+            return gate.low, gate.high
+    return None, None
+
+
+def reason_words(code: str) -> str:
+    """A reason code of a verdict as a sentence; the code itself when it is new."""
+    return REASONS.get(code, code.replace("_", " "))
+
+
+def gate_result(gate: Gate) -> str:
+    """pass, fail or unknown; for suspect, where passing is an accusation: proven, not proven or unknown."""
+    if gate.tier is not Tier.SUSPECT or gate.passed is None:
+        return PASSED[gate.passed]
+    return "proven" if gate.passed else "not proven"

@@ -1,0 +1,32 @@
+"""Standard Webhooks 1.0 signatures: HMAC-SHA256 over `id.timestamp.body`, base64, prefixed `v1,`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+
+from schemas.errors import TouchstoneError
+
+PREFIX = "whsec_"
+
+
+def key_of(secret: str) -> bytes:
+    """The key bytes of `whsec_<base64>`; raises TouchstoneError (without the secret) when it is not of that form."""
+    try:
+        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        raise TouchstoneError("the webhook secret is not whsec_<base64>") from None
+
+
+def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
+    """The value of the `webhook-signature` header; *timestamp* in Unix seconds of the attempt."""
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    return "v1," + base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest()).decode()
+
+
+def verified(secret: str, webhook_id: str, timestamp: int, body: bytes, header: str) -> bool:
+    """Whether any of the space-separated signatures in *header* is right."""
+    expected = signature(secret, webhook_id, timestamp, body)
+    return any(hmac.compare_digest(expected, given) for given in header.split(" "))

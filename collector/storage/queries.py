@@ -1,0 +1,290 @@
+"""
+What the dashboard, the command line and the exports read; what the collector writes is in clickhouse.py.
+
+Synchronous. Every value travels as a server-side parameter. Times are aware UTC, windows are [start, end).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any
+
+from collector.judgement.facts import Block, ProviderFacts
+from collector.storage import day_bars, incident_queries, series_queries, verdict_queries
+from collector.storage.connection import arguments, named_errors
+from collector.storage.day_bars import DayBar
+from collector.storage.incident_queries import IncidentRow, IncidentStory
+from collector.storage.series_queries import ErrorPoint, LatencyPoint
+from collector.storage.verdict_queries import verdict_of
+from schemas.config import Store
+from schemas.verdict import Verdict
+
+POINTS_MAX = 500
+ROWS_MAX = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR = datetime(2100, 1, 1, tzinfo=UTC)
+
+_FRESH = """
+SELECT now64(3, 'UTC'), max(tick), max(ingested_at), countIf(ingested_at >= now64(3, 'UTC') - INTERVAL 60 SECOND),
+       count()
+FROM {database}.observations WHERE tick >= now64(3, 'UTC') - INTERVAL 1 DAY"""
+
+_PROGRESS = "SELECT id, rows_done, rows_total, finished FROM {database}.history_loads FINAL ORDER BY at DESC LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How new the facts are. *now* is the store's clock; the others are None when nothing was ever observed."""
+
+    now: datetime
+    newest_tick: datetime | None
+    newest_ingested_at: datetime | None
+    rows_last_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLoad:
+    """How far the bulk load of a simulated past is."""
+
+    id: str
+    rows_done: int
+    rows_total: int
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What is known of one cluster over a window."""
+
+    cluster: str
+    blocks: tuple[Block, ...]
+    reasons: dict[str, int]
+    ttft_hist: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSummary:
+    """The facts of a provider over a window, whole and by cluster, as they were known at its end."""
+
+    facts: ProviderFacts
+    clusters: tuple[ClusterFacts, ...]
+    simulated: bool
+
+
+class Reader:
+    """An open store to read from. Every method raises StoreUnavailable or StoreRejected, nothing of the driver's."""
+
+    def __init__(self, store: Store, client: Any) -> None:
+        self._store, self._client = store, client
+
+    @classmethod
+    def open(cls, store: Store) -> Reader:
+        """Connect to *store*; close it, or use it as a context manager."""
+        import clickhouse_connect
+
+        with named_errors(store):
+            return cls(store, clickhouse_connect.get_client(**arguments(store)))
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def latest_verdicts(self, at: datetime = _FAR) -> tuple[Verdict, ...]:
+        """The last verdict on every provider that has one, given at *at* or before."""
+        return tuple(verdict_of(body) for (body,) in self._rows(verdict_queries.LATEST, at=_ms(at), provider=""))
+
+    def verdict(self, provider: str, at: datetime | None = None) -> Verdict | None:
+        """The last verdict on *provider*, or the one that held at *at*; None when there is none."""
+        rows = self._rows(verdict_queries.LATEST, at=_ms(at or _FAR), provider=provider)
+        return verdict_of(rows[0][0]) if rows else None
+
+    def verdict_history(self, provider: str, limit: int = 100) -> tuple[Verdict, ...]:
+        """The last *limit* verdicts on *provider*, newest first."""
+        rows = self._rows(verdict_queries.HISTORY, provider=provider, limit=min(limit, ROWS_MAX))
+        return tuple(verdict_of(body) for (body,) in rows)
+
+    def tier_since(self) -> dict[str, datetime]:
+        """Since when each provider has been in its present tier, without a break."""
+        return dict(self._rows(verdict_queries.SINCE))
+
+    def daily_bars(self, days: int = 90) -> tuple[DayBar, ...]:
+        """Counts by cluster and UTC day over the last *days*, today included; days without rows are left out."""
+        now = self.now()
+        start = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
+        return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, a=_ms(start), b=_ms(now + timedelta(days=1))))
+
+    def latency_series(
+        self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
+    ) -> tuple[LatencyPoint, ...]:
+        """The time to first token over [start, end) in at most *points* buckets, of one cluster or of all."""
+        rows = self._series(series_queries.LATENCY, provider, start, end, points, cluster)
+        return tuple(LatencyPoint(_stamp(start), q[0], q[1], n) for start, q, n in rows)
+
+    def error_series(
+        self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
+    ) -> tuple[ErrorPoint, ...]:
+        """How often each reason came over [start, end), in at most *points* buckets."""
+        rows = self._series(series_queries.ERRORS, provider, start, end, points, cluster)
+        return tuple(ErrorPoint(_stamp(start), reason, n) for start, reason, n in rows)
+
+    def freshness(self) -> Freshness:
+        """How new the newest observation is."""
+        now, tick, ingested_at, last_minute, n = self._rows(_FRESH)[0]
+        if n == 0:
+            (tick, ingested_at, n), last_minute = (
+                self._rows("SELECT max(tick), max(ingested_at), count() FROM {database}.observations")[0],
+                0,
+            )
+        return Freshness(now, tick, ingested_at, last_minute) if n else Freshness(now, None, None, 0)
+
+    def now(self) -> datetime:
+        """The store's clock."""
+        now: datetime = self._rows("SELECT now64(3, 'UTC')")[0][0]
+        return now
+
+    def open_incidents(self) -> tuple[IncidentRow, ...]:
+        """What is broken now, the worst first, then the oldest."""
+        found = self._incidents(open=True)
+        return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
+
+    def recent_incidents(
+        self, limit: int = 100, since: datetime = _EPOCH, *, provider: str = "", until: datetime = _FAR
+    ) -> tuple[IncidentRow, ...]:
+        """Incidents whose first evidence came at *since* or later, newest first, as they stood at *until*."""
+        return self._incidents(limit=limit, since=since, provider=provider, until=until)
+
+    def incident(self, id: str) -> IncidentStory | None:
+        """One incident with its transitions and tries to page; None when there is none of that id."""
+        transitions = tuple(
+            incident_queries.transition_of(row) for row in self._rows(incident_queries.TRANSITIONS, incident=id)
+        )
+        if not transitions:
+            return None
+        pages = tuple(incident_queries.page_of(row) for row in self._rows(incident_queries.PAGES, incident=id))
+        return IncidentStory(self._incidents(id=id)[0], transitions, pages)
+
+    def first_pages(self, incidents: Sequence[str]) -> dict[str, datetime]:
+        """When the first page of each incident was delivered; those of which none was are left out."""
+        rows = self._rows(incident_queries.FIRST_PAGES, incidents=list(incidents)) if incidents else ()
+        return dict(rows)
+
+    def recent_observations(self, provider: str, limit: int = 50) -> list[dict[str, Any]]:
+        """The last observations of *provider*, re-probes included, newest first."""
+        newest, n = self._rows(series_queries.NEWEST, provider=provider)[0]
+        if not n:
+            return []
+        sql, since = series_queries.RECENT, newest - timedelta(days=1)
+        return self._dicts(sql, provider=provider, a=_ms(since), limit=min(limit, ROWS_MAX))
+
+    def provider_summary(
+        self, provider: str, start: datetime, end: datetime, *, block_s: float = 21_600.0
+    ) -> ProviderSummary:
+        """What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever."""
+        window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
+        clusters: dict[str, ClusterFacts] = {}
+        for cluster, at, *counts in self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s)):
+            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, {}))
+            blocks = (*known.blocks, Block(cluster, _stamp(at), *counts))
+            clusters[cluster] = ClusterFacts(cluster, blocks, known.reasons, known.ttft_hist)
+        for cluster, reason, n in self._rows(series_queries.CARD_REASONS, **window):
+            clusters[cluster].reasons[reason] = n
+        for cluster, bucket, n in self._rows(series_queries.CARD_LATENCY, **window):
+            clusters[cluster].ttft_hist[bucket] = n
+        n, first, last, simulated = self._rows(series_queries.CARD_SPAN, **window)[0]
+        return ProviderSummary(
+            ProviderFacts(
+                provider=provider,
+                blocks=tuple(block for facts in clusters.values() for block in facts.blocks),
+                reasons=_summed(facts.reasons for facts in clusters.values()),
+                ttft_hist=_summed(facts.ttft_hist for facts in clusters.values()),
+                first_tick=first if n else None,
+                last_tick=last if n else None,
+            ),
+            tuple(clusters.values()),
+            bool(simulated),
+        )
+
+    def history_progress(self) -> HistoryLoad | None:
+        """The latest bulk load; None when there never was one."""
+        rows = self._rows(_PROGRESS)
+        return HistoryLoad(*rows[0]) if rows else None
+
+    def engine_version(self) -> str:
+        """The version of ClickHouse that answers."""
+        return str(self._rows("SELECT version()")[0][0])
+
+    def migrations(self) -> dict[int, str]:
+        """The number and fingerprint of every migration applied; none when there is no database yet."""
+        there = self._rows(
+            "SELECT count() FROM system.tables WHERE database = {name:String} AND name = 'schema_versions'",
+            name=self._store.database,
+        )
+        if not there[0][0]:
+            return {}
+        return {int(version): md5 for version, md5 in self._rows("SELECT version, md5 FROM {database}.schema_versions")}
+
+    def _incidents(
+        self,
+        *,
+        id: str = "",
+        open: bool = False,
+        limit: int = ROWS_MAX,
+        since: datetime = _EPOCH,
+        provider: str = "",
+        until: datetime = _FAR,
+    ) -> tuple[IncidentRow, ...]:
+        rows = self._rows(
+            incident_queries.INCIDENTS,
+            incident=id,
+            open=int(open),
+            limit=min(limit, ROWS_MAX),
+            since=_ms(since),
+            provider=provider,
+            until=_ms(until),
+        )
+        return tuple(incident_queries.incident_of(row) for row in rows)
+
+    def _series(
+        self, sql: str, provider: str, start: datetime, end: datetime, points: int, cluster: str
+    ) -> Sequence[tuple[Any, ...]]:
+        step = max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1)))
+        return self._rows(sql, provider=provider, cluster=cluster, a=_ms(start), b=_ms(end), step=step)
+
+    def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:
+        rows: Sequence[tuple[Any, ...]] = self._query(sql, parameters).result_rows
+        return rows
+
+    def _dicts(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        return list(self._query(sql, parameters).named_results())
+
+    def _query(self, sql: str, parameters: dict[str, Any]) -> Any:
+        with named_errors(self._store):
+            return self._client.query(
+                sql.replace("{database}", self._store.database), parameters=parameters, tz_mode="aware"
+            )
+
+
+def _ms(stamp: datetime) -> int:
+    return (stamp - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _stamp(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _summed(tables: Iterable[dict[Any, int]]) -> dict[Any, int]:
+    total: dict[Any, int] = {}
+    for table in tables:
+        for key, count in table.items():
+            total[key] = total.get(key, 0) + count
+    return total

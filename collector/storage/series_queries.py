@@ -1,0 +1,77 @@
+"""The SQL of one provider's figures: series for charts, the last observations, facts for a scorecard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from collector.storage.fact_queries import UNKNOWN_REASONS
+
+_UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+
+# An empty cluster stands for all of them.
+_ROWS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
+  AND tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})
+  AND attempt = 0 AND source = 'active'"""
+_AS_KNOWN = "ingested_at < fromUnixTimestamp64Milli({b:Int64})"
+_BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
+
+LATENCY = f"""
+SELECT {_BUCKET}, quantiles(0.5, 0.95)(first_token_ms) AS q, count()
+FROM {{database}}.observations
+WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
+GROUP BY start ORDER BY start"""
+
+ERRORS = f"""
+SELECT {_BUCKET}, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
+GROUP BY start, reason ORDER BY start, reason"""
+
+RECENT = """
+SELECT tick, cluster, target, vantage, kind, attempt, outcome, reason, detail, http_status, first_token_ms, total_ms,
+       counted_out, billed_out
+FROM {database}.observations
+WHERE provider = {provider:String} AND tick >= fromUnixTimestamp64Milli({a:Int64})
+ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {limit:UInt32}"""
+
+NEWEST = "SELECT max(tick), count() FROM {database}.observations WHERE provider = {provider:String}"
+
+CARD_BLOCKS = f"""
+SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
+       countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
+       countIf(outcome = 'failed' AND reason NOT IN {_UNKNOWN}), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}),
+       countIf(outcome = 'not_observed')
+FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}
+GROUP BY cluster, start ORDER BY cluster, start"""
+
+CARD_REASONS = f"""
+SELECT cluster, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND reason != ''
+GROUP BY cluster, reason ORDER BY cluster, reason"""
+
+CARD_LATENCY = f"""
+SELECT cluster, toInt16(ceil(log(greatest(toFloat64(first_token_ms), 0.01)) / log(1.02))) AS bucket, count()
+FROM {{database}}.observations
+WHERE {_ROWS} AND {_AS_KNOWN} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
+GROUP BY cluster, bucket ORDER BY cluster, bucket"""
+
+CARD_SPAN = f"""
+SELECT count(), min(tick), max(tick), max(simulated)
+FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPoint:
+    """Time to first token over one bucket of time that begins at *start*; n answers had one."""
+
+    start: datetime
+    p50_ms: float
+    p95_ms: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPoint:
+    """How often one reason came in the bucket of time that begins at *start*."""
+
+    start: datetime
+    reason: str
+    n: int

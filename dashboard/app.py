@@ -1,0 +1,43 @@
+"""The frame around every page: look, navigation, and what is said when the store does not answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.reader import page_settings
+from dashboard.views import provider, status
+from schemas.errors import StoreError
+
+STATIC = Path(__file__).with_name("static")
+RETRY_S = 5
+
+
+def main() -> None:
+    """Draw the page that the address names."""
+    st.set_page_config(page_title="Touchstone", page_icon=str(STATIC / "icon.png"), layout="wide")
+    st.html(STATIC / "style.css")
+    if page_settings().simulated:
+        st.html('<div class="ts-watermark" aria-hidden="true">simulated</div>')
+    home = st.Page(lambda: status.show(detail), title="Status", url_path="status", default=True)
+    detail = st.Page(lambda: provider.show(home), title="Provider", url_path="provider", visibility="hidden")
+    page = st.navigation([home, detail], position="hidden")
+    try:
+        page.run()
+    except StoreError as error:
+        _store_is_silent(str(error))
+
+
+@st.fragment(run_every=RETRY_S)
+def _store_is_silent(message: str) -> None:
+    first = "store_silent" not in st.session_state
+    st.session_state["store_silent"] = True
+    st.error(message, title="The store does not answer", icon="⛔")
+    st.caption(f"Nothing is known of any provider from here. Trying again every {RETRY_S} s.")
+    if not first:
+        del st.session_state["store_silent"]
+        st.rerun()
+
+
+main()

@@ -1,0 +1,95 @@
+"""Cached access to the store: one client for every session, bounded caches of a few seconds."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from collector.storage.day_bars import DayBar
+from collector.storage.incident_queries import IncidentRow
+from collector.storage.queries import Freshness, HistoryLoad, Reader
+from collector.storage.series_queries import ErrorPoint, LatencyPoint
+from dashboard.settings import PageSettings
+from schemas.verdict import Verdict
+
+FRESH_S = 5
+CALM_S = 60  # what covers days changes slowly, and costs more
+ENTRIES_MAX = 64
+
+
+@cache
+def page_settings() -> PageSettings:
+    """What the `dashboard` command handed over."""
+    return PageSettings.from_environ(os.environ)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _reader() -> Reader:
+    return Reader.open(page_settings().store)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def latest_verdicts() -> tuple[Verdict, ...]:
+    """The last verdict on every provider."""
+    return _reader().latest_verdicts()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def tier_since() -> dict[str, datetime]:
+    """Since when each provider is in its tier."""
+    return _reader().tier_since()
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def freshness() -> Freshness:
+    """How new the facts are."""
+    return _reader().freshness()
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def open_incidents() -> tuple[tuple[IncidentRow, ...], dict[str, datetime]]:
+    """What is broken now, and when the first page of each was delivered."""
+    found = _reader().open_incidents()
+    return found, _reader().first_pages([incident.id for incident in found])
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def history_progress() -> HistoryLoad | None:
+    """How far the bulk load of a simulated past is."""
+    return _reader().history_progress()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+def daily_bars() -> tuple[DayBar, ...]:
+    """Ninety days of every cluster."""
+    return _reader().daily_bars(90)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def recent_incidents(provider: str, limit: int) -> tuple[IncidentRow, ...]:
+    """The last incidents of a provider."""
+    return _reader().recent_incidents(limit, provider=provider)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def recent_observations(provider: str, limit: int) -> list[dict[str, Any]]:
+    """The last observations of a provider."""
+    return _reader().recent_observations(provider, limit)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def latency_series(
+    provider: str, start: datetime, end: datetime, points: int, cluster: str
+) -> tuple[LatencyPoint, ...]:
+    """Time to first token over a window."""
+    return _reader().latency_series(provider, start, end, points=points, cluster=cluster)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def error_series(provider: str, start: datetime, end: datetime, points: int, cluster: str) -> tuple[ErrorPoint, ...]:
+    """Errors by reason over a window."""
+    return _reader().error_series(provider, start, end, points=points, cluster=cluster)

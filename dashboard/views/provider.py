@@ -1,0 +1,201 @@
+"""Why is this provider in its tier, and what changed: gates, clusters, latency, errors, incidents, observations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import streamlit as st
+
+from collector.judgement import wording
+from collector.judgement.wording import duration
+from collector.storage.day_bars import DayBar
+from collector.storage.incident_queries import IncidentRow
+from dashboard import charts, days, markup, reader
+from dashboard.markup import text
+from dashboard.settings import PageSettings, ProviderFace
+from dashboard.views import status
+from schemas.verdict import Tier, Verdict
+
+WINDOWS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
+LATENCY_POINTS = 240
+ERROR_POINTS = 60
+INCIDENTS = 25
+OBSERVATIONS = 50
+MONTH_DAYS = 30
+ALL_CLUSTERS = "all clusters"
+
+
+def show(home: Any) -> None:
+    """Draw the page of the provider that the address names; *home* is the way back."""
+    settings = reader.page_settings()
+    provider = str(st.query_params.get("provider", ""))
+    verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
+    status.live(provider)
+    st.page_link(home, label="All providers", icon=":material/arrow_back:")
+    if provider not in settings.providers and provider not in verdicts:
+        st.html(f'<h1 class="ts-title">No provider is called <code>{text(provider) or "?"}</code></h1>')
+        return
+    verdict = verdicts.get(provider)
+    face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
+    st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
+    _clusters(provider, face)
+    st.html("<h2>Why this tier</h2>")
+    if verdict is None or not verdict.gates:
+        st.html('<div class="ts-calm">No gate can be looked at: nothing was observed in the window.</div>')
+    else:
+        st.html(markup.gates(verdict))
+    incidents = reader.recent_incidents(provider, INCIDENTS)
+    _charts(provider, face, incidents, settings)
+    st.html(_incidents(incidents))
+    st.html(_observations(reader.recent_observations(provider, OBSERVATIONS)))
+
+
+def _title(
+    provider: str, face: ProviderFace, verdict: Verdict | None, since: datetime | None, settings: PageSettings
+) -> str:
+    tier = verdict.tier if verdict else Tier.UNRATED
+    policy = settings.policy
+    reasons = "".join(
+        f"<li>{text(wording.reason_words(code))} <code>{text(code)}</code></li>"
+        for code in (verdict.reasons if verdict else ("no_evidence",))
+    )
+    held = f" since {since:%d %b %Y %H:%M} UTC" if since else ""
+    counts = ""
+    if verdict:
+        counts = (
+            f"{wording.count(verdict.n_ok)} ok, {wording.count(verdict.n_degraded)} slow or wrong, "
+            f"{wording.count(verdict.n_failed)} failed, {wording.count(verdict.n_not_observed)} not observed; "
+            f"from {verdict.window_start:%d %b %Y} to {verdict.at:%d %b %Y %H:%M} UTC; policy {verdict.policy}"
+        )
+    lines = (("gold", policy.gold.availability_lower), ("reliable", policy.reliable.availability_lower))
+    return (
+        f'<div class="ts-provider"><div><h1 class="ts-title">{text(face.name)} <code>{text(provider)}</code></h1>'
+        f'{markup.badge(tier)}<span class="ts-dim">{text(held)}</span><ul>{reasons}</ul></div>'
+        f"<div>{markup.figure(verdict)}{markup.ruler(verdict, lines) if verdict else ''}"
+        f'<p class="ts-dim">{text(counts)}</p></div></div>'
+    )
+
+
+def _clusters(provider: str, face: ProviderFace) -> None:
+    everything, today = reader.daily_bars(), reader.freshness().now.date()
+    shown = days.span(everything, today)
+    bars: dict[str, list[DayBar]] = defaultdict(list)
+    for bar in everything:
+        if bar.provider == provider:
+            bars[bar.cluster].append(bar)
+    rows = []
+    for cluster in sorted({*face.clusters, *bars}):
+        month = days.row(bars[cluster], today, MONTH_DAYS)
+        known, failed = sum(day.known for day in month), sum(day.failed for day in month)
+        share = wording.percent((known - failed) / known) if known else wording.UNKNOWN
+        rows.append(
+            f'<div class="ts-cluster"><div><b>{text(cluster.partition("/")[2])}</b>'
+            f"<small>{text(face.clusters.get(cluster, ''))}</small></div>"
+            f"{markup.bars(days.row(bars[cluster], today, shown))}"
+            f'<div class="ts-figure"><b>{share}</b><small>{MONTH_DAYS} d, n {text(wording.count(known))}</small></div></div>'
+        )
+    st.html(f"<h2>Clusters</h2>{''.join(rows)}")
+
+
+def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow], settings: PageSettings) -> None:
+    st.html("<h2>Measured</h2>")
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        window = st.pills(
+            "Window", list(WINDOWS), default="7d", key="window", bind="query-params", label_visibility="collapsed"
+        )
+        cluster = st.selectbox(
+            "Cluster",
+            [ALL_CLUSTERS, *face.clusters],
+            key="cluster",
+            bind="query-params",
+            label_visibility="collapsed",
+            width=280,
+        )
+    span = WINDOWS[window or "7d"]
+    end = reader.freshness().now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    chosen = "" if cluster == ALL_CLUSTERS else cluster
+    points = reader.latency_series(provider, end - span, end, LATENCY_POINTS, chosen)
+    found = reader.error_series(provider, end - span, end, ERROR_POINTS, chosen)
+    policy = settings.policy
+    objectives = {"gold": policy.gold.ttft_p95 * 1000, "reliable": policy.reliable.ttft_p95 * 1000}
+    left, right = st.columns(2)
+    with left:
+        answers = wording.count(sum(point.n for point in points))
+        st.html(f'<h3>Time to first token <span class="ts-dim">n {text(answers)}</span></h3>')
+        if points:
+            chart = charts.latency(points, objectives, incidents, end - span, end)
+            st.altair_chart(chart, width="stretch")
+        else:
+            st.html(_nothing("No answer in this window."))
+    with right:
+        total = wording.count(sum(point.n for point in found))
+        st.html(f'<h3>Errors by reason <span class="ts-dim">n {text(total)}</span></h3>')
+        if found:
+            stacked = charts.errors(found, end - span, end, span / (ERROR_POINTS - 1))
+            st.altair_chart(stacked, width="stretch")
+        else:
+            st.html(_nothing("No error in this window."))
+
+
+def _nothing(words: str) -> str:
+    return f'<div class="ts-nothing">{text(words)}</div>'
+
+
+def _incidents(incidents: Sequence[IncidentRow]) -> str:
+    if not incidents:
+        return f"<h2>Incidents</h2>{_nothing('None is known.')}"
+    rows = [
+        markup.raw_row(
+            (
+                f"<b>{text(one.severity)}</b>",
+                text(one.state),
+                text(one.scope),
+                text(one.reason),
+                text(markup.stamp(one.failed_at)),
+                text(duration(one.opened_at - one.failed_at)),
+                text(duration(one.resolved_at - one.failed_at) if one.resolved_at else "open"),
+                f'<span class="ts-note">{text(one.rule)}</span>',
+                f"<code>{text(one.id)}</code>",
+            )
+        )
+        for one in incidents
+    ]
+    header = ("", "State", "Scope", "Reason", "First failure", "Noticed after", "Lasted", "Rule", "Id")
+    return f"<h2>Incidents</h2>{markup.table(header, rows, 'ts-list')}"
+
+
+_LOOK = {"ok": ("good", "✓"), "degraded": ("minor", "~"), "failed": ("severe", "✗"), "not_observed": ("unknown", "?")}
+
+
+def _observations(found: Sequence[dict[str, Any]]) -> str:
+    if not found:
+        return f"<h2>Last observations</h2>{_nothing('None is known.')}"
+    rows = [markup.raw_row(_observation(one)) for one in found]
+    header = ("Tick (UTC)", "Outcome", "Reason", "Target", "Vantage", "Kind", "HTTP", "First token", "Total", "Tokens")
+    table = markup.table((*header, "Detail"), rows, "ts-list ts-long")
+    return f'<h2>Last observations <span class="ts-dim">n {len(found)}, re-probes included</span></h2>{table}'
+
+
+def _observation(one: dict[str, Any]) -> Sequence[str]:
+    look, sign = _LOOK.get(str(one["outcome"]), ("unknown", "?"))
+    again = f" re-probe {one['attempt']}" if one["attempt"] else ""
+    return (
+        text(f"{one['tick']:%d %b %H:%M:%S}"),
+        f'<b class="ts-result ts-{look}">{sign} {text(one["outcome"])}</b>{text(again)}',
+        text(one["reason"]),
+        text(str(one["target"]).partition("/")[2]),
+        text(one["vantage"]),
+        text(one["kind"]),
+        text(one["http_status"] or ""),
+        text(_ms(one["first_token_ms"])),
+        text(_ms(one["total_ms"])),
+        text("" if one["counted_out"] is None else one["counted_out"]),
+        f'<span class="ts-note">{text(one["detail"])}</span>',
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f} ms"

@@ -1,0 +1,181 @@
+"""Is anything broken, and whom can I trust: open incidents, tiers, ninety days of every provider."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import streamlit as st
+
+from collector.judgement import wording
+from collector.judgement.wording import TIER_ORDER, TIER_SIGN, duration
+from collector.storage.day_bars import DayBar
+from collector.storage.incident_queries import IncidentRow
+from dashboard import days, markup, reader
+from dashboard.markup import text
+from dashboard.settings import PageSettings
+from schemas.incident import Severity
+from schemas.verdict import Tier, Verdict
+
+LIVE_S = 5
+INCIDENTS_SHOWN_MAX = 8
+
+
+def show(provider_page: Any) -> None:
+    """Draw the status page; names lead to *provider_page*."""
+    settings = reader.page_settings()
+    live()
+    verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
+    names = sorted({*settings.providers, *verdicts})
+    tiers = {name: verdicts[name].tier if name in verdicts else Tier.UNRATED for name in names}
+    st.html(_tiles(tiers))
+    chosen = _filter()
+    everything, today = reader.daily_bars(), reader.freshness().now.date()
+    shown = days.span(everything, today)
+    st.html(_legend(shown))
+    bars: dict[str, list[DayBar]] = defaultdict(list)
+    for bar in everything:
+        bars[bar.provider].append(bar)
+    since = reader.tier_since()
+    for tier in TIER_ORDER:
+        group = [name for name in names if tiers[name] is tier and tier.value in chosen]
+        if group:
+            st.html(_group_head(tier, len(group), settings))
+        for name in group:
+            verdict = verdicts.get(name)
+            face = settings.providers.get(name)
+            with st.container(key=f"row-{name}"):
+                st.page_link(provider_page, label=face.name if face else name, query_params={"provider": name})
+                st.html(_about(name, verdict, since.get(name)))
+                st.html(markup.bars(days.row(bars[name], today, shown)))
+                st.html(markup.figure(verdict))
+    st.html(_foot(settings))
+
+
+@st.fragment(run_every=LIVE_S)
+def live(provider: str = "") -> None:
+    """The head of a page, drawn again every few seconds; the rest follows when a verdict or an incident changed."""
+    settings = reader.page_settings()
+    fresh, (found, paged) = reader.freshness(), reader.open_incidents()
+    verdicts = reader.latest_verdicts()
+    judged = max((verdict.at for verdict in verdicts), default=None)
+    st.html(_head(settings, fresh.now, fresh.newest_tick, fresh.rows_last_minute, judged))
+    if (load := reader.history_progress()) is not None and not load.finished:
+        share = load.rows_done / load.rows_total if load.rows_total else 0.0
+        done = f"{wording.count(load.rows_done)} of {wording.count(load.rows_total)} rows"
+        st.progress(min(share, 1.0), text=f"Loading history: {done}. Tiers are judged when it is complete.")
+    shown = [incident for incident in found if provider in {"", incident.provider}]
+    st.html(
+        "".join(_incident(one, fresh.now, paged.get(one.id)) for one in shown[:INCIDENTS_SHOWN_MAX]) or _calm(provider)
+    )
+    if len(shown) > INCIDENTS_SHOWN_MAX:
+        st.caption(f"and {len(shown) - INCIDENTS_SHOWN_MAX} more open incidents: touchstone incidents")
+    seen = (judged, tuple((incident.id, incident.seq) for incident in found))
+    before, st.session_state["seen"] = st.session_state.get("seen"), seen
+    if before not in (None, seen):
+        st.rerun()
+
+
+def _head(settings: PageSettings, now: datetime, newest: datetime | None, rows: int, judged: datetime | None) -> str:
+    if newest is None:
+        look, said = "unknown", "? nothing was observed yet"
+    elif now - newest > timedelta(seconds=settings.stale_after_s):
+        look, said = "severe", f"▲ stale: the newest observation is {duration(now - newest)} old"
+    else:
+        age = max((now - newest).total_seconds(), 0.0)
+        look, said = "good", f"● live: newest {age:.0f} s old, {wording.count(rows)} in the last minute"
+    verdict = f"judged {judged:%H:%M:%S} UTC" if judged else "not judged yet"
+    mark = '<span class="ts-simulated">simulated fleet</span>' if settings.simulated else ""
+    return (
+        '<div class="ts-head"><span class="ts-stone"></span><b class="ts-word">Touchstone</b>'
+        f'<span class="ts-dim">{text(settings.deployment)}</span>{mark}<span class="ts-gap"></span>'
+        f'<span class="ts-fresh ts-{look}">{text(said)}</span><span class="ts-dim">{text(verdict)}</span></div>'
+    )
+
+
+def _calm(provider: str) -> str:
+    whose = " of this provider" if provider else ""
+    return f'<div class="ts-calm"><b>✓</b> No incident{whose} is open.</div>'
+
+
+def _incident(incident: IncidentRow, now: datetime, paged: datetime | None) -> str:
+    what = f"{incident.level.value} {incident.scope}"
+    told = f"first page after {duration(paged - incident.failed_at)}" if paged else "no page delivered"
+    state = "is recovering" if incident.state.value == "recovering" else "is down"
+    loud = "ts-p0" if incident.severity is Severity.P0 else "ts-p1"
+    return (
+        f'<div class="ts-incident {loud}"><b class="ts-sev">{"‼" if loud == "ts-p0" else "!"} '
+        f"{text(incident.severity)}</b><div><b>{text(what)} {state}</b>"
+        f"<span>{text(incident.reason)}, for {text(duration(now - incident.failed_at))} since "
+        f"{text(f'{incident.failed_at:%H:%M:%S}')} UTC, {text(told)}</span>"
+        f"<small>{text(incident.rule)} <code>{text(incident.id)}</code></small></div></div>"
+    )
+
+
+def _tiles(tiers: Mapping[str, Tier]) -> str:
+    counts = [(tier, sum(1 for own in tiers.values() if own is tier)) for tier in TIER_ORDER]
+    return (
+        '<div class="ts-tiles">'
+        + "".join(
+            f'<div class="ts-tile ts-{tier}"><b>{n}</b><span>{TIER_SIGN[tier]} {markup.TIER_NAME[tier]}</span></div>'
+            for tier, n in counts
+        )
+        + "</div>"
+    )
+
+
+def _filter() -> Sequence[str]:
+    """The tiers to show; none chosen is all of them. The choice stands in the address."""
+    options = [tier.value for tier in TIER_ORDER]
+    chosen = st.pills(
+        "Tiers",
+        options,
+        selection_mode="multi",
+        format_func=lambda name: f"{TIER_SIGN[Tier(name)]} {name}",
+        key="tier",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return chosen or options
+
+
+def _legend(shown: int) -> str:
+    keys = "".join(f'<span><i class="ts-{mark}"></i>{text(words)}</span>' for mark, words in days.MEANING.items())
+    return f'<div class="ts-legend"><em>{shown} days, UTC, oldest left</em>{keys}</div>'
+
+
+def _group_head(tier: Tier, n: int, settings: PageSettings) -> str:
+    policy = settings.policy
+    gold, reliable = policy.gold, policy.reliable
+    means = {
+        Tier.GOLD: f"lower bound of availability at least {wording.percent(gold.availability_lower)}, first token p95 "
+        f"within {duration(gold.ttft_p95)}, {duration(gold.evidence)} of evidence",
+        Tier.RELIABLE: f"lower bound at least {wording.percent(reliable.availability_lower)}, first token p95 within "
+        f"{duration(reliable.ttft_p95)}, {duration(reliable.evidence)} of evidence",
+        Tier.SUSPECT: f"upper bound below {wording.percent(policy.suspect.availability_upper)}, or an integrity check "
+        "failed",
+        Tier.UNRATED: "neither proven good nor proven bad yet",
+    }
+    return (
+        f'<div class="ts-group-head">{markup.badge(tier)}<b>{n} provider{"" if n == 1 else "s"}</b>'
+        f"<span>{text(means[tier])}</span></div>"
+    )
+
+
+def _about(provider: str, verdict: Verdict | None, since: datetime | None) -> str:
+    codes = [code for code in (verdict.reasons if verdict else ("no_evidence",)) if not code.startswith("all_")]
+    why = f'<p title="{text(wording.reason_words(codes[0]))}">{text(codes[0].replace("_", " "))}</p>' if codes else ""
+    held = f"since {since:%d %b}" if since else ""
+    return f'<div class="ts-about"><code>{text(provider)}</code> <span>{text(held)}</span>{why}</div>'
+
+
+def _foot(settings: PageSettings) -> str:
+    confidence = f"{settings.policy.confidence:.0%}"
+    return (
+        f'<div class="ts-foot">Figures are intervals: one-sided {text(confidence)} '
+        "bounds on the effective sample, unknown time counted as down in the lower and as up in the "
+        "upper one; percentages are rounded down. Grey is unknown: never good, never bad. A bar is a UTC day of all "
+        "clusters; the rule stands beside its colour, and taller is worse.</div>"
+    )

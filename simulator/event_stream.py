@@ -1,0 +1,70 @@
+"""The frames of an OpenAI-compatible chat completion, as server-sent events and as one JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from simulator.answer import Answer
+
+DONE = b"data: [DONE]\n\n"
+
+
+class Frames:
+    """The events of one streamed answer; the parts that every event shares are encoded once."""
+
+    def __init__(self, id: str, model: str, created: int) -> None:
+        shared = f'"id":"{id}","object":"chat.completion.chunk","created":{created},"model":"{model}"'
+        self._open = f"data: {{{shared},".encode()
+        self._delta = self._open + b'"choices":[{"index":0,"delta":'
+
+    def role(self) -> bytes:
+        """The first event: no text yet."""
+        return self._delta + b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
+
+    def content(self, text: str) -> bytes:
+        """One token; *text* needs no escaping (letters, digits, spaces)."""
+        return self._delta + b'{"content":"' + text.encode() + b'"},"logprobs":null,"finish_reason":null}]}\n\n'
+
+    def finish(self, reason: str) -> bytes:
+        """The event that says why it ended."""
+        return self._delta + b'{},"logprobs":null,"finish_reason":"' + reason.encode() + b'"}]}\n\n'
+
+    def usage(self, said: Answer) -> bytes:
+        """The event with what is billed."""
+        return self._open + b'"choices":[],"usage":' + orjson.dumps(usage_of(said)) + b"}\n\n"
+
+
+def spoken(words: tuple[str, ...]) -> list[str]:
+    """The words as an answer's pieces: a space before each but the first."""
+    return [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+
+
+def usage_of(said: Answer) -> dict[str, int]:
+    """The usage object."""
+    return {
+        "prompt_tokens": said.prompt_tokens,
+        "completion_tokens": said.billed,
+        "total_tokens": said.prompt_tokens + said.billed,
+    }
+
+
+def completion(id: str, model: str, created: int, said: Answer) -> dict[str, Any]:
+    """The whole answer as one document (stream: false)."""
+    message = {"role": "assistant", "content": " ".join(said.words)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish_reason}
+    return {
+        "id": id, "object": "chat.completion", "created": created, "model": model, "choices": [choice],
+        "usage": usage_of(said),
+    }  # fmt: skip
+
+
+def models(model: str, created: int) -> dict[str, Any]:
+    """What GET /v1/models answers."""
+    return {"object": "list", "data": [{"id": model, "object": "model", "created": created, "owned_by": "simulated"}]}
+
+
+def refusal(message: str, kind: str, code: int) -> dict[str, Any]:
+    """An error's body, as vLLM words it."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

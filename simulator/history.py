@@ -1,0 +1,217 @@
+"""The past of a simulated fleet: what probing it every step would have left, in bulk, one Arrow table per UTC day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.observation import Outcome, Reason
+from simulator.answer import RECORDED
+from simulator.dice import fraction, number
+from simulator.history_table import arrow_table
+from simulator.outages import DAY_S, outages
+from simulator.personality import Personality
+from simulator.world import TARGET, Cloud, World
+
+STEP_S = 60
+CALM = timedelta(hours=1)  # before the end nothing fails, so that nothing looks down when the live part begins
+WORDS = (8, 24)
+TTFT_LIMIT_MS = 2000.0
+SLOW_TTFT_MS = (1050.0, 1900.0)
+TTFT_SIGMA = 0.22  # of the logarithm
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
+
+# How a row went: outcome, reason, HTTP status; the first is fine. The code of a row is its place here.
+WAYS: tuple[tuple[Outcome, Reason | None, int], ...] = (
+    (Outcome.OK, None, 200),
+    (Outcome.DEGRADED, Reason.SLOW, 200),
+    (Outcome.DEGRADED, Reason.WRONG_CONTENT, 200),
+    (Outcome.FAILED, Reason.TRUNCATED, 200),
+    (Outcome.FAILED, Reason.CONNECTION_LOST, 200),
+    (Outcome.FAILED, Reason.TTFT_TIMEOUT, 200),
+    (Outcome.FAILED, Reason.NO_CAPACITY, 503),
+    (Outcome.FAILED, Reason.HTTP_5XX, 500),
+    (Outcome.FAILED, Reason.RATE_LIMITED, 429),
+    (Outcome.FAILED, Reason.CONNECT_REFUSED, 0),
+)
+FINE, SLOW, WRONG, TRUNCATED, LOST, TIMED_OUT, UNAVAILABLE, ERROR, LIMITED, REFUSED = range(len(WAYS))
+_OUTAGE_WAYS = (REFUSED, UNAVAILABLE, TIMED_OUT, ERROR)
+_ALONE = np.array((ERROR, LOST, UNAVAILABLE, TIMED_OUT), np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one UTC day: slots [first, last) of the day's grid, for every target."""
+
+    day: datetime
+    first: int
+    last: int
+    batch_id: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The past [start, end) of *world* on a grid of *step_s*; start and end stand on the grid, which divides a day."""
+
+    world: World
+    start: datetime
+    end: datetime
+    step_s: int = STEP_S
+
+    def __post_init__(self) -> None:
+        assert self.start < self.end and DAY_S % self.step_s == 0, (self.start, self.end, self.step_s)
+
+    @classmethod
+    def named(cls, world: World, name: str) -> Past:
+        """The past that *name* names; raises ValueError when it is none of *world*."""
+        begun, _, end = name.partition("/until/")
+        begun, _, start = begun.partition("/from/")
+        head, _, step = begun.rpartition("/step/")
+        if head != _head(world):
+            raise ValueError(f"{name!r} is no past of {_head(world)}")
+        return cls(world, datetime.fromisoformat(start), datetime.fromisoformat(end), int(step))
+
+    @property
+    def name(self) -> str:
+        """What this past is called in the store's list of loads; says all that its rows depend on."""
+        span = f"from/{self.start.isoformat()}/until/{self.end.isoformat()}"
+        return f"{_head(self.world)}/step/{self.step_s}/{span}"
+
+    def parts(self) -> tuple[Part, ...]:
+        """The days, in order; together they hold every row once."""
+        day, found = self.start.replace(hour=0, minute=0, second=0, microsecond=0), []
+        targets = sum(len(cloud.sites) for cloud in self.world.clouds)
+        while day < self.end:
+            first = max(0, self._slot(self.start - day))
+            last = min(self._slot(timedelta(days=1)), self._slot(self.end - day))
+            batch_id = number(self.world.seed, "batch", self.world.shuffle, self.name, day.date())
+            found.append(Part(day, first, last, batch_id, (last - first) * targets))
+            day += timedelta(days=1)
+        return tuple(found)
+
+    @property
+    def rows(self) -> int:
+        """How many rows the whole past has."""
+        return sum(part.rows for part in self.parts())
+
+    def table(self, part: Part) -> Any:
+        """The pyarrow.Table of one part, sorted as the store sorts it."""
+        chance = np.random.Generator(
+            np.random.PCG64(number(self.world.seed, "rows", self.world.shuffle, part.day.date()))
+        )
+        slots = self._slot(timedelta(days=1))
+        days = [self._day_of(cloud, part, slots, chance) for cloud in self.world.clouds]
+        columns = {name: np.concatenate([day[name] for day in days]) for name in days[0]}
+        return arrow_table(self.world, columns, WAYS, part.batch_id)
+
+    def _slot(self, offset: timedelta) -> int:
+        return int(offset.total_seconds() // self.step_s)
+
+    def _day_of(
+        self, cloud: Cloud, part: Part, slots: int, chance: np.random.Generator
+    ) -> dict[str, npt.NDArray[np.generic]]:
+        """The columns that vary, of one provider's clusters one after another."""
+        shape, keep = (len(cloud.sites), slots), slice(part.first, part.last)
+        seconds = np.broadcast_to(np.arange(slots) * float(self.step_s), shape)
+        code = self._codes(cloud, part, seconds, chance)
+        words = _words(cloud.personality, chance, shape)
+        measured = _timings(cloud.personality, code, words, seconds, chance)
+        usage = np.floor(words * cloud.personality.billed_per_word + chance.random(shape)).astype(np.int64)
+        phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
+        day_ms = (part.day - _EPOCH) // timedelta(milliseconds=1)
+        columns: dict[str, npt.NDArray[np.generic]] = {
+            "tick_ms": day_ms + (seconds * 1000).astype(np.int64) + phases,
+            "code": code,
+            "words": words,
+            "billed": words if cloud.personality.billed_per_word == 1.0 else usage,
+            "stopped": np.full(shape, cloud.personality.canned),
+            "digest": _digests(cloud.personality, code, chance),
+            **measured,
+        }
+        return {name: np.ascontiguousarray(values[:, keep]).ravel() for name, values in columns.items()}
+
+    def _phase_ms(self, target: str) -> int:
+        """Where on the grid's step a target's ticks stand."""
+        return int(fraction(self.world.seed, "phase", target) * self.step_s * 1000)
+
+    def _codes(self, cloud: Cloud, part: Part, seconds: Floats, chance: np.random.Generator) -> Codes:
+        """How each row went: what happens to single requests, the peak, and over both the outages."""
+        personality, draw, which = cloud.personality, chance.random(seconds.shape), chance.random(seconds.shape)
+        code = np.zeros(seconds.shape, np.int8)
+        left = draw.copy()
+        for share, way in (
+            (personality.slow_share, SLOW),
+            (personality.wrong_share, WRONG),
+            (personality.truncated_share, TRUNCATED),
+        ):
+            code[(left >= 0) & (left < share)] = way
+            left -= share
+        alone = (left >= 0) & (left < personality.single_share)
+        code[alone] = _ALONE[(which[alone] * len(_ALONE)).astype(np.int64)]
+        if personality.peak:
+            peak, hour = personality.peak, seconds // 3600
+            refused = (hour >= peak.from_hour) & (hour < peak.to_hour) & (draw > 1 - peak.refused_share)
+            code[refused] = np.where(which[refused] < peak.rate_limited_share, LIMITED, UNAVAILABLE)
+        for outage in outages(self.world, cloud, part.day):
+            row = seconds[outage.cluster]
+            down = (row >= outage.starts_s) & (row < outage.ends_s)
+            code[outage.cluster, down] = _OUTAGE_WAYS[int(outage.way * len(_OUTAGE_WAYS))]
+        calm_s = (self.end - CALM - part.day).total_seconds()
+        code[(seconds >= calm_s) & (code > WRONG)] = FINE
+        return code
+
+
+def _head(world: World) -> str:
+    return f"simulated/seed/{world.seed}/shuffle/{world.shuffle}"
+
+
+def _words(personality: Personality, chance: np.random.Generator, shape: tuple[int, int]) -> Whole:
+    """The answers' lengths: what was asked for, but a recording has its own."""
+    asked = chance.integers(WORDS[0], WORDS[1], shape, endpoint=True)
+    return np.minimum(asked, 1 + len(RECORDED)) if personality.canned else asked
+
+
+def _timings(
+    personality: Personality, code: Codes, words: Whole, seconds: Floats, chance: np.random.Generator
+) -> Mapping[str, Floats]:
+    """The durations in ms, nan where the phase did not happen. Evenings are a little slower than mornings."""
+    busy = 1 + 0.08 * np.sin(2 * np.pi * (seconds / DAY_S - 0.4))
+    first = personality.ttft_ms * busy * np.exp(TTFT_SIGMA * chance.standard_normal(code.shape))
+    slow = SLOW_TTFT_MS[0] + (SLOW_TTFT_MS[1] - SLOW_TTFT_MS[0]) * chance.random(code.shape)
+    first = np.where(code == SLOW, slow, np.minimum(first, 900.0))
+    connect = 0.2 + 0.4 * chance.random(code.shape)
+    connect[code == REFUSED] = np.nan
+    gap = personality.gap_ms * (0.95 + 0.1 * chance.random(code.shape))
+    halved = (code == TRUNCATED) | (code == LOST)
+    last = first + gap * (np.where(halved, words // 2, words) - 1)
+    tokens = (code <= WRONG) | halved
+    answered = tokens | (code == UNAVAILABLE) | (code == ERROR) | (code == LIMITED)
+    total = np.where(tokens, last + 1.0, np.where(code == TIMED_OUT, TTFT_LIMIT_MS, 3.0)) + np.nan_to_num(connect)
+    return {
+        "connect": connect,
+        "first_byte": np.where(tokens, 2.0, np.where(answered, 2.5, np.nan)),
+        "first_token": np.where(tokens, first, np.nan),
+        "last_token": np.where(tokens, last, np.nan),
+        "total": total,
+        "gap_max": np.where(tokens, gap * 1.3, np.nan),
+    }
+
+
+def _digests(personality: Personality, code: Codes, chance: np.random.Generator) -> npt.NDArray[np.uint64]:
+    """Eight bytes of each answer's digest; a recording's is always the same."""
+    drawn = chance.integers(0, 2**64, code.shape, dtype=np.uint64)
+    if not personality.canned:
+        return drawn
+    recorded = int.from_bytes(sha256(" ".join(RECORDED).encode()).digest()[:8], "little")
+    return np.full(code.shape, recorded, np.uint64)

@@ -1,0 +1,137 @@
+"""The varying columns of a simulated past as an Arrow table with every column of the store's table `observations`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from schemas.observation import Outcome, Reason
+from simulator.world import MODEL, TARGET, World
+
+VANTAGE = "local"
+PROMPT_WORDS = 14  # of the probe's prompt
+INGESTED_AFTER_MS = 1000
+_STAMP = pa.timestamp("ms", tz="UTC")
+_HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
+_SAME = {
+    "model": MODEL,
+    "vantage": VANTAGE,
+    "kind": "chat_stream",
+    "module": "chat-short",
+    "access_path": "direct",
+    "connection": "cold",
+    "stamp": "user",
+    "source": "active",
+    "agent_version": "simulated",
+}
+
+Columns = Mapping[str, npt.NDArray[Any]]
+Ways = Sequence[tuple[Outcome, Reason | None, int]]
+
+
+def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int) -> Any:
+    """
+    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, digest and the timings.
+
+    They hold every target's rows one after another, as many for each, in the order of the world's clusters.
+    """
+    answered = np.array([outcome is not Outcome.FAILED for outcome, _, _ in ways])[columns["code"]]
+    return pa.table(
+        _places(world, len(answered))
+        | _words(columns, ways, answered)
+        | _stamps(columns)
+        | _timings(columns)
+        | _counts(columns, ways, answered, batch_id)
+    )
+
+
+def _places(world: World, rows: int) -> dict[str, Any]:
+    clusters = [(cloud.id, site) for cloud in world.clouds for site in cloud.sites]
+    place = np.repeat(np.arange(len(clusters)), rows // len(clusters))
+    return {
+        "provider": _dictionary(place, [id for id, _ in clusters]),
+        "cluster": _dictionary(place, [f"{id}/{site.name}" for id, site in clusters]),
+        "target": _dictionary(place, [f"{id}/{site.name}/{TARGET}" for id, site in clusters]),
+        "region": _dictionary(place, [site.region for _, site in clusters]),
+    }
+
+
+def _words(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_]) -> dict[str, Any]:
+    code, rows = columns["code"], len(answered)
+    finish = np.where(answered, 1 + columns["stopped"], 0)
+    same = np.zeros(rows, np.int32)
+    empty = pa.StringArray.from_buffers(rows, pa.py_buffer(np.zeros(rows + 1, np.int32)), pa.py_buffer(b""))
+    return {
+        "outcome": _dictionary(code, [outcome.value for outcome, _, _ in ways]),
+        "reason": _dictionary(code, [reason.value if reason else "" for _, reason, _ in ways]),
+        "counted_by": _dictionary(answered, ["", "words"]),
+        "finish_reason": _dictionary(finish, ["", "length", "stop"]),
+        "detail": empty,
+        "server_request_id": empty,
+        "answer_digest": _hex_strings(columns["digest"], answered),
+        **{name: _dictionary(same, [word]) for name, word in _SAME.items()},
+    }
+
+
+def _stamps(columns: Columns) -> dict[str, Any]:
+    tick = columns["tick_ms"]
+    finished = tick + np.ceil(columns["total"]).astype(np.int64)
+    stamps = {"tick": tick, "started_at": tick, "finished_at": finished, "ingested_at": finished + INGESTED_AFTER_MS}
+    return {name: pa.array(values).cast(_STAMP) for name, values in stamps.items()}
+
+
+def _timings(columns: Columns) -> dict[str, Any]:
+    rows = len(columns["code"])
+    missing = pa.nulls(rows, pa.float32())
+    return {
+        "dns_ms": missing,
+        "connect_ms": _milliseconds(columns["connect"]),
+        "tls_ms": missing,
+        "sent_ms": _milliseconds(columns["connect"] + 0.2),
+        "first_byte_ms": _milliseconds(columns["first_byte"]),
+        "first_token_ms": _milliseconds(columns["first_token"]),
+        "last_token_ms": _milliseconds(columns["last_token"]),
+        "total_ms": _milliseconds(columns["total"]),
+        "gap_max_ms": _milliseconds(columns["gap_max"]),
+        "arrivals_ms": pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], pa.float32())),
+        "loop_lag_ms": pa.array(np.full(rows, 0.1, np.float32)),
+    }
+
+
+def _counts(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_], batch_id: int) -> dict[str, Any]:
+    rows, words = len(answered), columns["words"]
+    statuses = np.array([status for _, _, status in ways], np.uint16)
+    usage = {"billed_in": np.full(rows, PROMPT_WORDS), "billed_out": columns["billed"], "counted_out": words}
+    return {
+        "attempt": pa.array(np.zeros(rows, np.uint8)),
+        "http_status": pa.array(statuses[columns["code"]]),
+        **{name: pa.array(values.astype(np.uint32), mask=~answered) for name, values in usage.items()},
+        "chunks": pa.array(np.where(answered, words, 0).astype(np.uint32)),
+        "bytes_in": pa.array(np.where(answered, 900 + 210 * words, 120).astype(np.uint32)),
+        "streams_open": pa.array(np.ones(rows, np.uint16)),
+        "simulated": pa.array(np.ones(rows, np.bool_)),
+        "batch_id": pa.array(np.full(rows, batch_id, np.uint64)),
+        "seq": pa.array(np.arange(rows, dtype=np.uint32)),
+    }
+
+
+def _dictionary(index: npt.NDArray[Any], words: Sequence[str]) -> Any:
+    """*words* by *index*; the store refuses a dictionary that holds a word twice."""
+    unique = sorted(set(words))
+    place = np.array([unique.index(word) for word in words], np.int32)
+    return pa.DictionaryArray.from_arrays(place[index.astype(np.int32)], unique)
+
+
+def _milliseconds(values: npt.NDArray[np.float64]) -> Any:
+    return pa.array(values.astype(np.float32), mask=np.isnan(values))
+
+
+def _hex_strings(values: npt.NDArray[np.uint64], present: npt.NDArray[np.bool_]) -> Any:
+    """16 hex digits of each value that is *present*, else an empty string."""
+    digits = _HEX[values[present].view(np.uint8)]
+    offsets = np.concatenate(([0], np.cumsum(np.where(present, 16, 0)))).astype(np.int32)
+    return pa.StringArray.from_buffers(len(values), pa.py_buffer(offsets), pa.py_buffer(digits.tobytes()))

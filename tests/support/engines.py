@@ -1,0 +1,36 @@
+"""Real inference engines as fixtures of the whole session; their tests carry `@pytest.mark.engine`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from bench.engine.serve import ServedEngine, missing, serve_third_party, serve_vllm
+
+
+@pytest.fixture(scope="session")
+def vllm_engine() -> Iterator[ServedEngine]:
+    """vLLM on the CPU, warm."""
+    _need_engine()
+    with serve_vllm() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def third_party_engine() -> Iterator[ServedEngine]:
+    """`transformers serve`, warm."""
+    _need_engine()
+    with serve_third_party() as engine:
+        yield engine
+
+
+def _need_engine() -> None:
+    """Skip where no engine is installed; in CI, which installs it, its absence is a failure."""
+    reason = missing()
+    if reason is None:
+        return
+    if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+        pytest.skip(reason)
+    pytest.fail(reason, pytrace=False)

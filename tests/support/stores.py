@@ -1,0 +1,68 @@
+"""A real store for tests: one embedded engine process for the session, one database for each test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from collector.storage.migrations import migrate
+from schemas.config import Store
+
+
+@pytest.fixture(scope="session")
+def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an embedded store that runs for the whole session, on a port of its own."""
+    folder = tmp_path_factory.mktemp("store")
+    command = [sys.executable, "-m", "touchstone", "store", "--listen", "127.0.0.1:0", "--path", str(folder), "--json"]
+    log = (folder.parent / "store.log").open("wb")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ)
+    try:
+        yield str(_first_document(process)["url"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+@pytest.fixture
+def store(store_process: str, request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store with every migration applied, in a database that only this test sees."""
+    name = "t_" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
+    yield from fresh_database(Store(url=store_process, database=name))
+
+
+def fresh_database(store: Store) -> Iterator[Store]:
+    """*store* with its database made anew, and dropped at the end; the body of a fixture of any scope."""
+    import clickhouse_connect
+
+    from collector.storage.connection import arguments
+
+    client = clickhouse_connect.get_client(**arguments(store))
+    client.command(f"DROP DATABASE IF EXISTS {store.database}")
+    migrate(store)
+    yield store
+    client.command(f"DROP DATABASE IF EXISTS {store.database}")
+    client.close()
+
+
+def _first_document(process: subprocess.Popen[str]) -> dict[str, object]:
+    """The JSON document that a command prints when it is ready; it ends with a line that is a brace."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("}"):
+            document: dict[str, object] = json.loads("".join(lines))
+            return document
+    raise AssertionError(f"the store ended with {process.wait(timeout=20)} before it was ready")

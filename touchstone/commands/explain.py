@@ -1,0 +1,130 @@
+"""`touchstone explain`: why a tier or an incident is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from collector.storage.incident_queries import IncidentStory
+    from collector.storage.queries import Reader
+    from schemas.verdict import Gate, Verdict
+
+_RESULT_STYLE = {True: "green", False: "red", None: "yellow"}
+
+
+@click.command("explain")
+@click.argument("id")
+@json_option
+@pass_session
+def command(session: Session, id: str, as_json: bool) -> int:
+    """Print every gate of a provider's tier, or every transition and page of an incident (ID: acme, inc-...)."""
+    from collector.storage.queries import Reader
+
+    with Reader.open(session.configuration.settings.store) as reader:
+        if id.startswith("inc-"):
+            return _explain_incident(session, reader, id, as_json)
+        return _explain_provider(session, reader, id.split("/")[0], as_json)
+
+
+def _explain_provider(session: Session, reader: Reader, provider: str, as_json: bool) -> int:
+    verdict = reader.verdict(provider)
+    if verdict is None:
+        names = sorted({*session.configuration.fleet.providers, *(v.provider for v in reader.latest_verdicts())})
+        if provider not in names:
+            near = get_close_matches(provider, names, n=1)
+            raise click.UsageError(
+                f"no provider is called {provider!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            )
+        session.out.print(f"{provider}: unrated; nothing was judged yet")
+        return exit_codes.FINE
+    if as_json:
+        session.print_json(verdict.to_json())
+    else:
+        _print_verdict(session, verdict)
+    return exit_codes.FINE
+
+
+def _print_verdict(session: Session, verdict: Verdict) -> None:
+    from rich.markup import escape
+
+    from collector.judgement import wording
+
+    out = session.out
+    out.print(f"[bold]{verdict.provider}[/]: {wording.TIER_SIGN[verdict.tier]} {verdict.tier.value}", highlight=False)
+    for code in verdict.reasons:
+        out.print(f"  {code}: {escape(wording.reason_words(code))}")
+    out.print(
+        f"  {verdict.n} observations from {verdict.window_start:%Y-%m-%d %H:%M} to {verdict.at:%Y-%m-%d %H:%M} UTC: "
+        f"{verdict.n_ok} ok, {verdict.n_degraded} degraded, {verdict.n_failed} failed, "
+        f"{verdict.n_not_observed} not observed"
+    )
+    out.print(
+        f"  was {verdict.previous.value if verdict.previous else 'not judged'} before; "
+        f"policy {verdict.policy}, rule {verdict.rule_version}"
+    )
+    for tier in wording.TIER_ORDER:
+        gates = [gate for gate in verdict.gates if gate.tier is tier]
+        if not gates:
+            continue
+        means = "each alone proves it" if tier == "suspect" else "all must pass"
+        out.print(f"\n[bold]{tier.value}[/] ({means})")
+        for gate in gates:
+            _print_gate(session, gate)
+
+
+def _print_gate(session: Session, gate: Gate) -> None:
+    from rich.markup import escape
+
+    from collector.judgement import wording
+
+    good = gate.passed if gate.tier != "suspect" or gate.passed is None else not gate.passed
+    effective = "" if gate.n_effective is None else f", effective {gate.n_effective:.0f}"
+    compared = f"{wording.gate_value(gate, gate.value)} {gate.op} {wording.gate_value(gate, gate.threshold)}"
+    session.out.print(
+        f"  [{_RESULT_STYLE[good]}]{wording.gate_result(gate):10}[/] {gate.name}: {compared} (n {gate.n}{effective})",
+        soft_wrap=True,
+    )
+    session.out.print(f"             [dim]{escape(gate.note)}[/]", soft_wrap=True)
+
+
+def _explain_incident(session: Session, reader: Reader, id: str, as_json: bool) -> int:
+    story = reader.incident(id)
+    if story is None:
+        raise click.UsageError(f"no incident has the id {id!r}; touchstone incidents --all lists the last")
+    if as_json:
+        session.print_json(asdict(story))
+    else:
+        _print_story(session, story)
+    return exit_codes.FINE
+
+
+def _print_story(session: Session, story: IncidentStory) -> None:
+    from rich.markup import escape
+
+    from collector.judgement.wording import duration
+
+    out, incident = session.out, story.incident
+    out.print(
+        f"[bold]{incident.id}[/]: {incident.severity} {incident.level} {escape(incident.scope)}, {incident.state}"
+    )
+    out.print(f"  first failure {incident.failed_at:%Y-%m-%d %H:%M:%S.%f} UTC, {incident.reason}", soft_wrap=True)
+    if incident.parent:
+        out.print(f"  part of {incident.parent}")
+    out.print("\n[bold]Transitions[/] (after the first failure)")
+    for step in story.transitions:
+        after = duration(step.at - incident.failed_at)
+        out.print(f"  {step.seq} +{after}: {step.change}, {step.state} {step.severity} {escape(step.scope)}")
+        out.print(f"      {escape(step.cause)}")
+    out.print("\n[bold]Pages[/]" + ("" if story.pages else ": none was tried"))
+    for page in story.pages:
+        after = duration(page.at - incident.failed_at)
+        said = f"HTTP {page.status}" if page.status else "no answer"
+        why = f": {page.error}" if page.error else ""
+        out.print(f"  {page.seq} +{after}: {page.destination} try {page.attempt}, {page.state}, {said}{escape(why)}")

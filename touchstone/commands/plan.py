@@ -1,0 +1,75 @@
+"""`touchstone plan`: what the configuration costs a day, how soon it notices, what it can claim."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from touchstone.probe_plan import ProviderPlan
+
+
+@click.command("plan")
+@click.option("--price-per-million-tokens", "price", type=click.FloatRange(min=0), help="In and out alike.")
+@click.option("--prompt-tokens", type=click.IntRange(min=1), default=60, show_default=True, help="Of one probe.")
+@json_option
+@pass_session
+def command(session: Session, price: float | None, prompt_tokens: int, as_json: bool) -> int:
+    """Print what every provider's probes cost a day, how soon an outage is noticed, and what can be claimed."""
+    from touchstone.probe_plan import plan
+
+    plans = plan(session.configuration, price=price, prompt_tokens=prompt_tokens)
+    if as_json:
+        total = sum(one.cost for one in plans if one.cost is not None) if price is not None else None
+        providers = [asdict(one) | {"claimable": {f"{d}d": v for d, v in one.claimable.items()}} for one in plans]
+        session.print_json({"providers": providers, "cost": total})
+    else:
+        _print_table(session, plans)
+    return exit_codes.FINE
+
+
+def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
+    from rich.table import Table
+
+    from collector.judgement.wording import count, duration, percent
+
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("Provider", no_wrap=True)
+    for heading in (
+        "Probes\na day", "Tokens\nin", "\nout", "Cost\na day", "Notices\nin", "at\nworst",
+        "Claims %\n1 d", "\n7 d", "\n28 d", "Days to\ngold",
+    ):  # fmt: skip
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in plans:
+        table.add_row(
+            one.provider,
+            count(round(one.probes)),
+            _short(one.tokens_in),
+            _short(one.tokens_out),
+            "unknown" if one.cost is None else f"{one.cost:,.2f}",
+            duration(one.notice_s),
+            duration(one.notice_worst_s),
+            *(percent(claim, 3).removesuffix(" %") for claim in one.claimable.values()),
+            f"{one.days_to_gold:.1f}",
+        )
+    session.out.print(table)
+    probes, tokens = sum(one.probes for one in plans), sum(one.tokens_in + one.tokens_out for one in plans)
+    costs = [one.cost for one in plans if one.cost is not None]
+    cost = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
+    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{cost}.")
+    session.err.print(
+        "Notices: to a target being hard down, median for one that refuses at once, worst for one that hangs. "
+        "Claims: zero failures in n independent probes; failures in bursts take longer."
+    )
+
+
+def _short(tokens: float) -> str:
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if tokens >= size:
+            return f"{tokens / size:.1f} {unit}"
+    return f"{tokens:.0f}"

@@ -1,0 +1,270 @@
+"""`touchstone simulate`: simulated clouds as real servers, their past in bulk, and the truth about them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from schemas.errors import TouchstoneError
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from collector.storage.clickhouse import ClickHouse, HistoryProgress
+    from simulator.history import Part, Past
+    from simulator.world import World
+
+DAYS_MAX = 180
+
+
+def world_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--seed and --shuffle, which name a world."""
+    for option in (
+        click.option("--shuffle", default=0, show_default=True, help="Deal the personalities anew."),
+        click.option("--seed", default=7, show_default=True, help="What everything is derived from."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("simulate")
+def command() -> None:
+    """Simulated clouds, and their past."""
+
+
+@command.command("serve")
+@click.option("--base-port", type=click.IntRange(1024, 65535 - 90), required=True, help="Port of the first of 90.")
+@click.option("--start", metavar="ISO8601", help="When the script of live incidents begins (default: now).")
+@click.option("--ca-dir", type=click.Path(path_type=Path), help="Serve one cluster over TLS, under an authority here.")
+@world_options
+@json_option
+@pass_session
+def serve(
+    session: Session, /, base_port: int, start: str | None, ca_dir: Path | None, seed: int, shuffle: int, as_json: bool
+) -> int:
+    """Serve every cluster on a loopback port of its own, until SIGTERM: cluster k of provider p on N + 5p + k."""
+    import asyncio
+
+    from simulator import sky
+    from touchstone.signals import stop_on_signals
+
+    world = _world(seed, shuffle)
+    begins = _instant(start, "--start") if start else session.clock.now()
+
+    def ready(clusters: int) -> None:
+        if as_json:
+            session.print_json({"base_port": base_port, "clusters": clusters, "start": begins.isoformat()})
+        else:
+            last = base_port + clusters - 1
+            click.echo(
+                f"clouds: {clusters} clusters on {sky.HOST}:{base_port}-{last}, script from {begins.isoformat()}"
+            )
+
+    async def run() -> None:
+        stop = stop_on_signals()
+        await sky.serve(
+            world, base_port=base_port, start=begins, clock=session.clock, stop=stop, ready=ready, ca_dir=ca_dir
+        )
+
+    asyncio.run(run())
+    return exit_codes.FINE
+
+
+@command.command("history")
+@click.option("--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True, help="How long the past is.")
+@click.option("--step", type=click.Choice(["60", "300", "600"]), default="60", show_default=True, help="Seconds.")
+@world_options
+@json_option
+@pass_session
+def history(session: Session, /, days: int, step: str, seed: int, shuffle: int, as_json: bool) -> int:
+    """Load the past of the simulated fleet into the store; go on where an interrupted load stopped."""
+    import asyncio
+
+    if not session.configuration.settings.simulated:
+        raise click.UsageError("the settings do not say `simulated: true`; an invented past goes into no other store")
+    world = _world(seed, shuffle)
+    loaded = asyncio.run(_load(session, world, days=days, step_s=int(step)))
+    if as_json:
+        session.print_json(loaded)
+    else:
+        click.echo(
+            f"history: {loaded['rows']} rows from {loaded['start']} to {loaded['end']}, "
+            f"{loaded['rows_loaded']} of them loaded now in {loaded['seconds']:.1f} s"
+        )
+    return exit_codes.FINE
+
+
+@command.command("truth")
+@world_options
+@json_option
+@pass_session
+def truth(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
+    """Print the tier that each simulated provider deserves; nothing that judges can read this."""
+    tiers = {provider: tier.value for provider, tier in _world(seed, shuffle).truth().items()}
+    if as_json:
+        session.print_json(tiers)
+    else:
+        _print_table(session, ("provider", "tier"), list(tiers.items()))
+    return exit_codes.FINE
+
+
+@command.command("script")
+@world_options
+@json_option
+@pass_session
+def script(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
+    """Print the live incidents: who breaks, how, and when, in seconds from --start."""
+    episodes = [
+        {
+            "provider": episode.provider,
+            "cluster": episode.cluster,
+            "severity": episode.severity.value if episode.severity else None,
+            "mode": episode.mode.value,
+            "starts_s": episode.starts_s,
+            "lasts_s": episode.lasts_s,
+        }
+        for episode in _world(seed, shuffle).script()
+    ]
+    if as_json:
+        session.print_json(episodes)
+    else:
+        rows = [tuple("" if value is None else str(value) for value in episode.values()) for episode in episodes]
+        _print_table(session, tuple(episodes[0]), rows)
+    return exit_codes.FINE
+
+
+@command.command("config")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), required=True, help="Where the files go.")
+@click.option("--cloud-port", default=18100, show_default=True, help="Port of the first of 90 clusters.")
+@click.option("--store-url", default="http://127.0.0.1:8123", show_default=True)
+@click.option("--store-path", default="var/simulated/store", show_default=True)
+@click.option("--collector-listen", default="127.0.0.1:4318", show_default=True)
+@click.option("--dashboard-listen", default="127.0.0.1:8501", show_default=True)
+@click.option("--receiver-url", default="http://127.0.0.1:18099", show_default=True)
+@click.option("--spool", default="var/simulated/spool.db", show_default=True)
+@click.option("--state", default="var/simulated/state.db", show_default=True)
+@click.option("--ca-dir", type=click.Path(path_type=Path), help="Ask one cluster over TLS, under an authority here.")
+@click.option("--secret-files", is_flag=True, help="Write the secrets beside it, instead of naming the environment.")
+@world_options
+@json_option
+@pass_session
+def config(session: Session, /, folder: Path, seed: int, shuffle: int, as_json: bool, **options: Any) -> int:
+    """Write touchstone.yaml and the fleet files that measure the simulated fleet."""
+    from simulator.configuration import write_configuration
+
+    path = write_configuration(_world(seed, shuffle), folder, **options)
+    if as_json:
+        session.print_json({"config": str(path)})
+    else:
+        click.echo(f"config: {path}")
+    return exit_codes.FINE
+
+
+async def _load(session: Session, world: World, *, days: int, step_s: int) -> dict[str, Any]:
+    """Load what is missing of the past; what was loaded, for printing."""
+    import os
+
+    from collector.storage.clickhouse import ClickHouse
+    from collector.storage.migrations import migrate
+
+    store, began = session.configuration.settings.store, session.clock.monotonic()
+    migrate(store)
+    epoch = f"history-{session.clock.now().isoformat()}-{os.getpid()}"
+    database = await ClickHouse.connect(store, epoch=epoch)
+    try:
+        progress = await database.history_progress()
+        past = _past(session.clock.now(), world, progress, days=days, step_s=step_s)
+        loaded = 0 if progress and progress.finished else await _load_parts(session, database, past)
+    finally:
+        await database.close()
+    return {
+        "start": past.start.isoformat(),
+        "end": past.end.isoformat(),
+        "rows": past.rows,
+        "rows_loaded": loaded,
+        "seconds": round(session.clock.monotonic() - began, 3),
+    }
+
+
+def _past(now: datetime, world: World, progress: HistoryProgress | None, *, days: int, step_s: int) -> Past:
+    """The past to load: the one that was begun, else the *days* before *now*. A store holds one world's past only."""
+    from simulator.history import Past
+
+    if progress is None:
+        end = datetime.fromtimestamp(now.timestamp() // step_s * step_s, UTC)
+        return Past(world, end - timedelta(days=days), end, step_s)
+    try:
+        return Past.named(world, progress.id)
+    except ValueError:
+        raise TouchstoneError(
+            f"the store holds the past {progress.id!r}, of another world than seed {world.seed}, shuffle "
+            f"{world.shuffle}; name that world, or give this one a store of its own"
+        ) from None
+
+
+async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int:
+    """Load every day that the store lacks, then the rollups; the rows loaded."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    async def note(rows_done: int, *, finished: bool = False) -> None:
+        at = session.clock.now()
+        await database.note_history(past.name, rows_done=rows_done, rows_total=past.rows, finished=finished, at=at)
+
+    speed = TextColumn("{task.fields[speed]:,.0f} rows/s")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
+    done = loaded = 0
+    with Progress(*columns, console=session.err) as progress:
+        task, began = progress.add_task("history", total=past.rows, speed=0.0), session.clock.monotonic()
+        await note(0)
+        for part in past.parts():
+            loaded += await _load_part(database, past, part)
+            done += part.rows
+            await note(done)
+            speed_now = loaded / max(session.clock.monotonic() - began, 1e-9)
+            progress.update(task, completed=done, speed=speed_now)
+        await database.recompute_rollups(past.start, past.end)
+    await note(done, finished=True)
+    return loaded
+
+
+async def _load_part(database: ClickHouse, past: Past, part: Part) -> int:
+    """Load one day unless it is there; the rows loaded. One insert of at most a day is one atomic part."""
+    stored = await database.count_batch(part.batch_id, part.day)
+    if stored == part.rows:
+        return 0
+    if stored:
+        raise TouchstoneError(f"{part.day.date()} holds {stored} of {part.rows} rows of the simulated past")
+    await database.insert_arrow("observations", past.table(part))
+    return part.rows
+
+
+def _world(seed: int, shuffle: int) -> World:
+    from simulator.world import World
+
+    return World.of(seed, shuffle)
+
+
+def _instant(text: str, option: str) -> datetime:
+    """An ISO 8601 instant with its offset, in UTC."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not ISO 8601", param_hint=option) from None
+    if instant.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no offset; write 2026-01-31T12:00:00Z", param_hint=option)
+    return instant.astimezone(UTC)
+
+
+def _print_table(session: Session, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.table import Table
+
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*row)
+    session.out.print(table)
