@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import markup
 from dashboard.reader import page_settings
 from dashboard.views import provider, status
 from schemas.errors import StoreError
@@ -33,7 +34,7 @@ def main() -> None:
 def _store_is_silent(message: str) -> None:
     first = "store_silent" not in st.session_state
     st.session_state["store_silent"] = True
-    st.error(message, title="The store does not answer", icon="⛔")
+    st.error(markup.plain(message[:160]), title="The store does not answer", icon="⛔")
     st.caption(f"Nothing is known of any provider from here. Trying again every {RETRY_S} s.")
     if not first:
         del st.session_state["store_silent"]

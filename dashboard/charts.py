@@ -40,9 +40,8 @@ def latency(
         for point in points
         for what, value in (("p50", point.p50_ms), ("p95", point.p95_ms))
     ]
-    shown = {
-        name: ms for name, ms in objectives.items() if ms == min(objectives.values()) or ms <= _highest(points) * 3
-    }
+    near_ms = max(_highest(points) * 3, min(objectives.values()))
+    shown = {name: ms for name, ms in objectives.items() if ms <= near_ms}
     top = max(_highest(points), *shown.values()) * 1.25
     bottom = min(point.p50_ms for point in points) * 0.75
     scale = alt.Scale(type="log", domain=[bottom, top], nice=False)

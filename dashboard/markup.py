@@ -13,11 +13,21 @@ from schemas.verdict import Gate, Tier, Verdict
 
 TIER_NAME = {tier: tier.value.capitalize() for tier in Tier}
 RESULT_SIGN = {True: "✓", False: "✗", None: "?"}
+_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()<>#+-.!|$~&@"} | {"\n": " ", ":": "\\:\u2060"})
 
 
 def text(value: object) -> str:
     """*value* as HTML text, also fit for a quoted attribute."""
     return escape(str(value), quote=True)
+
+
+def plain(value: object) -> str:
+    """
+    *value* as Markdown that shows just its characters: no link, image, colour, icon or formula.
+
+    Streamlit looks for `:material/...` after escapes are gone, so a word joiner, which has no width, follows a colon.
+    """
+    return str(value).translate(_MARKDOWN)
 
 
 def badge(tier: Tier) -> str:

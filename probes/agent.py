@@ -39,6 +39,7 @@ GAP_TICKS_MAX = 2_000  # per subject: more of an absence than this is left as a 
 LATE_TICKS_MAX = 1.0  # intervals: a tick later than this is not asked any more
 UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
 DRAIN_S = 20.0
+ALARM_S_MAX = 0.5
 SPOOL_RETRY_S = 1.0
 
 
@@ -62,6 +63,7 @@ class Agent:
     _attempts: set[asyncio.Task[None]] = field(default_factory=set)
     _unspooled: list[tuple[str, Observation]] = field(default_factory=list)
     _known_down: set[str] = field(default_factory=set)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _wake_spooler: asyncio.Event = field(default_factory=asyncio.Event)
     _wake_shipper: asyncio.Event = field(default_factory=asyncio.Event)
     _draining: bool = False
@@ -79,11 +81,11 @@ class Agent:
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("lag", self.bench.lag.run()),
+                ("wake", self._keep_waking(alarm)),
                 ("spool", self._keep_spooling()),
                 ("ship", self._keep_shipping()),
             )
         ]
-        self._set_alarm(alarm)
         try:
             await _first_of(stop, rooms)
         finally:
@@ -91,23 +93,29 @@ class Agent:
             await self._drain(rooms)
         return await self._on_disk(self.spool.ledger)
 
-    def _set_alarm(self, alarm: AsyncIOScheduler) -> None:
-        if self._due:
-            alarm.add_job(
-                self._wake, DateTrigger(self._due[0][0]), args=(alarm,), id="tick", replace_existing=True,
-                misfire_grace_time=None,
-            )  # fmt: skip
+    async def _keep_waking(self, alarm: AsyncIOScheduler) -> None:
+        """Begin what is due, set the alarm for the next tick, wait for it; ALARM_S_MAX in case an alarm is skipped."""
+        while True:
+            self._begin_due(self.bench.clock.now())
+            self._woken.clear()
+            if self._due:
+                alarm.add_job(
+                    self._ring, DateTrigger(self._due[0][0]), id="tick", replace_existing=True,
+                    misfire_grace_time=None, max_instances=100,
+                )  # fmt: skip
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), ALARM_S_MAX)
 
-    async def _wake(self, alarm: AsyncIOScheduler) -> None:
-        """Start an attempt for every tick that is due, then set the alarm for the next."""
-        now = self.bench.clock.now()
+    async def _ring(self) -> None:
+        self._woken.set()
+
+    def _begin_due(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now:
             tick, number = self._due[0]
             subject = self.subjects[number]
             following = tick + timedelta(milliseconds=round(subject.module.interval * 1000))
             heapq.heapreplace(self._due, (following, number))
             self._begin(subject, tick, now)
-        self._set_alarm(alarm)
 
     def _begin(self, subject: Subject, tick: datetime, now: datetime) -> None:
         late_s = (now - tick).total_seconds()

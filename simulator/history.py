@@ -105,15 +105,15 @@ class Past:
         """How many rows the whole past has."""
         return sum(part.rows for part in self.parts())
 
-    def table(self, part: Part) -> Any:
-        """The pyarrow.Table of one part, sorted as the store sorts it."""
+    def table(self, part: Part, ingested_at: datetime) -> Any:
+        """The pyarrow.Table of one part, sorted as the store sorts it, taken in at *ingested_at* (aware)."""
         chance = np.random.Generator(
             np.random.PCG64(number(self.world.seed, "rows", self.world.shuffle, part.day.date()))
         )
         slots = self._slot(timedelta(days=1))
         days = [self._day_of(cloud, part, slots, chance) for cloud in self.world.clouds]
         columns = {name: np.concatenate([day[name] for day in days]) for name in days[0]}
-        return arrow_table(self.world, columns, WAYS, part.batch_id)
+        return arrow_table(self.world, columns, WAYS, part.batch_id, ingested_at)
 
     def _slot(self, offset: timedelta) -> int:
         return int(offset.total_seconds() // self.step_s)

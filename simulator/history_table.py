@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from simulator.world import MODEL, TARGET, World
 
 VANTAGE = "local"
 PROMPT_WORDS = 14  # of the probe's prompt
-INGESTED_AFTER_MS = 1000
 _STAMP = pa.timestamp("ms", tz="UTC")
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
 _SAME = {
@@ -33,17 +33,18 @@ Columns = Mapping[str, npt.NDArray[Any]]
 Ways = Sequence[tuple[Outcome, Reason | None, int]]
 
 
-def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int) -> Any:
+def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime) -> Any:
     """
     The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, digest and the timings.
 
-    They hold every target's rows one after another, as many for each, in the order of the world's clusters.
+    They hold every target's rows one after another, as many for each, in the order of the world's clusters. All are
+    stamped as taken in at *ingested_at*: a verdict given before that instant knew nothing of them.
     """
     answered = np.array([outcome is not Outcome.FAILED for outcome, _, _ in ways])[columns["code"]]
     return pa.table(
         _places(world, len(answered))
         | _words(columns, ways, answered)
-        | _stamps(columns)
+        | _stamps(columns, ingested_at)
         | _timings(columns)
         | _counts(columns, ways, answered, batch_id)
     )
@@ -77,10 +78,11 @@ def _words(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_]) -> dic
     }
 
 
-def _stamps(columns: Columns) -> dict[str, Any]:
+def _stamps(columns: Columns, ingested_at: datetime) -> dict[str, Any]:
     tick = columns["tick_ms"]
     finished = tick + np.ceil(columns["total"]).astype(np.int64)
-    stamps = {"tick": tick, "started_at": tick, "finished_at": finished, "ingested_at": finished + INGESTED_AFTER_MS}
+    taken_in = np.full(len(tick), int(ingested_at.timestamp() * 1000), np.int64)
+    stamps = {"tick": tick, "started_at": tick, "finished_at": finished, "ingested_at": taken_in}
     return {name: pa.array(values).cast(_STAMP) for name, values in stamps.items()}
 
 

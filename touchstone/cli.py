@@ -71,10 +71,12 @@ def application(ctx: click.Context, config: Path | None, verbose: bool) -> None:
     """Touchstone measures GPU clouds with real inference, tiers them on evidence, and pages when they break."""
     ctx.obj = Session(config_path=config)
     logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING,
+        level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    for library in ("urllib3", "clickhouse_connect", "apscheduler"):
+        logging.getLogger(library).setLevel(logging.ERROR)  # what fails is said once, in our own words
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ class _Round:
         """Resolve what has no target down any more, follow recoveries, forget what is over for long."""
         for incident in list(self._incidents.values()):
             if incident.state is IncidentState.RESOLVED:
-                if incident.resolved_at and incident.resolved_at + self._cooldown < self._now:
+                if self._forgotten(incident):
                     del self._incidents[incident.id]
             elif not (down := self._down_inside(incident)):
                 self._resolve(incident)
@@ -117,6 +117,9 @@ class _Round:
     def _cooldown(self) -> timedelta:
         return timedelta(seconds=self._rule.cooldown)
 
+    def _forgotten(self, incident: Incident) -> bool:
+        return incident.resolved_at is not None and incident.resolved_at + self._cooldown < self._now
+
     def _open_covering(self, scope: Scope, provider: str) -> bool:
         return any(
             incident.state not in OVER and _covers(incident.scope, incident.provider, scope, provider)
@@ -135,7 +138,10 @@ class _Round:
         lately = [
             incident
             for incident in self._incidents.values()
-            if incident.state is IncidentState.RESOLVED and incident.scope == scope and incident.parent is None
+            if incident.state is IncidentState.RESOLVED
+            and incident.scope == scope
+            and incident.parent is None
+            and not self._forgotten(incident)
         ]
         return max(lately, key=lambda incident: incident.failed_at, default=None)
 

@@ -43,15 +43,13 @@ def duration(span: timedelta | float) -> str:
     seconds = span.total_seconds() if isinstance(span, timedelta) else span
     if seconds < 60:
         return f"{seconds:.1f} s".replace(".0 s", " s")
-    left = round(seconds)
-    parts: list[str] = []
-    for size, unit in _UNITS_S:
-        if (count := left // size) and len(parts) < 2:
-            parts.append(f"{count} {unit}")
-        left %= size
-        if parts and not left:
-            break
-    return " ".join(parts)
+    whole = round(seconds)
+    index = next(place for place, (size, _) in enumerate(_UNITS_S) if whole >= size)
+    said = []
+    for size, unit in _UNITS_S[index : index + 2]:
+        said.append(f"{whole // size} {unit}")
+        whole %= size
+    return " ".join(part for part in said if not part.startswith("0 "))
 
 
 def count(n: int) -> str:

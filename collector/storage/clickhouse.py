@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,15 @@ from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithm
 from collector.storage import fact_queries, rollups
 from collector.storage.connection import arguments, named_errors
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
+from schemas.clock import Clock
 from schemas.config import Store, TierPolicy
+from schemas.errors import StoreUnavailable
 from schemas.observation import Observation
 from schemas.verdict import Tier, Verdict
+
+LOG_COMMENT = "touchstone-observations"
+SETTLE_S = 60.0
+SETTLE_POLL_S = 0.1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,21 +37,34 @@ class HistoryProgress:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What is stored of one target and module: different ticks, the first of them, all rows, rows stored again."""
+
+    target: str
+    module: str
+    ticks: int
+    first: datetime
+    rows: int
+    double: int
+
+
 class ClickHouse:
     """An open store. Every method raises StoreUnavailable or StoreRejected, nothing else of the driver's."""
 
-    def __init__(self, store: Store, client: Any, epoch: str) -> None:
-        self._store, self._client, self._epoch = store, client, epoch
+    def __init__(self, store: Store, client: Any, epoch: str, clock: Clock) -> None:
+        self._store, self._client, self._epoch, self._clock = store, client, epoch, clock
         self._inserts = 0
 
     @classmethod
-    async def connect(cls, store: Store, *, epoch: str) -> ClickHouse:
-        """Open *store*; *epoch* is unique to this process, so that no insert token outlives it."""
+    async def connect(cls, store: Store, *, clock: Clock) -> ClickHouse:
+        """Open *store*; its insert tokens are this process's own, so that none outlives it."""
         import clickhouse_connect
 
         with named_errors(store):
             client = await clickhouse_connect.get_async_client(**arguments(store))
-        return cls(store, client, epoch)
+        epoch = f"{os.getpid()}/{clock.now().isoformat()}"
+        return cls(store, client, epoch, clock)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -63,7 +83,19 @@ class ClickHouse:
         after a failure is a new one, because a token may outlive rows that a crash lost.
         """
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
-            await self._insert(TABLE, COLUMNS, COLUMN_TYPES, [to_row(row) for row in day])
+            await self._insert(TABLE, COLUMNS, COLUMN_TYPES, [to_row(row) for row in day], log_comment=LOG_COMMENT)
+
+    async def settled(self) -> None:
+        """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
+        for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
+            rows = await self._rows(
+                "SELECT count() FROM system.processes WHERE Settings['log_comment'] = {comment:String}",
+                comment=LOG_COMMENT,
+            )
+            if not rows[0][0]:
+                return
+            await self._clock.sleep(SETTLE_POLL_S)
+        raise StoreUnavailable(f"{self._store.url}: an insert has been running for {SETTLE_S:g} s")
 
     async def stored_keys(self, observations: Sequence[Observation]) -> frozenset[Key]:
         """Which natural keys of *observations* the store has already."""
@@ -125,6 +157,11 @@ class ClickHouse:
         )
         return {str(provider): str(body) for provider, body in rows}
 
+    async def last_verdict_at(self) -> datetime | None:
+        """When the last verdicts were given; None when there are none."""
+        rows = await self._rows("SELECT count(), toUnixTimestamp64Milli(max(at)) FROM {database}.verdicts")
+        return _stamp(rows[0][1]) if rows[0][0] else None
+
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Store verdicts as they were given."""
         names = ("at", "provider", "tier", "previous", "reasons", "policy", "rule_version", "body")
@@ -163,6 +200,29 @@ class ClickHouse:
         )
         return int(rows[0][0])
 
+    async def completeness(self, since: datetime) -> tuple[Completeness, ...]:
+        """What is stored of each target's own ticks from *since* on, bulk loads left out."""
+        rows = await self._rows(
+            """SELECT target, module, uniqExact(tick), toUnixTimestamp64Milli(min(tick)), sum(n), sum(n - 1)
+               FROM (SELECT target, module, vantage, kind, tick, attempt, count() AS n FROM {database}.observations
+                     WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND agent_version != 'simulated'
+                     GROUP BY target, module, vantage, kind, tick, attempt)
+               GROUP BY target, module ORDER BY target, module""",
+            a=_ms(since),
+        )
+        return tuple(
+            Completeness(t, module, ticks, _stamp(first), n, more) for t, module, ticks, first, n, more in rows
+        )
+
+    async def outcomes(self, since: datetime) -> dict[str, int]:
+        """How many ticks from *since* on had each outcome, bulk loads left out."""
+        rows = await self._rows(
+            """SELECT outcome, count() FROM {database}.observations WHERE tick >= fromUnixTimestamp64Milli({a:Int64})
+               AND agent_version != 'simulated' AND attempt = 0 GROUP BY outcome""",
+            a=_ms(since),
+        )
+        return {str(outcome): int(n) for outcome, n in rows}
+
     async def note_history(self, id: str, *, rows_done: int, rows_total: int, finished: bool, at: datetime) -> None:
         """Say how far a bulk load is; the judge waits while one is unfinished."""
         row = [id, rows_total, rows_done, finished, at]
@@ -181,7 +241,12 @@ class ClickHouse:
             await self._command(rollups.HOURS, a=_ms(low), b=_ms(high))
 
     async def _insert(
-        self, table: str, names: Sequence[str], types: Sequence[str] | None, rows: Sequence[Sequence[Any]]
+        self,
+        table: str,
+        names: Sequence[str],
+        types: Sequence[str] | None,
+        rows: Sequence[Sequence[Any]],
+        **settings: Any,
     ) -> None:
         with named_errors(self._store):
             await self._client.insert(
@@ -190,7 +255,7 @@ class ClickHouse:
                 column_names=list(names),
                 column_type_names=list(types) if types else None,
                 database=self._store.database,
-                settings=self._settings(),
+                settings=self._settings() | settings,
             )
 
     def _settings(self) -> dict[str, Any]:

@@ -56,5 +56,5 @@ def named_errors(store: Store) -> Iterator[None]:
 
 def _without_secrets(text: str, store: Store) -> str:
     password = store.password.get_secret_value() if store.password else ""
-    cleaned = " ".join(text.split())[:500]
+    cleaned = "connection refused" if "Connection refused" in text else " ".join(text.split())[:500]
     return cleaned.replace(password, "***") if password else cleaned

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,22 +24,10 @@ from schemas.incident import Change, Level, PageIntent, Scope, Severity
 from schemas.page import Delivery, DeliveryState, SendResult
 
 LEASE_S = 30.0
-OPENING = frozenset({Change.OPENED, Change.PROMOTED, Change.REOPENED})
 
 Decide = Callable[[HotState], Decision]
 Known = dict[str, frozenset[str]]
 Deliveries = Callable[[Sequence[PageIntent], Known], Sequence[Delivery]]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One incident's first page as delivered: when it failed, when a receiver had it."""
-
-    incident: str
-    provider: str
-    severity: str
-    failed_at: datetime
-    delivered_at: datetime | None
 
 
 class Ledger:
@@ -179,22 +167,11 @@ class Ledger:
                     same = sa.and_(*(column == row[column.name] for column in table.primary_key))
                     db.execute(sa.update(table).where(same).values(copied=True))
 
-    def pages(self) -> list[Page]:
-        """The first page of every incident that had one, in order of failure."""
+    def waiting(self) -> int:
+        """How many deliveries are neither delivered nor dead."""
         with _named("outbox"), self._engine.connect() as db:
-            rows = db.execute(sa.select(DELIVERIES).order_by(DELIVERIES.c.incident, DELIVERIES.c.seq)).mappings().all()
-        pages: dict[str, Page] = {}
-        for row in rows:
-            intent = _intent(row["intent"])
-            if intent.change not in OPENING:
-                continue
-            delivered = datetime.fromtimestamp(row["delivered_at"], UTC) if row["delivered_at"] else None
-            known = pages.get(intent.incident)
-            stamps = [stamp for stamp in (known.delivered_at if known else None, delivered) if stamp is not None]
-            pages[intent.incident] = Page(
-                intent.incident, intent.provider, intent.severity.value, intent.failed_at, min(stamps, default=None)
-            )
-        return sorted(pages.values(), key=lambda page: (page.failed_at, page.incident))
+            open_ = DELIVERIES.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED])
+            return db.execute(sa.select(sa.func.count()).select_from(DELIVERIES).where(open_)).scalar_one()
 
     def _known(self, db: sa.Connection, intents: Sequence[PageIntent]) -> Known:
         ids = {intent.incident for intent in intents}

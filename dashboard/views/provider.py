@@ -91,11 +91,12 @@ def _clusters(provider: str, face: ProviderFace) -> None:
         month = days.row(bars[cluster], today, MONTH_DAYS)
         known, failed = sum(day.known for day in month), sum(day.failed for day in month)
         share = wording.percent((known - failed) / known) if known else wording.UNKNOWN
+        sample = f"{MONTH_DAYS} d, n {wording.count(known)}"
         rows.append(
             f'<div class="ts-cluster"><div><b>{text(cluster.partition("/")[2])}</b>'
             f"<small>{text(face.clusters.get(cluster, ''))}</small></div>"
             f"{markup.bars(days.row(bars[cluster], today, shown))}"
-            f'<div class="ts-figure"><b>{share}</b><small>{MONTH_DAYS} d, n {text(wording.count(known))}</small></div></div>'
+            f'<div class="ts-figure"><b>{share}</b><small>{text(sample)}</small></div></div>'
         )
     st.html(f"<h2>Clusters</h2>{''.join(rows)}")
 

@@ -16,6 +16,7 @@ from collector.storage.incident_queries import IncidentRow
 from dashboard import days, markup, reader
 from dashboard.markup import text
 from dashboard.settings import PageSettings
+from schemas.errors import StoreError
 from schemas.incident import Severity
 from schemas.verdict import Tier, Verdict
 
@@ -26,8 +27,8 @@ INCIDENTS_SHOWN_MAX = 8
 def show(provider_page: Any) -> None:
     """Draw the status page; names lead to *provider_page*."""
     settings = reader.page_settings()
-    live()
     verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
+    live()
     names = sorted({*settings.providers, *verdicts})
     tiers = {name: verdicts[name].tier if name in verdicts else Tier.UNRATED for name in names}
     st.html(_tiles(tiers))
@@ -47,7 +48,9 @@ def show(provider_page: Any) -> None:
             verdict = verdicts.get(name)
             face = settings.providers.get(name)
             with st.container(key=f"row-{name}"):
-                st.page_link(provider_page, label=face.name if face else name, query_params={"provider": name})
+                st.page_link(
+                    provider_page, label=markup.plain(face.name if face else name), query_params={"provider": name}
+                )
                 st.html(_about(name, verdict, since.get(name)))
                 st.html(markup.bars(days.row(bars[name], today, shown)))
                 st.html(markup.figure(verdict))
@@ -57,6 +60,14 @@ def show(provider_page: Any) -> None:
 @st.fragment(run_every=LIVE_S)
 def live(provider: str = "") -> None:
     """The head of a page, drawn again every few seconds; the rest follows when a verdict or an incident changed."""
+    try:
+        _live(provider)
+    except StoreError as error:
+        title = "The store does not answer; what is below is as old as it is"
+        st.error(markup.plain(str(error)[:160]), title=title, icon="⛔")
+
+
+def _live(provider: str) -> None:
     settings = reader.page_settings()
     fresh, (found, paged) = reader.freshness(), reader.open_incidents()
     verdicts = reader.latest_verdicts()
@@ -133,7 +144,6 @@ def _filter() -> Sequence[str]:
         "Tiers",
         options,
         selection_mode="multi",
-        format_func=lambda name: f"{TIER_SIGN[Tier(name)]} {name}",
         key="tier",
         bind="query-params",
         label_visibility="collapsed",

@@ -16,9 +16,8 @@ from schemas.errors import StoreRejected, StoreUnavailable
 from schemas.incident import IncidentState, Severity
 from schemas.verdict import Tier, Verdict
 from tests.support import small_world
-from tests.support.stores import fresh_database, store, store_process
-
-__all__ = ["store", "store_process"]
+from tests.support.stores import fresh_database
+from touchstone.system_clock import SystemClock
 
 AT = small_world.whole_minute(datetime.now(UTC))
 
@@ -243,25 +242,25 @@ def _verdict(tier: Tier, minutes: int) -> Verdict:
 
 
 async def _store(store: Store, verdicts: list[Verdict]) -> None:
-    house = await ClickHouse.connect(store, epoch="test")
+    house = await ClickHouse.connect(store, clock=SystemClock())
     await house.insert_verdicts(verdicts)
     await house.close()
 
 
 async def _roll_up(store: Store, start: datetime, end: datetime) -> None:
-    house = await ClickHouse.connect(store, epoch="test")
+    house = await ClickHouse.connect(store, clock=SystemClock())
     await house.recompute_rollups(start, end)
     await house.close()
 
 
 async def _insert(store: Store, observation: small_world.Observation, batch_id: int) -> None:
-    house = await ClickHouse.connect(store, epoch=f"test-{batch_id}")
+    house = await ClickHouse.connect(store, clock=SystemClock())
     row = small_world.StoredRow(observation, batch_id=batch_id, seq=0, ingested_at=observation.finished_at)
     await house.insert_observations([row])
     await house.close()
 
 
 async def _copy(store: Store, rows: list[dict[str, object]]) -> None:
-    house = await ClickHouse.connect(store, epoch="test")
+    house = await ClickHouse.connect(store, clock=SystemClock())
     await house.insert_copies("incident_transitions", rows)
     await house.close()

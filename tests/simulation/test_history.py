@@ -21,7 +21,7 @@ PAST = Past(WORLD, END - DAYS, END)
 
 def whole(past: Past) -> pa.Table:
     """All parts, one after another."""
-    return pa.concat_tables([past.table(part) for part in past.parts()]).unify_dictionaries()
+    return pa.concat_tables([past.table(part, END) for part in past.parts()]).unify_dictionaries()
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
     again = Past(World.of(), PAST.start, END)
     last = again.parts()[-1]
 
-    assert again.table(last).equals(PAST.table(PAST.parts()[-1]))
-    assert not Past(World.of(8), PAST.start, END).table(last).equals(again.table(last))
+    assert again.table(last, END).equals(PAST.table(PAST.parts()[-1], END))
+    assert not Past(World.of(8), PAST.start, END).table(last, END).equals(again.table(last, END))
 
 
 def test_nothing_failed_in_the_last_hour(table: pa.Table) -> None:

@@ -48,7 +48,7 @@ def test_no_word_of_a_personality_stands_in_the_past() -> None:
     """What is stored is what was measured."""
     end = datetime(2026, 11, 24, tzinfo=UTC)
     past = Past(World.of(), end - timedelta(days=1), end)
-    table = past.table(past.parts()[0])
+    table = past.table(past.parts()[0], past.end)
     texts = [name for name in table.column_names if "dictionary" in str(table[name].type)]
     words = {word for name in texts for word in table[name].combine_chunks().dictionary.to_pylist()}
 

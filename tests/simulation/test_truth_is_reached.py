@@ -20,6 +20,7 @@ from simulator.configuration import DATABASE, write_configuration
 from simulator.history import Past
 from simulator.world import World
 from tests.support.stores import store, store_process
+from touchstone.system_clock import SystemClock
 
 __all__ = ["store", "store_process"]
 
@@ -61,14 +62,15 @@ def loaded(config: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
-async def verdicts(store: Store, end: datetime) -> dict[str, Verdict]:
-    """The verdict on every provider, soon after the past ended."""
-    database = await ClickHouse.connect(store, epoch="test")
+async def verdicts(store: Store) -> dict[str, Verdict]:
+    """The verdict on every provider now, soon after the past was taken in."""
+    at = SystemClock().now() + SOON
+    database = await ClickHouse.connect(store, clock=SystemClock())
     try:
-        facts = await database.facts(end + SOON, POLICY)
+        facts = await database.facts(at, POLICY)
     finally:
         await database.close()
-    return {provider: judge(provider, facts[provider], POLICY, end + SOON, None) for provider in sorted(facts)}
+    return {provider: judge(provider, facts[provider], POLICY, at, None) for provider in sorted(facts)}
 
 
 def check(world: World, found: dict[str, Verdict]) -> None:
@@ -94,7 +96,7 @@ async def test_from_thirty_days_at_a_minute_the_judge_reaches_the_truth(store: S
     found = loaded(settings_for(store, tmp_path))
     end = datetime.fromisoformat(found["end"])
 
-    check(World.of(), await verdicts(store, end))
+    check(World.of(), await verdicts(store))
     assert found["rows_loaded"] == found["rows"] == 3_888_000
     assert end - datetime.fromisoformat(found["start"]) == timedelta(days=30)
 
@@ -106,7 +108,7 @@ async def test_when_the_personalities_are_shuffled_the_verdicts_follow(
     """A row every five minutes is enough: the tiers go with the behaviour, not with the names."""
     found = loaded(settings_for(store, tmp_path), "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
 
-    check(World.of(seed, shuffle), await verdicts(store, datetime.fromisoformat(found["end"])))
+    check(World.of(seed, shuffle), await verdicts(store))
 
 
 async def test_an_interrupted_load_goes_on_where_it_stopped_and_a_finished_one_is_left_alone(
@@ -116,10 +118,10 @@ async def test_an_interrupted_load_goes_on_where_it_stopped_and_a_finished_one_i
     config = settings_for(store, tmp_path)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
     past = Past(World.of(), end - timedelta(days=3), end, 600)
-    database = await ClickHouse.connect(store, epoch="interrupted")
+    database = await ClickHouse.connect(store, clock=SystemClock())
     await database.note_history(past.name, rows_done=0, rows_total=past.rows, finished=False, at=end)
     for part in past.parts()[:2]:
-        await database.insert_arrow("observations", past.table(part))
+        await database.insert_arrow("observations", past.table(part, SystemClock().now()))
 
     resumed, again = loaded(config, "--step", "600"), loaded(config, "--step", "600")
     stored = [await database.count_batch(part.batch_id, part.day) for part in past.parts()]

@@ -18,6 +18,7 @@ from collector.storage.rows import StoredRow
 from schemas.config import Store, TierPolicy
 from schemas.observation import Observation, Outcome, Reason, Timings, Tokens
 from schemas.verdict import Verdict
+from touchstone.system_clock import SystemClock
 
 PROVIDERS = ("agate", "beryl", "clay")
 CLUSTERS = ("us-east", "eu-west")
@@ -76,7 +77,7 @@ def whole_minute(now: datetime) -> datetime:
 
 async def furnish(store: Store, at: datetime) -> tuple[Verdict, ...]:
     """Put the small world into *store* and judge it at *at*; the verdicts."""
-    house = await ClickHouse.connect(store, epoch="small-world")
+    house = await ClickHouse.connect(store, clock=SystemClock())
     try:
         rows = [
             StoredRow(observation, batch_id=1, seq=seq, ingested_at=observation.finished_at)

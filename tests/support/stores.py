@@ -24,7 +24,7 @@ def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = (folder.parent / "store.log").open("wb")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ)
     try:
-        yield str(_first_document(process)["url"])
+        yield str(first_document(process)["url"])
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -56,7 +56,7 @@ def fresh_database(store: Store) -> Iterator[Store]:
     client.close()
 
 
-def _first_document(process: subprocess.Popen[str]) -> dict[str, object]:
+def first_document(process: subprocess.Popen[str]) -> dict[str, object]:
     """The JSON document that a command prints when it is ready; it ends with a line that is a brace."""
     assert process.stdout is not None
     lines: list[str] = []

@@ -40,8 +40,9 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
     table.add_column("Provider", no_wrap=True)
+    cost = [] if all(one.cost is None for one in plans) else ["Cost\na day"]
     for heading in (
-        "Probes\na day", "Tokens\nin", "\nout", "Cost\na day", "Notices\nin", "at\nworst",
+        "Probes\na day", "Tokens\nin", "\nout", *cost, "Notices\nin", "at\nworst",
         "Claims %\n1 d", "\n7 d", "\n28 d", "Days to\ngold",
     ):  # fmt: skip
         table.add_column(heading, justify="right", no_wrap=True)
@@ -51,7 +52,7 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
             count(round(one.probes)),
             _short(one.tokens_in),
             _short(one.tokens_out),
-            "unknown" if one.cost is None else f"{one.cost:,.2f}",
+            *([] if one.cost is None else [f"{one.cost:,.2f}"]),
             duration(one.notice_s),
             duration(one.notice_worst_s),
             *(percent(claim, 3).removesuffix(" %") for claim in one.claimable.values()),
@@ -60,8 +61,8 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
     session.out.print(table)
     probes, tokens = sum(one.probes for one in plans), sum(one.tokens_in + one.tokens_out for one in plans)
     costs = [one.cost for one in plans if one.cost is not None]
-    cost = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
-    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{cost}.")
+    together = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
+    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.")
     session.err.print(
         "Notices: to a target being hard down, median for one that refuses at once, worst for one that hangs. "
         "Claims: zero failures in n independent probes; failures in bursts take longer."

@@ -168,15 +168,13 @@ def config(session: Session, /, folder: Path, seed: int, shuffle: int, as_json: 
 
 async def _load(session: Session, world: World, *, days: int, step_s: int) -> dict[str, Any]:
     """Load what is missing of the past; what was loaded, for printing."""
-    import os
+    import asyncio
 
-    from collector.storage.clickhouse import ClickHouse
-    from collector.storage.migrations import migrate
+    from touchstone.collecting import connected
 
-    store, began = session.configuration.settings.store, session.clock.monotonic()
-    migrate(store)
-    epoch = f"history-{session.clock.now().isoformat()}-{os.getpid()}"
-    database = await ClickHouse.connect(store, epoch=epoch)
+    began = session.clock.monotonic()
+    database = await connected(session.configuration.settings.store, session.clock, asyncio.Event())
+    assert database is not None  # nobody stops it
     try:
         progress = await database.history_progress()
         past = _past(session.clock.now(), world, progress, days=days, step_s=step_s)
@@ -223,7 +221,7 @@ async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int
         task, began = progress.add_task("history", total=past.rows, speed=0.0), session.clock.monotonic()
         await note(0)
         for part in past.parts():
-            loaded += await _load_part(database, past, part)
+            loaded += await _load_part(database, past, part, session.clock.now())
             done += part.rows
             await note(done)
             speed_now = loaded / max(session.clock.monotonic() - began, 1e-9)
@@ -233,14 +231,14 @@ async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int
     return loaded
 
 
-async def _load_part(database: ClickHouse, past: Past, part: Part) -> int:
+async def _load_part(database: ClickHouse, past: Past, part: Part, at: datetime) -> int:
     """Load one day unless it is there; the rows loaded. One insert of at most a day is one atomic part."""
     stored = await database.count_batch(part.batch_id, part.day)
     if stored == part.rows:
         return 0
     if stored:
         raise TouchstoneError(f"{part.day.date()} holds {stored} of {part.rows} rows of the simulated past")
-    await database.insert_arrow("observations", past.table(part))
+    await database.insert_arrow("observations", past.table(part, at))
     return part.rows
 
 

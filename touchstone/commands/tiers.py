@@ -61,23 +61,29 @@ def _plain(provider: str, verdict: Verdict | None, since: datetime | None) -> di
     }
 
 
+def _why(verdict: Verdict) -> list[str]:
+    """What keeps it from better, in words; that it passed everything where nothing does."""
+    missed = [code for code in verdict.reasons if not code.startswith("all_")]
+    return [code.replace("_", " ") for code in missed or verdict.reasons]
+
+
 def _print_table(session: Session, names: list[str], known: dict[str, Verdict], since: dict[str, datetime]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
     from collector.judgement.wording import TIER_ORDER, TIER_SIGN, availability_bounds, count, interval
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Provider", no_wrap=True, max_width=16)
     table.add_column("Tier", no_wrap=True)
     table.add_column("Availability\nn", no_wrap=True)
-    table.add_column("Since and why", overflow="fold")
+    table.add_column("Since and why")
     for tier in TIER_ORDER:
         for name in names:
             verdict = known.get(name)
             if (verdict.tier if verdict else "unrated") != tier:
                 continue
-            why = "\n".join(verdict.reasons) if verdict else "no_evidence"
+            why = "\n".join(_why(verdict)) if verdict else "no evidence"
             begun = f"{since[name]:%Y-%m-%d %H:%M}\n" if name in since else ""
             measured = f"{interval(*availability_bounds(verdict))}\nn {count(verdict.n)}" if verdict else "unknown"
             table.add_row(

@@ -1,0 +1,170 @@
+"""
+The collector over HTTP: OTLP in at /v1/traces, health, and verdicts and incidents as JSON at /api/v1.
+
+Every refusal is JSON that names what was wrong and where. 503 comes with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from collector.ingest import Ingest
+from schemas.errors import StoreError, StoreRejected, WireError
+
+WAITING_MAX = 64  # bodies at once; more are told to come back
+RETRY_AFTER_S = "1"
+LIMIT_MAX = 1000
+_PROTOBUF = {"application/x-protobuf", "application/protobuf"}
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+
+
+class Reads(Protocol):
+    """What the API shows (blocking reads, run in threads)."""
+
+    def latest_verdicts(self) -> Any:
+        """The last verdict on every provider."""
+        ...
+
+    def verdict(self, provider: str, at: datetime | None = None) -> Any:
+        """The verdict on one provider that held at *at*."""
+        ...
+
+    def recent_incidents(self, limit: int) -> Any:
+        """The newest incidents."""
+        ...
+
+
+class Refused(Exception):
+    """A parameter that cannot be used."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        self.parameter = parameter
+        super().__init__(message)
+
+
+def application(
+    ingest: Ingest, reads: Callable[[], Reads], ready: Callable[[], Awaitable[bool]], *, body_bytes_max: int
+) -> web.Application:
+    """The aiohttp application; run it with auto_decompress off."""
+    waiting = asyncio.Semaphore(WAITING_MAX)
+
+    async def take(request: web.Request) -> web.Response:
+        if request.content_type not in _PROTOBUF:
+            return _refusal(
+                415, f"Content-Type {request.content_type[:60]!r} is not taken; send application/x-protobuf"
+            )
+        if waiting.locked():
+            return _refusal(429, f"{WAITING_MAX} bodies are waiting", retry=True)
+        async with waiting:
+            try:
+                body = await request.read()
+                encoding = request.headers.get("Content-Encoding", "").lower()
+                reading = await ingest.take(body, encoding)
+            except web.HTTPRequestEntityTooLarge:
+                return _refusal(413, f"the body is larger than {body_bytes_max} bytes")
+            except WireError as error:
+                return _refusal(400, str(error))
+            except StoreRejected as error:
+                return _refusal(500, f"the store refused the batch: {error}")
+            except StoreError as error:
+                return _refusal(503, str(error), retry=True)
+        answer = ExportTraceServiceResponse()
+        if reading.rejected:
+            answer.partial_success.rejected_spans = reading.rejected
+            answer.partial_success.error_message = reading.said
+        return web.Response(body=answer.SerializeToString(), content_type="application/x-protobuf")
+
+    async def verdicts(request: web.Request) -> web.Response:
+        found = await _read(lambda: reads().latest_verdicts())
+        return _json([verdict.to_json() for verdict in found])
+
+    async def verdict(request: web.Request) -> web.Response:
+        provider, at = request.match_info["provider"], _instant(request, "at")
+        if not _NAME.match(provider):
+            raise Refused("provider", f"{provider[:80]!r} is not a provider's name")
+        found = await _read(lambda: reads().verdict(provider, at))
+        if found is None:
+            return _refusal(404, f"there is no verdict on {provider!r}" + (f" at {at.isoformat()}" if at else ""))
+        return _json(found.to_json())
+
+    async def incidents(request: web.Request) -> web.Response:
+        limit = _whole(request, "limit", 100)
+        return _json(await _read(lambda: reads().recent_incidents(limit)))
+
+    async def alive(_request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def is_ready(_request: web.Request) -> web.Response:
+        try:
+            good = await ready()
+        except StoreError as error:
+            return _refusal(503, str(error), retry=True)
+        return web.Response(text="ready\n") if good else _refusal(503, "the store does not answer", retry=True)
+
+    app = web.Application(client_max_size=body_bytes_max, middlewares=[_refusals])
+    app.router.add_post("/v1/traces", take)
+    app.router.add_get("/api/v1/verdicts", verdicts)
+    app.router.add_get("/api/v1/verdicts/{provider}", verdict)
+    app.router.add_get("/api/v1/incidents", incidents)
+    app.router.add_get("/healthz", alive)
+    app.router.add_get("/readyz", is_ready)
+    return app
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """Every error as JSON."""
+    try:
+        return await handler(request)
+    except Refused as error:
+        return _refusal(400, str(error), parameter=error.parameter)
+    except StoreError as error:
+        return _refusal(503, str(error), retry=True)
+    except web.HTTPException as error:
+        return _refusal(error.status, f"{error.reason}: {request.method} {request.path[:200]}")
+
+
+async def _read(work: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def _whole(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= LIMIT_MAX:
+        raise Refused(name, f"{text[:40]!r} is not a whole number from 1 to {LIMIT_MAX}")
+    return int(text)
+
+
+def _instant(request: web.Request, name: str) -> datetime | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(name, f"{text[:40]!r} is not ISO 8601, as 2026-01-31T12:00:00Z") from None
+    if at.tzinfo is None or not 1970 < at.year < 2200:
+        raise Refused(name, f"{text[:40]!r} needs an offset and a year from 1971 to 2199")
+    return at
+
+
+def _json(value: Any) -> web.Response:
+    return web.Response(body=orjson.dumps(value, option=orjson.OPT_UTC_Z), content_type="application/json")
+
+
+def _refusal(status: int, message: str, *, retry: bool = False, parameter: str | None = None) -> web.Response:
+    error = {"message": message} | ({"parameter": parameter} if parameter else {})
+    headers = {"Retry-After": RETRY_AFTER_S} if retry else {}
+    return web.Response(
+        status=status, body=orjson.dumps({"error": error}), content_type="application/json", headers=headers
+    )

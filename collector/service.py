@@ -1,0 +1,177 @@
+"""
+The collector at work: what was taken in is decided at once, time is decided on a timer, verdicts are given on another.
+
+Each loop survives a store that is down: it says so, waits, and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from collector.judgement.facts import ProviderFacts
+from collector.judgement.hot_state import FleetIndex, HotState
+from collector.judgement.incidents import Decision, decide
+from collector.judgement.tiers import judge
+from schemas.clock import Clock
+from schemas.config import Configuration, TierPolicy
+from schemas.errors import StoreError
+from schemas.incident import PageIntent
+from schemas.observation import Observation
+from schemas.page import Delivery
+from schemas.verdict import Tier, Verdict
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+DECIDE_S = 0.5
+COPY_S = 0.5
+COPY_ROWS_MAX = 500
+RETRY_S = 2.0
+
+Deliveries = Callable[[Sequence[PageIntent], Mapping[str, frozenset[str]]], Sequence[Delivery]]
+
+
+class Facts(Protocol):
+    """What the service needs of ClickHouse."""
+
+    async def facts(self, at: datetime, policy: TierPolicy) -> dict[str, ProviderFacts]:
+        """The facts of every provider as they were known at *at*."""
+        ...
+
+    async def previous_tiers(self, at: datetime) -> dict[str, Tier]:
+        """The last tier of each provider before *at*."""
+        ...
+
+    async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+        """Store verdicts."""
+        ...
+
+    async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Copy rows of the transactional store."""
+        ...
+
+    async def history_progress(self) -> Any:
+        """The latest bulk load of a simulated past; None without one."""
+        ...
+
+
+class State(Protocol):
+    """What the service needs of the transactional store (blocking)."""
+
+    def step(self, decide: Callable[[HotState], Decision], deliveries: Callable[..., Sequence[Delivery]]) -> Decision:
+        """One decision, all or nothing."""
+        ...
+
+    def uncopied(self, limit: int) -> dict[str, list[dict[str, Any]]]:
+        """Rows that ClickHouse has not got."""
+        ...
+
+    def copied(self, rows: dict[str, list[dict[str, Any]]]) -> None:
+        """It has them now."""
+        ...
+
+
+async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetime) -> tuple[Verdict, ...]:
+    """The verdict on every provider of the fleet at *at* (whole milliseconds): the same for the same rows."""
+    policy = configuration.settings.tiers
+    facts, previous = await facts_of.facts(at, policy), await facts_of.previous_tiers(at)
+    return tuple(
+        judge(provider, facts.get(provider), policy, at, previous.get(provider))
+        for provider in sorted(configuration.fleet.providers)
+    )
+
+
+@dataclass(slots=True)
+class Service:
+    """One collector. *on_disk* runs blocking work of the transactional store in its thread."""
+
+    configuration: Configuration
+    clock: Clock
+    facts: Facts
+    state: State
+    on_disk: Callable[..., Awaitable[Any]]
+    deliveries: Deliveries
+    watermark: Callable[[], datetime | None]
+    wake_sender: Callable[[], None]
+
+    async def decided(self, observations: Sequence[Observation]) -> None:
+        """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
+        rule = self.configuration.settings.paging.hard_down
+        index = FleetIndex.of(self.configuration.fleet)
+
+        def decision(state: HotState) -> Decision:
+            return decide(state, observations, self.clock.now(), rule, index)
+
+        made: Decision = await self.on_disk(self.state.step, decision, self.deliveries)
+        for transition in made.transitions:
+            logger.info("%s %s %s: %s", transition.incident, transition.change, transition.scope, transition.cause)
+        if made.intents:
+            self.wake_sender()
+
+    async def keep_deciding(self) -> None:
+        """Decide on the passing of time alone: pages that have waited, cool-downs that are over."""
+        await self._keep(DECIDE_S, lambda: self.decided(()), "deciding")
+
+    async def keep_copying(self) -> None:
+        """Copy transitions and attempts to ClickHouse for reading."""
+        await self._keep(COPY_S, self._copy, "copying")
+
+    async def keep_judging(self) -> None:
+        """Give verdicts every `judge_every`."""
+        await self._keep(self.configuration.settings.collector.judge_every, self.give_verdicts, "judging")
+
+    async def give_verdicts(self) -> tuple[Verdict, ...]:
+        """Judge and store at the watermark; nothing while that is unknown or a past is being loaded."""
+        loading = await self.facts.history_progress()
+        at = self.watermark()
+        if at is None or (loading is not None and not loading.finished):
+            logger.info("no verdicts now: %s", "a past is being loaded" if loading else "an insert is unsettled")
+            return ()
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        verdicts = await verdicts_at(self.facts, self.configuration, at)
+        await self.facts.insert_verdicts(verdicts)
+        return verdicts
+
+    async def finish(self) -> None:
+        """The last verdicts and copies of this process, as far as the store takes them."""
+        for work in (self.give_verdicts, self._copy):
+            try:
+                await work()
+            except StoreError as error:
+                logger.warning("at the end: %s", error)
+
+    async def _copy(self) -> None:
+        rows = await self.on_disk(self.state.uncopied, COPY_ROWS_MAX)
+        if any(rows.values()):
+            for table, several in rows.items():
+                await self.facts.insert_copies(table, several)
+            await self.on_disk(self.state.copied, rows)
+
+    async def _keep(self, every_s: float, work: Callable[[], Awaitable[Any]], what: str) -> None:
+        while True:
+            began = self.clock.monotonic()
+            try:
+                await work()
+            except StoreError as error:
+                logger.warning("%s: %s", what, error)
+                await self.clock.sleep(RETRY_S)
+            await self.clock.sleep(max(0.0, every_s - (self.clock.monotonic() - began)))
+
+
+async def run_together(stop: asyncio.Event, *loops: Awaitable[Any]) -> None:
+    """Run endless *loops* until *stop*; one that ends is our bug, and raised."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]
+    stopped: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    try:
+        done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopped}:
+            task.result()
+    finally:
+        for task in (stopped, *tasks):
+            task.cancel()
+        await asyncio.gather(stopped, *tasks, return_exceptions=True)

@@ -1,0 +1,225 @@
+"""The dashboard as a person sees it: a real store, the real server, Debian's Chromium."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.config import Store
+from tests.support import small_world
+from tests.support.stores import first_document, fresh_database
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+READY_MS = 60_000
+HOSTILE = "Clay ![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :material/home: $x$"
+
+FLEET = f"""
+providers:
+  agate: {{name: Agate Compute, clusters: {{us-east: &c {{region: us-east, claims: {{gpu: H100, count: 64}},
+    targets: {{chat: {{model: m, url: "http://127.0.0.1:9/v1", modules: [chat]}}}}}}, eu-west: *c}}}}
+  beryl: {{name: Beryl Cloud, clusters: {{us-east: *c, eu-west: *c}}}}
+  clay: {{name: {json.dumps(HOSTILE)}, clusters: {{us-east: *c, eu-west: *c}}}}
+"""
+SETTINGS = """
+version: 1
+simulated: true
+fleet: fleet.yaml
+store: {{url: "{url}", database: {database}}}
+modules: {{chat: {{kind: chat_stream}}}}
+"""
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists() and os.environ.get("CI") != "true", reason="Debian's chromium is not installed"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def configuration(store_process: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Settings over a store that holds the small world."""
+    for store in fresh_database(Store(url=store_process, database="t_dashboard")):
+        small_world.furnish_now(store, small_world.whole_minute(datetime.now(UTC)))
+        folder = tmp_path_factory.mktemp("configuration")
+        (folder / "fleet.yaml").write_text(FLEET)
+        (folder / "touchstone.yaml").write_text(SETTINGS.format(url=store.url, database=store.database))
+        yield folder / "touchstone.yaml"
+
+
+@pytest.fixture(scope="module")
+def address(configuration: Path) -> Iterator[str]:
+    """The URL of a dashboard over the small world."""
+    from touchstone.address import free_port
+
+    listen = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "touchstone", "-c", str(configuration), "dashboard", "--listen", listen, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield str(first_document(process)["url"])
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser(address: str) -> Iterator[Any]:
+    """Chromium without a window; begun after everything that needs an event loop of its own."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A fresh tab of a desktop screen; every address that it asks for stands in `page.asked`."""
+    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+    tab = context.new_page()
+    tab.asked = []
+    tab.dialogs = []
+    tab.on("request", lambda request: tab.asked.append(request.url))
+    tab.on("dialog", lambda dialog: (tab.dialogs.append(dialog.message), dialog.dismiss()))
+    yield tab
+    context.close()
+
+
+def show(page: Any, url: str, until: str) -> None:
+    """Open *url* and wait until *until* is there and the script has come to rest."""
+    page.goto(url)
+    page.wait_for_selector(until, timeout=READY_MS)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=READY_MS)
+
+
+def test_the_status_page_shows_every_provider_under_its_tier(page: Any, address: str) -> None:
+    """Three providers, three tiers, each in words; n beside each interval; the open P0 above all."""
+    show(page, address, ".ts-foot")
+
+    assert page.locator(".ts-tile").all_inner_texts() == [
+        "1\n◆ Gold", "1\n● Reliable", "1\n▲ Suspect", "0\n○ Unrated",
+    ]  # fmt: skip
+    assert [row.replace("\n", " ") for row in page.locator(".ts-figure").all_inner_texts()] == [
+        "99.95 to 100.00 % n 5\u202f760", "99.66 to 99.86 % n 5\u202f760", "90.00 to 93.07 % n 5\u202f760",
+    ]  # fmt: skip
+    assert "provider clay is down" in page.locator(".ts-p0").inner_text()
+    assert "first page after 8.5 s" in page.locator(".ts-p0").inner_text()
+    assert page.locator(".st-key-row-clay .ts-bars i").count() >= 30
+
+
+def test_a_filter_stands_in_the_address(page: Any, address: str) -> None:
+    """A pill narrows the list; the address that it leaves shows the same again."""
+    show(page, address, ".ts-foot")
+    page.get_by_role("button", name="suspect").click()
+    page.wait_for_function("document.querySelectorAll('[class*=st-key-row-]').length == 1")
+
+    assert "tier=suspect" in page.url
+    show(page, page.url, ".ts-foot")
+    assert page.locator("[class*=st-key-row-]").count() == 1
+
+
+def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, address: str) -> None:
+    """In the same tab, with the value, threshold, sample size and result of all fourteen gates."""
+    show(page, address, ".ts-foot")
+    page.locator(".st-key-row-beryl a").click()
+    page.wait_for_selector(".ts-gates", timeout=READY_MS)
+    page.wait_for_selector(".ts-long", timeout=READY_MS)
+
+    gates = page.locator("tr[data-gate]").evaluate_all("rows => rows.map(row => row.dataset.gate)")
+    lower = page.locator("tr[data-gate=gold-availability_lower]").inner_text()
+
+    assert "/provider?provider=beryl" in page.url
+    assert len(page.context.pages) == 1
+    assert gates[:4] == ["gold-availability_lower", "gold-evidence", "gold-ttft_p95", "gold-degraded"]
+    assert len(gates) == 14
+    assert "fail" in lower and "99.66 %" in lower and ">= 99.90 %" in lower and "5\u202f760" in lower
+    assert "unknown" in page.locator("tr[data-gate=suspect-tokens_inflated]").inner_text()
+
+
+def test_the_provider_page_shows_latency_errors_incidents_and_observations(page: Any, address: str) -> None:
+    """Two charts are drawn, the resolved incident is listed, and fifty observations."""
+    show(page, f"{address}/provider?provider=beryl", ".ts-long")
+    page.wait_for_selector('[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg')
+
+    assert "inc-be41be41be41" in page.locator(".ts-list").first.inner_text()
+    assert page.locator(".ts-long tbody tr").count() == 50
+
+
+def test_no_request_leaves_the_machine(page: Any, address: str) -> None:
+    """Fonts, icons, scripts: everything is our own, on both pages."""
+    show(page, address, ".ts-foot")
+    show(page, f"{address}/provider?provider=clay", ".ts-long")
+    page.wait_for_timeout(1500)
+
+    own = (address, address.replace("http:", "ws:"), "data:", "blob:")
+    assert [url for url in page.asked if not url.startswith(own)] == []
+
+
+def test_hostile_names_and_errors_are_shown_as_text(page: Any, address: str) -> None:
+    """A provider's name and a server's error are data: no element, no script, no image comes of them."""
+    show(page, address, ".ts-foot")
+    assert page.locator(".st-key-row-clay a").inner_text().replace("\u2060", "") == HOSTILE
+    show(page, f"{address}/provider?provider=clay", ".ts-long")
+    page.wait_for_timeout(500)
+
+    assert HOSTILE in page.locator(".ts-title").inner_text()
+    assert "3 failures in a row on clay <b>&</b>" in page.locator(".ts-incident").inner_text()
+    assert page.locator("img[src='x'], img[src*='evil']").count() == 0
+    assert page.dialogs == []
+
+
+def test_an_unknown_provider_is_said_to_be_unknown(page: Any, address: str) -> None:
+    """Whatever the address says is shown as text."""
+    show(page, f"{address}/provider?provider=%3Cb%3Enobody", ".ts-title")
+
+    assert "<b>nobody" in page.locator(".ts-title").inner_text()
+
+
+def test_old_facts_are_called_stale(page: Any, address: str) -> None:
+    """The newest observation is a quarter of an hour old, the probes are a minute apart."""
+    show(page, address, ".ts-fresh")
+
+    assert "stale" in page.locator(".ts-fresh").inner_text()
+
+
+@pytest.mark.parametrize("path", ["/", "/provider?provider=clay"])
+def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str) -> None:
+    """At 390 pixels nothing is wider than the screen; wide tables scroll within themselves."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    show(page, f"{address}{path}", ".ts-foot, .ts-long")
+
+    main = "document.querySelector('[data-testid=stMain]')"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") == 0
+    beyond = page.evaluate(
+        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-bars, .ts-tiles, .ts-provider, .ts-cluster')]"
+        ".filter(e => e.getBoundingClientRect().right > 391).map(e => e.className)"
+    )
+    assert beyond == []

@@ -1,0 +1,124 @@
+"""Availability stands on published arithmetic, and unknown time only ever widens what is said."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector.judgement.availability import availability, claimable, design_effect, probes_to_claim, wilson
+from collector.judgement.facts import Block
+from tests.support.provider_facts import block
+
+COUNTS = st.tuples(st.integers(0, 500), st.integers(0, 50), st.integers(0, 50))
+HISTORY = st.lists(COUNTS, min_size=1, max_size=20).map(
+    lambda rows: [block(i, ok=ok, degraded=slow, failed=bad) for i, (ok, slow, bad) in enumerate(rows)]
+)
+
+# scipy 1.17.1, binomtest(k, n).proportion_ci(level, method="wilson"); a two-sided level of 1 - 2a is one-sided 1 - a.
+# The first four are also in Newcombe, Statistics in Medicine 17 (1998), table I, method 3, with four digits.
+WILSON = [
+    (81, 263, 0.975, 0.255289, 0.366210),
+    (15, 148, 0.975, 0.062386, 0.160487),
+    (0, 20, 0.975, 0.000000, 0.161125),
+    (1, 29, 0.975, 0.006113, 0.171755),
+    (14400, 14400, 0.95, 0.999812, 1.000000),
+    (14386, 14400, 0.95, 0.998497, 0.999371),
+    (997, 1000, 0.95, 0.992518, 0.998800),
+]
+
+
+@pytest.mark.parametrize(("good", "n", "confidence", "lower", "upper"), WILSON)
+def test_the_bounds_are_wilsons(good: int, n: int, confidence: float, lower: float, upper: float) -> None:
+    """Six digits of an independent implementation."""
+    assert wilson(good / n, n, confidence=confidence) == pytest.approx((lower, upper), abs=6e-7)
+
+
+@given(share=st.floats(0, 1), n=st.floats(1, 1e7), confidence=st.floats(0.51, 0.999))
+def test_the_bounds_hold_the_share_and_stay_shares(share: float, n: float, confidence: float) -> None:
+    """0 <= lower <= share <= upper <= 1, whatever was seen."""
+    lower, upper = wilson(share, n, confidence=confidence)
+
+    assert 0 <= lower <= share + 1e-12
+    assert share - 1e-12 <= upper <= 1
+
+
+def test_evenly_spread_failures_count_each_for_itself() -> None:
+    """The design effect of blocks that differ no more than chance allows is 1."""
+    assert design_effect([block(i, ok=357, failed=3) for i in range(100)], 357 / 360) == 1.0
+
+
+def test_independent_failures_have_a_design_effect_of_about_one() -> None:
+    """Each probe a coin of its own, 400 blocks: within chance of 1 (its standard error is 0.07)."""
+    dice = random.Random(7)
+    blocks = []
+    for number in range(400):
+        bad = sum(dice.random() < 0.02 for _ in range(360))
+        blocks.append(block(number, ok=360 - bad, failed=bad))
+    share = sum(one.good for one in blocks) / sum(one.known for one in blocks)
+
+    assert 1.0 <= design_effect(blocks, share) < 1.2
+
+
+def test_an_outage_of_whole_blocks_counts_as_few_observations() -> None:
+    """Two blocks of a hundred are down: by Cochran's formula each block is one observation, 60 * 100 / 99."""
+    blocks = [block(i, ok=60) for i in range(98)] + [block(i, failed=60) for i in range(98, 100)]
+    measured = availability(blocks, confidence=0.95)
+
+    assert measured is not None
+    assert measured.design_effect == pytest.approx(60 * 100 / 99)
+    assert measured.n == 6000
+    assert measured.n_effective == pytest.approx(99)
+    assert (measured.lower, measured.upper) == pytest.approx(wilson(0.98, 99, confidence=0.95))
+
+
+def test_nothing_known_is_no_availability() -> None:
+    """Only unknown time is not 0 %, not 100 %, but nothing."""
+    assert availability([], confidence=0.95) is None
+    assert availability([block(unknown=10, not_observed=50)], confidence=0.95) is None
+
+
+@given(history=HISTORY, unknown=st.integers(1, 500), ours=st.booleans(), where=st.integers(0, 19))
+def test_unknown_time_widens_the_interval_on_both_sides(
+    history: list[Block], unknown: int, ours: bool, where: int
+) -> None:
+    """Law 2: it moves no point, and is neither good nor bad: the interval with it holds the interval without it."""
+    before = availability(history, confidence=0.95)
+    name = "n_not_observed" if ours else "n_unknown"
+    number = where % len(history)
+    later = [*history]
+    later[number] = replace(history[number], **{name: unknown})
+    after = availability(later, confidence=0.95)
+
+    if before is None or after is None:
+        assert before is after is None
+        return
+    assert (after.point, after.n, after.design_effect) == (before.point, before.n, before.design_effect)
+    assert after.lower <= before.lower <= before.upper <= after.upper
+    assert after.all_unknown_bad <= before.all_unknown_bad <= before.all_unknown_good <= after.all_unknown_good
+    if 0 < before.point < 1:
+        assert after.all_unknown_bad < after.point < after.all_unknown_good
+
+
+def test_the_interval_reaches_from_all_unknown_bad_to_all_unknown_good() -> None:
+    """90 good, 5 failed, 5 unknown: between 90 and 95 of 100."""
+    measured = availability([block(ok=80, degraded=10, failed=5, unknown=3, not_observed=2)], confidence=0.95)
+
+    assert measured is not None
+    assert (measured.all_unknown_bad, measured.all_unknown_good) == pytest.approx((0.90, 0.95))
+    assert measured.point == pytest.approx(90 / 95)
+
+
+@pytest.mark.parametrize(("wanted", "probes"), [(0.99, 299), (0.999, 2995), (0.9999, 29956)])
+def test_so_many_clean_probes_claim_so_much(wanted: float, probes: int) -> None:
+    """Law 12: zero failures in n give 1 - 0.05^(1/n); at one a minute 5 h, 2.1 days and 20.8 days."""
+    assert probes_to_claim(wanted) == probes
+    assert claimable(probes) >= wanted > claimable(probes - 1)
+
+
+def test_no_probe_claims_nothing() -> None:
+    """Zero probes, zero availability."""
+    assert claimable(0) == 0.0

@@ -1,0 +1,142 @@
+"""Scorecards: the same inputs give the same bytes, every format says the same, nothing in them runs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.exports import catalog
+from collector.exports.scorecard import Scorecard, scorecard
+from collector.judgement.facts import Block, ProviderFacts, bucket_of
+from collector.judgement.tiers import judge
+from schemas.config import TierPolicy
+from schemas.incident import IncidentState, Level, Severity
+
+AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
+START = AT - timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class ClusterCounts:
+    """A cluster's facts, as the store gives them."""
+
+    cluster: str
+    blocks: tuple[Block, ...]
+    ttft_hist: dict[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """An incident's facts, as the store gives them."""
+
+    id: str = "inc-0123456789ab"
+    severity: Severity = Severity.P0
+    state: IncidentState = IncidentState.RESOLVED
+    level: Level = Level.PROVIDER
+    scope: str = "acme"
+    reason: str = "connect_refused"
+    rule: str = "=2+5 | 3 of 5 <b>clusters</b>"
+    failed_at: datetime = AT - timedelta(days=2)
+    opened_at: datetime = AT - timedelta(days=2) + timedelta(seconds=2.5)
+    resolved_at: datetime | None = AT - timedelta(days=2) + timedelta(seconds=90)
+
+
+def card(**changes: object) -> Scorecard:
+    """The card of a provider with two clusters and two incidents."""
+    blocks = tuple(
+        Block(cluster, START + timedelta(hours=6 * number), n_ok=360, n_failed=number % 2)
+        for cluster in ("acme/us-east", "acme/eu-west")
+        for number in range(120)
+    )
+    facts = ProviderFacts(
+        provider="acme", blocks=blocks, reasons={"http_5xx": 100, "rate_limited": 100, "slow": 3},
+        ttft_hist={bucket_of(300.0): 80_000, bucket_of(800.0): 6_400},
+        first_tick=START, last_tick=AT,
+    )  # fmt: skip
+    clusters = [
+        ClusterCounts(name, tuple(b for b in blocks if b.cluster == name), {bucket_of(300.0): 40_000})
+        for name in ("acme/us-east", "acme/eu-west")
+    ]
+    child = Trouble(id="inc-child", state=IncidentState.CHILD, scope="acme/us-east")
+    verdict = judge("acme", facts, TierPolicy(), AT, None)
+    made = scorecard(
+        verdict, facts, clusters, [Trouble(), child], start=START, confidence=0.95, name="=Acme | <b>", simulated=True
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", sorted(catalog.FORMATS))
+def test_a_card_is_rebuilt_byte_for_byte(form: str) -> None:
+    """No clock, no order of a dictionary, no last bit of a float."""
+    render = catalog.renderer(form)
+
+    assert render(card()) == render(card())
+    assert render(card()).endswith("\n")
+
+
+def test_every_format_file_is_in_the_catalogue() -> None:
+    """One file, one line."""
+    folder = Path(catalog.__file__).parent
+    files = {file.stem for file in folder.glob("scorecard_*.py")}
+
+    assert set(catalog.FORMATS.values()) == files
+
+
+def test_the_json_card_holds_the_whole_verdict() -> None:
+    """Every gate, the counts by cluster, the incidents without those that a wider one swallowed."""
+    made = card()
+    plain = json.loads(catalog.renderer("json")(made))
+
+    assert plain["format"] == "touchstone.scorecard/1"
+    assert plain["verdict"] == json.loads(made.verdict.canonical_json())
+    assert [line["name"] for line in plain["clusters"]] == ["acme/eu-west", "acme/us-east"]
+    assert plain["whole"]["n_failed"] == 120
+    assert [incident["id"] for incident in plain["incidents"]] == ["inc-0123456789ab"]
+    assert plain["down_s"] == 90.0
+    assert plain["incidents"][0]["noticed_s"] == 2.5
+
+
+def test_an_open_incident_counts_as_down_to_the_end() -> None:
+    """Its length is not known, and not zero."""
+    made = card()
+    still = replace(made.incidents[0], resolved_at=None, lasted_s=None)
+
+    assert replace(made, incidents=(still,)).down_s == timedelta(days=2).total_seconds()
+
+
+def test_the_csv_card_has_a_row_for_every_figure_and_no_formula() -> None:
+    """A spreadsheet shows what it would else run."""
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(card()))))
+    gates = [row for row in rows if row["section"] == "gate"]
+
+    assert len(gates) == 14
+    assert {row["result"] for row in gates} <= {"pass", "fail", "unknown", "proven", "not proven"}
+    assert [row["value"] for row in rows if row["figure"] == "name"] == ["'=Acme | <b>"]
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in {"=", "+", "@"} and len(cell) > 2]
+
+
+def test_the_markdown_card_escapes_what_comes_from_outside() -> None:
+    """A pipe does not break the table, a tag is not a tag."""
+    text = catalog.renderer("md")(card())
+
+    assert text.startswith("# =Acme \\| \\<b\\>: ")
+    assert "Simulated data" in text
+    assert "inc-child" not in text
+    assert "| acme | 99.86 % (99.8" in text
+
+
+def test_a_card_without_evidence_says_unknown() -> None:
+    """No figure is made up."""
+    nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hist={})
+    verdict = judge("acme", None, TierPolicy(), AT, None)
+    empty = scorecard(verdict, nothing, [], [], start=START, confidence=0.95)
+
+    assert json.loads(catalog.renderer("json")(empty))["whole"]["availability"] is None
+    assert "| acme | unknown | 0 |" in catalog.renderer("md")(empty)
+    assert "unrated" in catalog.renderer("csv")(empty)

@@ -1,0 +1,53 @@
+"""The arithmetic of `touchstone plan`."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.config import Agent, ChatStreamModule, Configuration, HardDownRule, HttpRequestModule, Settings
+from schemas.fleet import Fleet
+from touchstone.probe_plan import notice_s, plan
+
+CHAT = ChatStreamModule(kind="chat_stream", interval="60s", max_tokens=64, max_tokens_min=16)  # type: ignore[arg-type]
+UP = HttpRequestModule(kind="http_request", interval="30s", timeout="10s")  # type: ignore[arg-type]
+
+
+def configuration() -> Configuration:
+    """One provider, one cluster, a chat every minute and a request every half."""
+    target = {"model": "m", "url": "http://127.0.0.1:1", "modules": ["chat", "up"]}
+    fleet = {"providers": {"acme": {"clusters": {"us-east": {"targets": {"chat": target}}}}}}
+    return Configuration(
+        settings=Settings(version=1, modules={"chat": CHAT, "up": UP}), fleet=Fleet.model_validate(fleet)
+    )
+
+
+def test_probes_tokens_and_cost_of_a_day() -> None:
+    """1,440 chats of 60 tokens in and 40 out on average; requests cost nothing."""
+    (acme,) = plan(configuration(), price=10.0)
+
+    assert acme.probes == 1440 + 2880
+    assert (acme.tokens_in, acme.tokens_out) == (1440 * 60, 1440 * 40)
+    assert acme.cost == pytest.approx(1.44)
+
+
+def test_without_a_price_the_cost_is_unknown() -> None:
+    """Not zero."""
+    assert plan(configuration())[0].cost is None
+
+
+def test_claims_grow_with_clean_probes() -> None:
+    """Zero failures in n give 1 - 0.05 ** (1 / n)... of failing at most; 4,320 a day reach gold's line in a day."""
+    (acme,) = plan(configuration())
+
+    assert acme.claimable[1] == pytest.approx(0.05 ** (1 / 4320))
+    assert acme.claimable[1] < acme.claimable[7] < acme.claimable[28] < 1
+    assert acme.days_to_gold == pytest.approx(2995 / 4320, rel=0.001)
+
+
+def test_confirmation_spares_the_wait_for_the_next_ticks() -> None:
+    """Half an interval and two quick re-probes; without them two whole intervals more."""
+    rule = HardDownRule(failures=3)
+
+    assert notice_s(UP, Agent(confirmations=2), rule, worst=False) == pytest.approx(15 + 2 * 0.4)
+    assert notice_s(UP, Agent(confirmations=0), rule, worst=False) == pytest.approx(15 + 2 * 30)
+    assert notice_s(UP, Agent(confirmations=2), rule, worst=True) == pytest.approx(30 + 2 * 0.5 + 3 * 10)

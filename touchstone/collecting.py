@@ -1,0 +1,156 @@
+"""The collector's rooms, joined: ingest, judgement, storage and paging know each other only here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from collector.api import application
+from collector.ingest import Ingest, Received
+from collector.paging.outbox import deliveries_of
+from collector.paging.sender import Sender
+from collector.service import Service, run_together
+from collector.storage.clickhouse import ClickHouse
+from collector.storage.ledger import Ledger
+from collector.storage.migrations import migrate
+from collector.storage.queries import Reader
+from collector.storage.rows import StoredRow, key_of
+from schemas.clock import Clock
+from schemas.config import Configuration, Store
+from schemas.errors import StoreUnavailable, TouchstoneError
+from schemas.page import Delivery, SendResult
+from touchstone.address import split_address
+
+STORE_WAIT_S = 60.0
+STORE_POLL_S = 0.25
+SHUTDOWN_S = 5.0
+
+
+async def collect(
+    configuration: Configuration, clock: Clock, stop: asyncio.Event, ready: Callable[[str], None]
+) -> None:
+    """Run the collector until *stop*; *ready* is told its address."""
+    store = await connected(configuration.settings.store, clock, stop)
+    if store is None:
+        return
+    settings = configuration.settings
+    ledger = Ledger(Path(settings.collector.state), owner=f"collect/{os.getpid()}", simulated=settings.simulated)
+    ledger.release()
+    disk = _Disk(ledger)
+    try:
+        await _run(configuration, clock, stop, ready, store, disk)
+    finally:
+        disk.close()
+        await store.close()
+
+
+async def connected(settings: Store, clock: Clock, stop: asyncio.Event) -> ClickHouse | None:
+    """An open store with every migration applied, waited for up to a minute; None when stopped meanwhile."""
+    give_up = clock.monotonic() + STORE_WAIT_S
+    while not stop.is_set():
+        try:
+            await asyncio.to_thread(migrate, settings)
+            return await ClickHouse.connect(settings, clock=clock)
+        except StoreUnavailable:
+            if clock.monotonic() > give_up:
+                raise
+            await clock.sleep(STORE_POLL_S)
+    return None
+
+
+async def _run(
+    configuration: Configuration,
+    clock: Clock,
+    stop: asyncio.Event,
+    ready: Callable[[str], None],
+    store: ClickHouse,
+    disk: _Disk,
+) -> None:
+    settings = configuration.settings
+    sender = Sender(settings.paging, disk, clock)
+    service = Service(
+        configuration=configuration,
+        clock=clock,
+        facts=store,
+        state=disk.ledger,
+        on_disk=disk.run,
+        deliveries=partial(_deliveries, configuration),
+        watermark=lambda: ingest.watermark(),
+        wake_sender=sender.wake,
+    )
+    ingest = Ingest(
+        _Writer(store),
+        key_of,
+        service.decided,
+        clock,
+        bytes_max=settings.collector.body_bytes_max,
+        spans_max=settings.collector.spans_max,
+    )
+    await ingest.start()
+    reads = cache(lambda: Reader.open(settings.store))
+    app = application(ingest, reads, store.ping, body_bytes_max=settings.collector.body_bytes_max)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    host, port = split_address(settings.collector.listen)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise TouchstoneError(f"collector.listen: cannot listen on {host}:{port}: {error.strerror}") from error
+    ready(f"http://{host}:{port}")
+    loops = (service.keep_deciding(), service.keep_copying(), service.keep_judging(), sender.run())
+    try:
+        await run_together(stop, *loops)
+    finally:
+        await runner.cleanup()
+        await service.finish()
+
+
+class _Writer:
+    """What ingest asks of the store, in the store's own rows."""
+
+    def __init__(self, store: ClickHouse) -> None:
+        self.stored_keys = store.stored_keys
+        self.settled = store.settled
+        self._insert = store.insert_observations
+
+    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+        """Store new observations."""
+        await self._insert([StoredRow(one.observation, one.batch_id, one.seq, ingested_at) for one in received])
+
+
+class _Disk:
+    """The ledger off the event loop, one piece of work after the other; the sender's outbox."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """*work* in the ledger's thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    async def lease(self, now: datetime, limit: int) -> Sequence[Delivery]:
+        """As Ledger.lease."""
+        leased: list[Delivery] = await self.run(self.ledger.lease, now, limit)
+        return leased
+
+    async def settle(self, delivery: Delivery, result: SendResult) -> None:
+        """As Ledger.settle."""
+        await self.run(self.ledger.settle, delivery, result)
+
+    def close(self) -> None:
+        """Finish what runs, then let go of the file."""
+        self._thread.shutdown()
+        self.ledger.close()
+
+
+def _deliveries(configuration: Configuration, intents: Any, known: Any) -> Sequence[Delivery]:
+    return deliveries_of(intents, configuration.settings.paging, known)

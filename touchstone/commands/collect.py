@@ -1,0 +1,33 @@
+"""`touchstone collect`: receive, judge, page."""
+
+from __future__ import annotations
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+
+@click.command("collect")
+@json_option
+@pass_session
+def command(session: Session, as_json: bool) -> int:
+    """Receive observations over OTLP, store, judge and page, until SIGTERM."""
+    import asyncio
+
+    from touchstone.collecting import collect
+    from touchstone.signals import stop_on_signals
+
+    configuration = session.configuration
+
+    def ready(url: str) -> None:
+        if as_json:
+            session.print_json({"url": url})
+        else:
+            click.echo(f"collector: {url}")
+
+    async def run() -> None:
+        await collect(configuration, session.clock, stop_on_signals(), ready)
+
+    asyncio.run(run())
+    return exit_codes.FINE

@@ -1,0 +1,61 @@
+"""`touchstone judge --at`: recompute the verdicts as of an instant, and compare them with the stored ones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from schemas.verdict import Verdict
+
+
+@click.command("judge")
+@click.option("--at", "when", metavar="ISO8601", help="The instant, with offset (default: the last stored verdicts').")
+@json_option
+@pass_session
+def command(session: Session, when: str | None, as_json: bool) -> int:
+    """Recompute every verdict as of an instant from the facts; exit 1 when a stored one differs."""
+    import asyncio
+
+    at = _instant(when) if when else None
+    verdicts, stored = asyncio.run(_judged(session, at))
+    differing = [v.provider for v in verdicts if v.provider in stored and stored[v.provider] != v.canonical_json()]
+    if as_json:
+        click.echo("[" + ",\n".join(verdict.canonical_json() for verdict in verdicts) + "]")
+    else:
+        for verdict in verdicts:
+            state = "not stored" if verdict.provider not in stored else "as stored"
+            if verdict.provider in differing:
+                state = "DIFFERS from the stored verdict"
+            click.echo(f"{verdict.provider:24} {verdict.tier:9} {state:12} {', '.join(verdict.reasons)}")
+    if differing:
+        session.err.print(f"{len(differing)} of {len(stored)} stored verdicts differ: {', '.join(differing)}")
+    return exit_codes.FINDINGS if differing else exit_codes.FINE
+
+
+async def _judged(session: Session, at: datetime | None) -> tuple[tuple[Verdict, ...], dict[str, str]]:
+    from collector.service import verdicts_at
+    from collector.storage.clickhouse import ClickHouse
+
+    store = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
+    try:
+        instant = at or await store.last_verdict_at() or session.clock.now()
+        instant = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+        return await verdicts_at(store, session.configuration, instant), await store.verdict_bodies(instant)
+    finally:
+        await store.close()
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not ISO 8601", param_hint="--at") from None
+    if instant.tzinfo is None:
+        raise click.BadParameter(f"{text!r} has no offset; write 2026-01-31T12:00:00Z", param_hint="--at")
+    return instant.astimezone(UTC)
