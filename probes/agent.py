@@ -77,20 +77,20 @@ class Agent:
             heapq.heappush(self._due, (tick_after(subject.key, subject.module.interval, now), number))
         alarm = AsyncIOScheduler(timezone="UTC")
         alarm.start()
+        spooling = asyncio.create_task(self._keep_spooling(), name="spool")
         rooms = [
             asyncio.create_task(work, name=name)
             for name, work in (
                 ("lag", self.bench.lag.run()),
                 ("wake", self._keep_waking(alarm)),
-                ("spool", self._keep_spooling()),
                 ("ship", self._keep_shipping()),
             )
         ]
         try:
-            await _first_of(stop, rooms)
+            await _first_of(stop, (spooling, *rooms))
         finally:
             alarm.shutdown(wait=False)
-            await self._drain(rooms)
+            await self._drain(rooms, spooling)
         return await self._on_disk(self.spool.ledger)
 
     async def _keep_waking(self, alarm: AsyncIOScheduler) -> None:
@@ -164,6 +164,7 @@ class Agent:
             self._wake_shipper.set()
 
     async def _keep_spooling(self) -> None:
+        """Write what has come in; ends by itself when draining, so that no write is ever cut off half-way."""
         while True:
             await self._wake_spooler.wait()
             self._wake_spooler.clear()
@@ -171,8 +172,11 @@ class Agent:
                 await self._spool_all()
             except SpoolError as error:
                 logger.error("%s", error)
-                await self.bench.clock.sleep(SPOOL_RETRY_S)
+                if not self._draining:
+                    await self.bench.clock.sleep(SPOOL_RETRY_S)
                 self._wake_spooler.set()
+            if self._draining:
+                return
 
     async def _spool_all(self) -> None:
         while self._unspooled:
@@ -208,14 +212,15 @@ class Agent:
             await post(session, self.settings.collector_url, encoded(batch, self.resource))
             await self._on_disk(self.spool.delivered, batch)
 
-    async def _drain(self, rooms: Sequence[asyncio.Task[Any]]) -> None:
+    async def _drain(self, rooms: Sequence[asyncio.Task[Any]], spooling: asyncio.Task[None]) -> None:
         """No new ticks; what is under way ends, is spooled, and handed over while the collector takes it."""
         self._draining = True
         if self._attempts:
             await asyncio.wait(set(self._attempts), timeout=DRAIN_S)
         for task in (*self._attempts, *rooms):
             task.cancel()
-        await asyncio.gather(*self._attempts, *rooms, return_exceptions=True)
+        self._wake_spooler.set()
+        await asyncio.gather(*self._attempts, *rooms, spooling, return_exceptions=True)
         try:
             await self._spool_all()
             async with asyncio.timeout(DRAIN_S), aiohttp.ClientSession(trust_env=False) as session:

@@ -75,7 +75,7 @@ def application(ctx: click.Context, config: Path | None, verbose: bool) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    for library in ("urllib3", "clickhouse_connect", "apscheduler"):
+    for library in ("urllib3.connectionpool", "clickhouse_connect", "apscheduler"):
         logging.getLogger(library).setLevel(logging.ERROR)  # what fails is said once, in our own words
 
 

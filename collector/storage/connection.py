@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -56,5 +57,9 @@ def named_errors(store: Store) -> Iterator[None]:
 
 def _without_secrets(text: str, store: Store) -> str:
     password = store.password.get_secret_value() if store.password else ""
-    cleaned = "connection refused" if "Connection refused" in text else " ".join(text.split())[:500]
+    cleaned = (
+        "connection refused"
+        if re.search("Connection refused|Connect call failed", text)
+        else " ".join(text.split())[:500]
+    )
     return cleaned.replace(password, "***") if password else cleaned

@@ -106,7 +106,7 @@ async def test_when_the_personalities_are_shuffled_the_verdicts_follow(
     store: Store, tmp_path: Path, seed: int, shuffle: int
 ) -> None:
     """A row every five minutes is enough: the tiers go with the behaviour, not with the names."""
-    found = loaded(settings_for(store, tmp_path), "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
+    loaded(settings_for(store, tmp_path), "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
 
     check(World.of(seed, shuffle), await verdicts(store))
 
