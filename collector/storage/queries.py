@@ -29,7 +29,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 _FRESH = """
-SELECT now64(3, 'UTC'), max(tick), max(ingested_at), countIf(ingested_at >= now64(3, 'UTC') - INTERVAL 60 SECOND),
+SELECT now64(3, 'UTC'), max(tick), max(ingested_at),
+       countIf(ingested_at >= now64(3, 'UTC') - INTERVAL 60 SECOND AND agent_version != 'simulated'),
        count()
 FROM {database}.observations WHERE tick >= now64(3, 'UTC') - INTERVAL 1 DAY"""
 
