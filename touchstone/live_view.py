@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from collector.judgement.wording import interval
 from schemas.verdict import Tier, Verdict
 from touchstone.arrivals import Arrival
 
@@ -49,12 +50,12 @@ def render(scene: Scene) -> RenderableType:
 
 def _providers(scene: Scene) -> Table:
     table = Table(box=None, padding=(0, 1), show_edge=False)
-    for name in ("provider", "tier", "availability", "why"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name, width in (("provider", 12), ("tier", 10), ("availability", 16), ("why", 8)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width)
     for provider in scene.providers:
         verdict = scene.verdicts.get(provider)
         tier = verdict.tier if verdict else Tier.UNRATED
-        reasons = ", ".join(verdict.reasons).replace("_", " ") if verdict else "no verdict yet"
+        reasons = ", ".join(verdict.reasons[-1:]).replace("_", " ") if verdict else "no verdict yet"
         label = Text(f"{_MARKS[tier]} {tier}", style=_COLOURS[tier])
         table.add_row(provider, label, _availability(verdict), escape(reasons))
     return table
@@ -62,9 +63,7 @@ def _providers(scene: Scene) -> Table:
 
 def _availability(verdict: Verdict | None) -> str:
     gate = next((gate for gate in verdict.gates if gate.name == "availability_lower"), None) if verdict else None
-    if gate is None or gate.low is None or gate.high is None:
-        return "-"
-    return f"{int(gate.low * 10000) / 100:.2f}-{int(gate.high * 10000) / 100:.2f} %"
+    return interval(gate.low, gate.high) if gate else "-"
 
 
 def _pages(arrivals: Sequence[Arrival]) -> list[Text]:

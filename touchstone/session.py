@@ -45,7 +45,7 @@ class Session:
 
         path = self.config_path or DEFAULT_CONFIG
         if not path.exists():
-            hint = "give one with -c FILE or TOUCHSTONE_CONFIG; examples/touchstone.yaml is a start"
+            hint = "give one with -c FILE or TOUCHSTONE_CONFIG; examples/eighteen-clouds/touchstone.yaml is a start"
             raise ConfigurationError((Finding(str(path), 0, 0, "", f"no such file; {hint}"),))
         return load_configuration(path, os.environ)
 

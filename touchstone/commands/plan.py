@@ -11,6 +11,8 @@ from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from touchstone.probe_plan import ProviderPlan
 
 
@@ -34,39 +36,50 @@ def command(session: Session, price: float | None, prompt_tokens: int, as_json: 
 
 
 def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
-    from rich.table import Table
+    from collector.judgement.wording import count
 
-    from collector.judgement.wording import count, duration, percent
-
-    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
-    table.add_column("Provider", no_wrap=True)
-    cost = [] if all(one.cost is None for one in plans) else ["Cost\na day"]
-    for heading in (
-        "Probes\na day", "Tokens\nin", "\nout", *cost, "Notices\nin", "at\nworst",
-        "Claims %\n1 d", "\n7 d", "\n28 d", "Days to\ngold",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in plans:
-        table.add_row(
-            one.provider,
-            count(round(one.probes)),
-            _short(one.tokens_in),
-            _short(one.tokens_out),
-            *([] if one.cost is None else [f"{one.cost:,.2f}"]),
-            duration(one.notice_s),
-            duration(one.notice_worst_s),
-            *(percent(claim, 3).removesuffix(" %") for claim in one.claimable.values()),
-            f"{one.days_to_gold:.1f}",
-        )
-    session.out.print(table)
+    session.out.print(_cost_table(plans))
     probes, tokens = sum(one.probes for one in plans), sum(one.tokens_in + one.tokens_out for one in plans)
     costs = [one.cost for one in plans if one.cost is not None]
     together = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
-    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.")
+    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.\n")
+    session.out.print(_claim_table(plans))
     session.err.print(
-        "Notices: to a target being hard down, median for one that refuses at once, worst for one that hangs. "
+        "\nNotices: to a target being hard down, median for one that refuses at once, worst for one that hangs. "
         "Claims: zero failures in n independent probes; failures in bursts take longer."
     )
+
+
+def _cost_table(plans: tuple[ProviderPlan, ...]) -> Table:
+    from collector.judgement.wording import count
+
+    priced = any(one.cost is not None for one in plans)
+    table = _table("Probes\na day", "Tokens in\na day", "out\na day", *(["Cost\na day"] if priced else []))
+    for one in plans:
+        cost = [] if one.cost is None else [f"{one.cost:,.2f}"]
+        table.add_row(one.provider, count(round(one.probes)), _short(one.tokens_in), _short(one.tokens_out), *cost)
+    return table
+
+
+def _claim_table(plans: tuple[ProviderPlan, ...]) -> Table:
+    from collector.judgement.wording import duration, percent
+
+    table = _table("Notices\nin", "at\nworst", "Claims %\n1 d", "\n7 d", "\n28 d", "Days to\ngold")
+    for one in plans:
+        claims = [percent(claim, 3).removesuffix(" %") for claim in one.claimable.values()]
+        noticed = (duration(one.notice_s), duration(one.notice_worst_s))
+        table.add_row(one.provider, *noticed, *claims, f"{one.days_to_gold:.1f}")
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("Provider", no_wrap=True, overflow="ellipsis")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 def _short(tokens: float) -> str:

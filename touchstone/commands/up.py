@@ -41,7 +41,8 @@ def command(
     """
     Start the store, the collector, the agent, the dashboard and a simulated fleet of 18 clouds; Ctrl-C stops all.
 
-    Exit 1 when, at the end, a tier is not its truth, a scripted P0 was not paged exactly once, or anything was lost.
+    Exit 1 when, at the end, a tier is not its truth, a scripted P0 was not paged exactly once, or anything was lost
+    or stored twice.
     """
     import asyncio
 
@@ -53,8 +54,10 @@ def command(
     with run_folder(folder.absolute()) as made:
         house = House.built(made, World.of(seed, shuffle), Addresses.free())
         upkeep = Upkeep(house, session.clock, session.out, session.err, live=not as_json and session.out.is_terminal)
+        began = session.clock.monotonic()
         report = asyncio.run(upkeep.run(for_s, history_days=days))
-    wrong = problems(report, house.world, complete=for_s is not None)
+        ran_s = for_s if for_s is not None else session.clock.monotonic() - began
+    wrong = problems(report, house.world, ran_s=ran_s)
     if as_json:
         session.print_json(report)
     else:
