@@ -79,6 +79,8 @@ def unpacked(body: bytes, encoding: str, *, bytes_max: int) -> bytes:
             raise WireError(f"the body is not {encoding}: {error}") from error
         if len(content) <= bytes_max and not unzip.eof:
             raise WireError(f"the {encoding} body is cut off")
+        if unzip.unused_data:  # a second member would be acknowledged and never read
+            raise WireError(f"the {encoding} body goes on after its end")
     else:
         raise WireError(f"Content-Encoding {encoding[:40]!r} is not understood; send gzip or none")
     if len(content) > bytes_max:

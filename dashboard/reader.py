@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 
 from collector.storage.day_bars import DayBar
+from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow
-from collector.storage.queries import Freshness, HistoryLoad, Reader
+from collector.storage.queries import Freshness, Reader
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from dashboard.settings import PageSettings
 from schemas.verdict import Verdict
@@ -58,7 +59,7 @@ def open_incidents() -> tuple[tuple[IncidentRow, ...], dict[str, datetime]]:
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
-def history_progress() -> HistoryLoad | None:
+def history_progress() -> HistoryProgress | None:
     """How far the bulk load of a simulated past is."""
     return _reader().history_progress()
 

@@ -42,7 +42,7 @@ def from_ns(nanoseconds: int) -> datetime:
 
 
 def to_attributes(observation: Observation) -> dict[str, Value]:
-    """The attributes of an observation's span; absent (None, empty) fields are left out."""
+    """The attributes of an observation's span; absent (None, empty) fields are left out, arrivals past 20,000 too."""
     o, t, k = observation, observation.timings, observation.tokens
     attributes: dict[str, Value | None] = {
         "touchstone.target": o.target,
@@ -85,7 +85,7 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.first_token_ms": t.first_token_ms,
         "touchstone.last_token_ms": t.last_token_ms,
         "touchstone.total_ms": t.total_ms,
-        "touchstone.arrivals_ms": t.arrivals_ms or None,
+        "touchstone.arrivals_ms": t.arrivals_ms[:_ARRIVALS_MAX] or None,
     }
     return {name: value for name, value in attributes.items() if value is not None}
 
@@ -100,7 +100,7 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
             vantage=read.text("touchstone.vantage"),
             kind=read.text("touchstone.kind"),
             module=read.text("touchstone.module"),
-            tick=from_ns(read.count("touchstone.tick_ms") * 1_000_000),
+            tick=read.stamp("touchstone.tick_ms"),
             attempt=read.count("touchstone.attempt"),
             provider=read.text("touchstone.provider"),
             cluster=read.text("touchstone.cluster"),
@@ -129,7 +129,7 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
                 billed_out=read.optional_count("gen_ai.usage.output_tokens"),
                 counted_out=read.optional_count("touchstone.tokens.counted_out"),
                 counted_by=read.text_or("touchstone.tokens.counted_by"),
-                chunks=read.count("touchstone.tokens.chunks", 0),
+                chunks=read.optional_count("touchstone.tokens.chunks") or 0,
             ),
             timings=Timings(
                 dns_ms=read.number("touchstone.dns_ms"),
@@ -178,6 +178,13 @@ class _Reader:
                 raise WireError(f"attribute {name}: missing")
             return default
         return value
+
+    def stamp(self, name: str) -> datetime:
+        at_ms = self.count(name)
+        try:
+            return from_ns(at_ms * 1_000_000)
+        except WireError as error:
+            raise WireError(f"attribute {name}: {error}") from None
 
     def optional_count(self, name: str, *, maximum: int = 2**32 - 1) -> int | None:
         value = self.optional(name, int)

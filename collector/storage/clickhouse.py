@@ -11,8 +11,9 @@ from itertools import groupby
 from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
-from collector.storage import fact_queries, rollups
+from collector.storage import fact_queries, history_loads, rollups
 from collector.storage.connection import arguments, named_errors
+from collector.storage.history_loads import HistoryProgress
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
 from schemas.clock import Clock
 from schemas.config import Store, TierPolicy
@@ -25,16 +26,6 @@ SETTLE_S = 60.0
 SETTLE_POLL_S = 0.1
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryProgress:
-    """How far the bulk load of a simulated past is."""
-
-    id: str
-    rows_done: int
-    rows_total: int
-    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +221,7 @@ class ClickHouse:
 
     async def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""
-        rows = await self._rows(
-            "SELECT id, rows_done, rows_total, finished FROM {database}.history_loads FINAL ORDER BY at DESC LIMIT 1"
-        )
+        rows = await self._rows(history_loads.LATEST)
         return HistoryProgress(*rows[0]) if rows else None
 
     async def recompute_rollups(self, start: datetime, end: datetime) -> None:

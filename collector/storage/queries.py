@@ -14,9 +14,10 @@ from types import TracebackType
 from typing import Any
 
 from collector.judgement.facts import Block, ProviderFacts
-from collector.storage import day_bars, incident_queries, series_queries, verdict_queries
+from collector.storage import day_bars, history_loads, incident_queries, series_queries, verdict_queries
 from collector.storage.connection import arguments, named_errors
 from collector.storage.day_bars import DayBar
+from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
@@ -34,8 +35,6 @@ SELECT now64(3, 'UTC'), max(tick), max(ingested_at),
        count()
 FROM {database}.observations WHERE tick >= now64(3, 'UTC') - INTERVAL 1 DAY"""
 
-_PROGRESS = "SELECT id, rows_done, rows_total, finished FROM {database}.history_loads FINAL ORDER BY at DESC LIMIT 1"
-
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
@@ -45,16 +44,6 @@ class Freshness:
     newest_tick: datetime | None
     newest_ingested_at: datetime | None
     rows_last_minute: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryLoad:
-    """How far the bulk load of a simulated past is."""
-
-    id: str
-    rows_done: int
-    rows_total: int
-    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +204,10 @@ class Reader:
             bool(simulated),
         )
 
-    def history_progress(self) -> HistoryLoad | None:
+    def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""
-        rows = self._rows(_PROGRESS)
-        return HistoryLoad(*rows[0]) if rows else None
+        rows = self._rows(history_loads.LATEST)
+        return HistoryProgress(*rows[0]) if rows else None
 
     def engine_version(self) -> str:
         """The version of ClickHouse that answers."""

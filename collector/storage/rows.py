@@ -87,4 +87,4 @@ COLUMN_TYPES = (*(kind for _, kind, _ in _NAMES_AND_TYPES), "UInt64", "UInt32", 
 def to_row(row: StoredRow) -> list[Any]:
     """The values of *row* in the order of COLUMNS."""
     values = [read(row.observation) for _, _, read in _NAMES_AND_TYPES]
-    return [*values, row.batch_id, row.seq, to_ms(row.ingested_at)]
+    return [*values, row.batch_id, row.seq % 2**32, to_ms(row.ingested_at)]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from collector.storage.clickhouse import ClickHouse, HistoryProgress
+    from collector.storage.clickhouse import ClickHouse
+    from collector.storage.history_loads import HistoryProgress
     from simulator.history import Part, Past
     from simulator.world import World
 
