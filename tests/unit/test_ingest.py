@@ -1,0 +1,192 @@
+"""Ingest stores a batch once, whatever fails and however often it comes, and knows up to when everything is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.resources import Resource
+
+from collector.ingest import Ingest, Received
+from collector.service import Service
+from probes.ship import encoded
+from probes.spool import Batch
+from schemas.config import Configuration, Settings
+from schemas.errors import StoreUnavailable
+from schemas.fleet import Fleet
+from schemas.observation import Observation
+from tests.support.observations import seen
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class SteppedClock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = AT
+
+    def now(self) -> datetime:
+        """The instant set."""
+        return self.at
+
+    def monotonic(self) -> float:
+        """Seconds since the start."""
+        return (self.at - AT).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        """Moves the clock instead of waiting."""
+        self.at += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+
+class FailingStore:
+    """A store whose Nth insert fails: before it stored anything, or after it stored all (the answer was lost)."""
+
+    def __init__(self, clock: SteppedClock, *, fail: int = 0, stores_anyway: bool = False) -> None:
+        self.clock, self.fail, self.stores_anyway = clock, fail, stores_anyway
+        self.rows: list[tuple[Any, datetime]] = []
+        self.calls: list[str] = []
+
+    async def stored_keys(self, observations: Sequence[Observation]) -> frozenset[Any]:
+        """What is stored."""
+        self.calls.append("stored_keys")
+        await asyncio.sleep(0)
+        return frozenset(key for key, _ in self.rows)
+
+    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+        """Store, or fail."""
+        self.calls.append("insert")
+        await asyncio.sleep(0)
+        failing = self.calls.count("insert") == self.fail
+        if not failing or self.stores_anyway:
+            self.rows += [(one.observation.id, ingested_at) for one in received]
+        if failing:
+            raise StoreUnavailable("the answer was lost")
+
+    async def settled(self) -> None:
+        """Nothing is running."""
+        self.calls.append("settled")
+
+
+def body_of(*observations: Observation) -> bytes:
+    """A batch on the wire."""
+    rows = tuple(enumerate(observations, 1))
+    return encoded(Batch(7, rows), Resource({}))
+
+
+def ingest_of(store: FailingStore, decided: list[Observation]) -> Ingest:
+    """Ingest over *store*."""
+
+    async def note(observations: Sequence[Observation]) -> None:
+        decided.extend(observations)
+
+    return Ingest(store, lambda one: one.id, note, store.clock, bytes_max=1_000_000, spans_max=1000)
+
+
+async def test_the_same_batch_twice_at_once_is_stored_once_and_decided_twice() -> None:
+    """A retry that overtakes its first attempt adds nothing."""
+    store, decided = FailingStore(SteppedClock()), list[Observation]()
+    ingest, body = ingest_of(store, decided), body_of(seen(), seen(attempt=1))
+
+    await asyncio.gather(ingest.take(body, "gzip"), ingest.take(body, "gzip"))
+
+    assert len(store.rows) == 2
+    assert len(decided) == 4
+
+
+@pytest.mark.parametrize("stores_anyway", [False, True])
+async def test_a_batch_whose_insert_failed_is_there_once_after_the_retry(stores_anyway: bool) -> None:
+    """Whether the store had it or not, and only after asking whether the first insert is over."""
+    store, decided = FailingStore(SteppedClock(), fail=1, stores_anyway=stores_anyway), list[Observation]()
+    ingest, body = ingest_of(store, decided), body_of(seen())
+
+    with pytest.raises(StoreUnavailable):
+        await ingest.take(body, "gzip")
+    assert decided == []
+    await ingest.take(body, "gzip")
+
+    assert len(store.rows) == 1
+    assert store.calls[:5] == ["settled", "stored_keys", "insert", "settled", "stored_keys"]
+    assert len(decided) == 1
+
+
+async def test_the_watermark_never_passes_a_row_that_may_still_appear() -> None:
+    """Unknown until it is known that no earlier process left an insert; held back by an insert that failed."""
+    store, decided = FailingStore(SteppedClock(), fail=1, stores_anyway=True), list[Observation]()
+    ingest = ingest_of(store, decided)
+    assert ingest.watermark() is None
+    await ingest.start()
+    assert ingest.watermark() == AT
+
+    with pytest.raises(StoreUnavailable):
+        await ingest.take(body_of(seen()), "gzip")
+    store.clock.at += timedelta(seconds=60)
+    assert ingest.watermark() == AT
+    assert all(ingested_at >= AT for _, ingested_at in store.rows)
+
+    await ingest.take(body_of(seen()), "gzip")
+    assert ingest.watermark() == store.clock.at
+
+
+class QuietStore:
+    """Facts of an empty store in which a past is being loaded, or not."""
+
+    def __init__(self, *, loading: bool) -> None:
+        self.loading, self.verdicts = loading, list[Any]()
+
+    async def facts(self, at: datetime, policy: object) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    async def previous_tiers(self, at: datetime) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    async def insert_verdicts(self, verdicts: Sequence[Any]) -> None:
+        """Keep them."""
+        self.verdicts += verdicts
+
+    async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Nothing to copy."""
+
+    async def history_progress(self) -> Any:
+        """Half-way, or never begun."""
+
+        class Progress:
+            finished = False
+
+        return Progress() if self.loading else None
+
+
+def service_of(store: QuietStore, watermark: datetime | None) -> Service:
+    """A service over one provider."""
+    cluster = {"targets": {"chat": {"model": "m", "url": "http://127.0.0.1:1/v1", "modules": ["chat"]}}}
+    configuration = Configuration(
+        settings=Settings.model_validate({"version": 1, "modules": {"chat": {"kind": "chat_stream"}}}),
+        fleet=Fleet.model_validate({"providers": {"acme": {"clusters": {"east": cluster}}}}),
+    )
+
+    async def never(*_: Any) -> None:
+        raise AssertionError("nothing is decided here")
+
+    state: Any = None
+    return Service(
+        configuration=configuration, clock=SteppedClock(), facts=store, state=state, on_disk=never,
+        deliveries=lambda intents, known: (), watermark=lambda: watermark, wake_sender=lambda: None,
+    )  # fmt: skip
+
+
+async def test_no_verdict_is_stored_while_a_past_is_being_loaded_or_the_watermark_is_unknown() -> None:
+    """Such a verdict could not be recomputed from what is stored afterwards."""
+    loading, unknown, fine = QuietStore(loading=True), QuietStore(loading=False), QuietStore(loading=False)
+
+    await service_of(loading, AT).give_verdicts()
+    await service_of(unknown, None).give_verdicts()
+    await service_of(fine, AT.replace(microsecond=123_456)).give_verdicts()
+
+    assert loading.verdicts == unknown.verdicts == []
+    assert [(v.provider, v.tier, v.at) for v in fine.verdicts] == [("acme", "unrated", AT.replace(microsecond=123_000))]
