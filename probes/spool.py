@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from schemas.errors import SpoolError
+from schemas.errors import SpoolError, WireError
 from schemas.observation import Observation
 from schemas.wire import from_attributes, to_attributes, to_ns
 
@@ -111,7 +112,10 @@ class Spool:
             raise SpoolError(f"{self._path}: cannot be read: {error}") from error
         if not rows:
             return self.next_batch(rows_max)
-        return Batch(id, tuple((seq, _unpacked(body)) for seq, body in rows))
+        try:
+            return Batch(id, tuple((seq, _unpacked(body)) for seq, body in rows))
+        except (WireError, ValueError) as error:
+            raise SpoolError(f"{self._path}: a row cannot be read: {error}") from error
 
     def delivered(self, batch: Batch) -> None:
         """Forget *batch*: the collector has it."""
@@ -126,14 +130,20 @@ class Spool:
 
     def seen_since(self, subject: str) -> tuple[datetime, frozenset[datetime]] | None:
         """The oldest tick remembered of *subject*, and every one since; None when it was never probed."""
-        rows = self._db.execute("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", (subject,)).fetchall()
+        rows = self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", subject)
         ticks = [_EPOCH + timedelta(milliseconds=ms) for (ms,) in rows]
         return (ticks[0], frozenset(ticks)) if ticks else None
 
     def ledger(self) -> Ledger:
         """What came in, what went, what was dropped."""
-        values = dict(self._db.execute("SELECT name, value FROM ledger").fetchall())
+        values = dict(self._read("SELECT name, value FROM ledger"))
         return Ledger(values["spooled"], values["delivered"], values["dropped"])
+
+    def _read(self, sql: str, *parameters: object) -> list[Any]:
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be read: {error}") from error
 
     def _cut_batch(self, rows_max: int) -> tuple[int, int, int] | None:
         first, last = self._db.execute(

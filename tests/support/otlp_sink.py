@@ -1,0 +1,48 @@
+"""A collector that only takes observations in: a real OTLP/HTTP endpoint, with a script of how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from collector.ingest import read_body, unpacked
+from schemas.observation import Observation
+
+
+@dataclass(slots=True)
+class Sink:
+    """Where it listens, what it acknowledged, and how many requests came."""
+
+    url: str = ""
+    taken: list[Observation] = field(default_factory=list)
+    requests: int = 0
+
+
+@asynccontextmanager
+async def otlp_sink(*answers: int, retry_after: str = "0.1") -> AsyncIterator[Sink]:
+    """Answer with *answers* first, a status each, and 200 from then on; only 200 keeps what came."""
+    sink, script = Sink(), list(answers)
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.read()  # the server has undone gzip
+        sink.requests += 1
+        status = script.pop(0) if script else 200
+        if status == 200:
+            sink.taken += _observations(body)
+        return web.Response(status=status, headers={"Retry-After": retry_after} if status != 200 else {})
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    async with TestServer(app) as server:
+        sink.url = str(server.make_url("/"))
+        yield sink
+
+
+def _observations(body: bytes) -> Sequence[Observation]:
+    reading = read_body(unpacked(body, "", bytes_max=2**24), spans_max=10_000)
+    assert not reading.rejected, reading.said
+    return [one.observation for one in reading.received]

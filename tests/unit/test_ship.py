@@ -1,0 +1,124 @@
+"""What is shipped is an OTLP request that the collector reads back as the very same observations."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from opentelemetry.sdk.resources import Resource
+
+from collector.ingest import Received, read_body, unpacked
+from probes.ship import RETRY_MAX_S, RETRY_MIN_S, backoff_s, encoded, post
+from probes.spool import Batch
+from schemas.errors import DeliveryError
+from schemas.observation import Observation, Outcome
+from schemas.wire import SCOPE_NAME, to_ns
+from tests.support.observations import any_observation, fullest, seen
+
+RESOURCE = Resource({"service.name": "touchstone-agent"})
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    observations=st.lists(any_observation(), min_size=1, max_size=4),
+    id=st.integers(0, 2**63 - 1),
+    first=st.integers(1, 2**40),
+)
+def test_the_collector_reads_what_the_agent_sent(observations: list[Observation], id: int, first: int) -> None:
+    """The one wire, both ends: any observation, with its batch and its number."""
+    batch = Batch(id, tuple(enumerate(observations, start=first)))
+    reading = read_body(unpacked(encoded(batch, RESOURCE), "gzip", bytes_max=10**7), spans_max=10)
+
+    assert reading.received == tuple(Received(one, id, seq) for seq, one in batch.rows)
+    assert (reading.rejected, reading.said) == (0, "")
+
+
+def test_the_same_batch_gives_the_same_bytes() -> None:
+    """A retry is the same request, so that nothing on the way can take it for another."""
+    batch = Batch(7, ((1, seen()), (2, fullest())))
+
+    assert encoded(batch, RESOURCE) == encoded(batch, RESOURCE)
+
+
+def test_a_span_is_what_any_backend_understands() -> None:
+    """Client spans with our scope, ids derived from the identity, an error only for a failure."""
+    observations = [seen(outcome=outcome) for outcome in Outcome] + [fullest()]
+    body = gzip.decompress(encoded(Batch(7, tuple(enumerate(observations))), RESOURCE))
+    (group,) = ExportTraceServiceRequest.FromString(body).resource_spans
+    (scope,) = group.scope_spans
+
+    assert scope.scope.name == SCOPE_NAME
+    for span, one in zip(scope.spans, observations, strict=True):
+        assert span.trace_id == one.id.bytes
+        assert span.kind == Span.SPAN_KIND_CLIENT
+        assert (span.start_time_unix_nano, span.end_time_unix_nano) == (to_ns(one.started_at), to_ns(one.finished_at))
+        assert (span.status.code == Status.STATUS_CODE_ERROR) == (one.outcome is Outcome.FAILED)
+    assert scope.spans[-1].name == "chat ours-70b"
+
+
+def test_waiting_doubles_up_to_a_bound() -> None:
+    """A quarter of a second, then twice as long each time, never longer than five."""
+    waits = [backoff_s(failures, None) for failures in range(1, 100)]
+
+    assert waits[:5] == [RETRY_MIN_S, 0.5, 1.0, 2.0, 4.0]
+    assert set(waits[5:]) == {RETRY_MAX_S}
+    assert all(a <= b for a, b in itertools.pairwise(waits))
+
+
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(0.0, 0.0), (1.5, 1.5), (-3.0, 0.0), (3600.0, RETRY_MAX_S)])
+def test_what_the_collector_asks_for_wins_within_the_bound(asked_s: float, waits_s: float) -> None:
+    """Retry-After: an hour would be an hour of lateness."""
+    assert backoff_s(9, asked_s) == waits_s
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "wish"), [(503, "2.5", 2.5), (503, None, None), (500, "soon", None), (204, None, None)]
+)
+async def test_anything_but_200_is_not_delivered(status: int, header: str | None, wish: float | None) -> None:
+    """With what the collector said and how long it asks to wait; 204 is no OTLP answer."""
+
+    async def answer(_: web.Request) -> web.Response:
+        headers = {"Retry-After": header} if header else {}
+        return web.Response(status=status, text=None if status == 204 else "not  now\n", headers=headers)
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", answer)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        with pytest.raises(DeliveryError, match=f"answered {status}") as caught:
+            await post(session, f"{server.make_url('/')}", b"body")
+
+    assert caught.value.retry_after_s == wish
+    assert status == 204 or str(caught.value).endswith(": not now")
+
+
+async def test_nobody_there_is_not_delivered() -> None:
+    """A refused connection is a DeliveryError like any other."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(DeliveryError, match=r"^http://127\.0\.0\.1:1: "):
+            await post(session, "http://127.0.0.1:1", b"body")
+
+
+async def test_the_body_goes_as_gzipped_protobuf() -> None:
+    """To /v1/traces, once."""
+    came: list[tuple[str, str, str, bytes]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        names = ("Content-Type", "Content-Encoding")
+        came.append((request.path, *(request.headers[name] for name in names), await request.read()))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", answer)
+    body = encoded(Batch(1, ((1, seen()),)), RESOURCE)
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        await post(session, f"{server.make_url('/')}", body)
+
+    assert came == [("/v1/traces", "application/x-protobuf", "gzip", gzip.decompress(body))]

@@ -1,0 +1,300 @@
+"""What the spool has taken is on disk until it is delivered, exactly once, whatever happens to the process."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probes.spool import PRUNE_EVERY, SEEN_PER_SUBJECT_MAX, Batch, Ledger, Spool, read_ledger
+from schemas.errors import SpoolError
+from schemas.observation import Observation, Timings
+from tests.support.observations import TICK, fullest, seen
+
+ROOT = Path(__file__).parents[2]
+KEY = "acme/east/chat|chat"
+
+
+def ticks(first: int, count: int) -> list[tuple[str, Observation]]:
+    """Observations number *first* and following, one a second."""
+    return [(KEY, seen(tick=TICK + timedelta(seconds=number))) for number in range(first, first + count)]
+
+
+def numbers(batch: Batch | None) -> list[int]:
+    """Which of `ticks` a batch holds."""
+    return [round((one.tick - TICK).total_seconds()) for _, one in batch.rows] if batch else []
+
+
+def drained(spool: Spool, rows_max: int = 3) -> list[int]:
+    """Every number, in the order of delivery; all are delivered."""
+    found: list[int] = []
+    while batch := spool.next_batch(rows_max):
+        found += numbers(batch)
+        spool.delivered(batch)
+    return found
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a spool may be made; its folder is not there yet."""
+    return tmp_path / "var" / "spool.db"
+
+
+@pytest.fixture
+def spool(path: Path) -> Iterator[Spool]:
+    """An open spool with room for 100 rows."""
+    with closing(Spool(path, rows_max=100)) as opened:
+        yield opened
+
+
+def test_what_goes_in_comes_out_in_order_and_unchanged(spool: Spool) -> None:
+    """Every field, oldest first, in batches of the size asked for."""
+    spool.put([*ticks(0, 6), (KEY, fullest())])
+    first = spool.next_batch(4)
+    assert first is not None
+    spool.delivered(first)
+    second = spool.next_batch(4)
+    assert second is not None
+
+    assert numbers(first) == [0, 1, 2, 3]
+    assert [one for _, one in second.rows] == [*(one for _, one in ticks(4, 2)), fullest()]
+    assert [seq for seq, _ in (*first.rows, *second.rows)] == list(range(1, 8))
+
+
+def test_a_batch_stays_the_same_until_it_is_delivered(spool: Spool, path: Path) -> None:
+    """A retry sends the same rows under the same id, also when more came in, asked for otherwise, or after a restart."""
+    spool.put(ticks(0, 3))
+    batch = spool.next_batch(10)
+    spool.put(ticks(3, 3))
+    assert spool.next_batch(2) == batch
+    spool.close()
+
+    with closing(Spool(path, rows_max=100)) as again:
+        assert again.next_batch(100) == batch
+        assert drained(again) == [0, 1, 2, 3, 4, 5]
+
+
+def test_no_two_batches_share_an_id(path: Path, tmp_path: Path) -> None:
+    """Not within a spool, and not between two that hold the same rows."""
+    ids = []
+    for place in (path, tmp_path / "other.db"):
+        with closing(Spool(place, rows_max=100)) as spool:
+            spool.put(ticks(0, 20))
+            while batch := spool.next_batch(2):
+                ids.append(batch.id)
+                spool.delivered(batch)
+
+    assert len(set(ids)) == 20
+    assert all(0 <= id < 2**63 for id in ids)
+
+
+def test_delivered_twice_counts_once(spool: Spool) -> None:
+    """An answer that came twice forgets nothing else."""
+    spool.put(ticks(0, 5))
+    batch = spool.next_batch(2)
+    assert batch is not None
+    spool.delivered(batch)
+    spool.delivered(batch)
+
+    assert spool.ledger() == Ledger(spooled=5, delivered=2, dropped=0)
+    assert drained(spool) == [2, 3, 4]
+
+
+def test_a_put_is_all_or_nothing(spool: Spool, path: Path) -> None:
+    """The disk refuses the fourth row: none of the three before it is there, and the ledger does not count them."""
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(
+            """CREATE TRIGGER full BEFORE INSERT ON rows WHEN (SELECT count(*) FROM rows) >= 3
+               BEGIN SELECT RAISE(ABORT, 'disk is full'); END"""
+        )
+    with pytest.raises(SpoolError, match="cannot be written: disk is full"):
+        spool.put(ticks(0, 4))
+
+    assert spool.ledger() == Ledger(0, 0, 0)
+    assert spool.seen_since(KEY) is None
+    spool.put(ticks(0, 3))
+    assert drained(spool) == [0, 1, 2]
+
+
+def test_a_full_spool_drops_the_oldest_and_counts_them(spool: Spool) -> None:
+    """The newest 100 stay."""
+    spool.put(ticks(0, 90))
+    spool.put(ticks(90, 25))
+
+    assert spool.ledger() == Ledger(spooled=115, delivered=0, dropped=15)
+    assert spool.ledger().pending == 100
+    assert drained(spool, 7) == list(range(15, 115))
+
+
+def test_a_batch_that_was_dropped_meanwhile_is_skipped(spool: Spool) -> None:
+    """Cut, not delivered, overrun: the next batch begins with what is left, and its delivery adds up."""
+    spool.put(ticks(0, 10))
+    cut = spool.next_batch(4)
+    assert numbers(cut) == [0, 1, 2, 3]
+    spool.put(ticks(10, 92))
+    assert numbers(spool.next_batch(4)) == [2, 3]
+    spool.put(ticks(102, 50))
+
+    assert drained(spool) == list(range(52, 152))
+    assert spool.ledger() == Ledger(spooled=152, delivered=100, dropped=52)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(1, 12)),
+        st.tuples(st.just("deliver"), st.integers(1, 9)),
+        st.tuples(st.just("retry"), st.integers(1, 9)),
+        st.tuples(st.just("reopen"), st.just(0)),
+    ),
+    max_size=15,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=STEPS)
+def test_the_ledger_always_adds_up(steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever the order: spooled = delivered + dropped + waiting, and every row is delivered or dropped, once."""
+    path = tmp_path_factory.mktemp("spool") / "spool.db"
+    spool, put, out = Spool(path, rows_max=20), 0, []
+    for step, size in steps:
+        if step == "put":
+            spool.put(ticks(put, size))
+            put += size
+        elif step == "reopen":
+            spool.close()
+            spool = Spool(path, rows_max=20)
+        elif (batch := spool.next_batch(size)) and step == "deliver":
+            spool.delivered(batch)
+            out += numbers(batch)
+        ledger = spool.ledger()
+        assert (ledger.spooled, ledger.delivered) == (put, len(out))
+        assert ledger.pending <= 20
+    out += drained(spool)
+    ledger = spool.ledger()
+    spool.close()
+
+    assert out == sorted(set(out))
+    assert ledger == Ledger(spooled=put, delivered=len(out), dropped=put - len(out))
+
+
+def test_every_tick_that_was_seen_is_remembered_even_when_delivered(spool: Spool) -> None:
+    """The oldest tick and all since, by subject; re-probes are no ticks."""
+    other = seen("acme/west/chat")
+    confirm = seen(tick=TICK + timedelta(seconds=9), attempt=1)
+    spool.put([*ticks(2, 3), ("other", other), (KEY, confirm)])
+    drained(spool)
+
+    first, *_ = expected = [one.tick for _, one in ticks(2, 3)]
+    assert spool.seen_since(KEY) == (first, frozenset(expected))
+    assert spool.seen_since("other") == (TICK, frozenset({TICK}))
+    assert spool.seen_since("never probed") is None
+
+
+def test_the_memory_of_ticks_is_bounded_to_the_newest(spool: Spool) -> None:
+    """Old ones are forgotten now and then; the newest 200 never."""
+    for number in range(PRUNE_EVERY):
+        spool.put(ticks(number * 5, 5))
+    known = spool.seen_since(KEY)
+
+    assert known is not None
+    assert len(known[1]) == SEEN_PER_SUBJECT_MAX
+    assert known[0] == TICK + timedelta(seconds=PRUNE_EVERY * 5 - SEEN_PER_SUBJECT_MAX)
+
+
+def test_a_stream_of_very_many_chunks_does_not_stop_the_spool(spool: Spool) -> None:
+    """A provider that sends 25,000 tokens one by one: the first arrivals are kept, and it can be read again."""
+    arrivals = tuple(float(number) for number in range(25_000))
+    spool.put([(KEY, seen(timings=Timings(arrivals_ms=arrivals)))])
+    batch = spool.next_batch(1)
+
+    assert batch is not None
+    assert batch.rows[0][1].timings.arrivals_ms == arrivals[:20_000]
+
+
+CHILD = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from probes.spool import Spool
+from tests.support.observations import TICK, seen
+spool = Spool(Path(sys.argv[1]), rows_max=10**6)
+for put in range(10**6):
+    spool.put([("k", seen(tick=TICK + timedelta(seconds=3 * put + row))) for row in range(3)])
+    print(put, flush=True)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_was_acknowledged(path: Path) -> None:
+    """kill -9 in the middle of puts of three rows: whole puts are there, all that returned and at most one more."""
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert child.stdout is not None
+    for _ in range(40):
+        child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    acknowledged = 40 + len(child.stdout.read().split())
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()
+
+    with closing(Spool(path, rows_max=10**6)) as spool:
+        puts, rest = divmod(spool.ledger().pending, 3)
+        assert rest == 0
+        assert acknowledged <= puts <= acknowledged + 1
+        assert drained(spool, 50) == list(range(puts * 3))
+
+
+def test_another_process_can_read_the_ledger(spool: Spool, path: Path, tmp_path: Path) -> None:
+    """For `doctor` and the like, while the agent has it open; no spool is no ledger."""
+    spool.put(ticks(0, 4))
+
+    assert read_ledger(path) == Ledger(4, 0, 0)
+    assert read_ledger(tmp_path / "none.db") is None
+
+
+def test_a_file_that_is_no_spool_is_a_spool_error(tmp_path: Path) -> None:
+    """Garbage, a folder, or a place that cannot be made; the message names the path."""
+    garbage = tmp_path / "garbage.db"
+    garbage.write_bytes(b"this is not a database at all" * 400)
+    for place in (garbage, tmp_path, garbage / "below" / "a" / "file"):
+        with pytest.raises(SpoolError, match=f"^{place}: cannot be opened as a spool"):
+            Spool(place, rows_max=100)
+    with pytest.raises(SpoolError, match="cannot be read"):
+        read_ledger(garbage)
+
+
+def test_a_broken_row_is_a_spool_error_and_stays(spool: Spool, path: Path) -> None:
+    """A row that nobody can read is said, not raised as something else, and not thrown away."""
+    spool.put(ticks(0, 2))
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("UPDATE rows SET body = x'00' WHERE seq = 2")
+    with pytest.raises(SpoolError, match="a row cannot be read"):
+        spool.next_batch(10)
+
+    assert spool.ledger().pending == 2
+
+
+def test_a_spool_that_breaks_while_open_is_a_spool_error(spool: Spool, path: Path) -> None:
+    """Each way of using it, when a table is gone."""
+    spool.put(ticks(0, 2))
+    batch = spool.next_batch(10)
+    assert batch is not None
+    with closing(sqlite3.connect(path)) as other:
+        for table in ("rows", "seen", "batches", "ledger"):
+            other.execute(f"DROP TABLE {table}")
+    for use in (
+        lambda: spool.put(ticks(2, 1)),
+        lambda: spool.next_batch(10),
+        lambda: spool.delivered(batch),
+        lambda: spool.seen_since(KEY),
+        spool.ledger,
+    ):
+        with pytest.raises(SpoolError, match=f"^{path}: "):
+            use()
