@@ -1,0 +1,184 @@
+"""`touchstone up` as its user runs it: tiers equal the truth, every scripted P0 is one page, nothing lost, all stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import orjson
+import pytest
+
+from schemas.incident import Severity
+from simulator.world import World
+from tests.support.processes import answer_of, touchstone, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`touchstone up` on *folder*, in a session of its own."""
+    command = [sys.executable, "-m", "touchstone", "up", "--folder", str(folder), *arguments]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=(folder.parent / "up.err").open("wb"), text=True, start_new_session=True
+    )
+
+
+def pids(folder: Path) -> dict[str, int]:
+    """The children by name."""
+    file = folder / "processes.json"
+    found: dict[str, int] = orjson.loads(file.read_bytes()) if file.exists() else {}
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process lives."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def ended(process: subprocess.Popen[str], folder: Path, *, timeout_s: float) -> dict[str, Any]:
+    """The report, once it has stopped; its exit code must be 0."""
+    output, _ = process.communicate(timeout=timeout_s)
+    said = (folder.parent / "up.err").read_text()
+    assert process.returncode == 0, said + output
+    report: dict[str, Any] = json.loads(output)
+    return report
+
+
+def check_report(report: dict[str, Any]) -> None:
+    """What every run of this length must come to."""
+    wrong = {p["id"]: p for p in report["providers"] if p["tier"] != p["truth"]}
+    scripted = sorted(e.provider for e in World.of().script() if e.severity is Severity.P0)
+    paged = sorted(page["provider"] for page in report["pages"] if page["severity"] == "P0")
+
+    assert len(report["providers"]) == 18
+    assert wrong == {}
+    assert paged == scripted
+    assert (report["lost"], report["double"]) == (0, 0)
+    assert report["observations"] > 1000
+
+
+def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
+    """The command of the README, watched from outside while it runs, and audited after it has ended."""
+    folder = tmp_path / "up"
+    process = started(folder, "--for", "120s", "--json")
+    err, began = tmp_path / "up.err", time.monotonic()
+    wait_for("the dashboard's address", lambda: "dashboard: http://127.0.0.1:" in err.read_text())
+    wait_for("the first P0 page", lambda: " P0 " in err.read_text(), timeout_s=30)
+    first_page_s = time.monotonic() - began
+    url = next(line for line in err.read_text().splitlines() if line.startswith("dashboard: ")).split()[1]
+    page = wait_for("the dashboard", lambda: fetched(f"{url}/"))
+    config = ("-c", str(folder / "config" / "touchstone.yaml"))
+    assert "Streamlit" in page
+    wait_for("tiers", lambda: len(answer_of(*config, "tiers", "--json")["providers"]) == 18, timeout_s=40)
+    children = pids(folder)
+    report = ended(process, folder, timeout_s=180)
+
+    check_report(report)
+    for page_ in report["pages"]:
+        delay_s = datetime.fromisoformat(page_["delivered_at"]) - datetime.fromisoformat(page_["failed_at"])
+        assert 0 < delay_s.total_seconds() < 15, page_
+    assert first_page_s < 25  # measured alone: 10 s
+    assert {"store", "collect", "agent", "dashboard", "clouds", "receiver"} <= set(children)
+    assert [name for name, pid in children.items() if alive(pid)] == []
+    check_judged_again(folder, config)
+
+
+def fetched(url: str) -> str | None:
+    """A page's text; None while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            text: str = answer.read().decode()
+            return text
+    except OSError:
+        return None
+
+
+def check_judged_again(folder: Path, config: tuple[str, ...]) -> None:
+    """`judge --at T`, twice, for the last and the first stored verdicts: the stored bytes."""
+    store = subprocess.Popen(
+        [sys.executable, "-m", "touchstone", *config, "store"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        port = int(config_of(folder)["store"]["url"].rsplit(":", 1)[1])
+        wait_for("the store", lambda: fetched(f"http://127.0.0.1:{port}/ping"))
+        client = clickhouse_connect.get_client(host="127.0.0.1", port=port, database="touchstone_simulated")
+        first, last = client.query("SELECT min(at), max(at) FROM verdicts").result_rows[0]
+        for at in (last, first):
+            stored = client.query(
+                "SELECT body FROM verdicts FINAL WHERE at = {at:DateTime64(3)} ORDER BY provider", parameters={"at": at}
+            ).result_rows
+            once, twice = (touchstone(*config, "judge", "--at", at.isoformat(), "--json") for _ in range(2))
+            assert once.returncode == 0, once.stderr
+            assert once.stdout == twice.stdout
+            assert once.stdout.strip() == "[" + ",\n".join(body for (body,) in stored) + "]"
+        client.close()
+    finally:
+        store.send_signal(signal.SIGTERM)
+        store.wait(timeout=30)
+
+
+def config_of(folder: Path) -> dict[str, Any]:
+    """The settings of a run."""
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load((folder / "config" / "touchstone.yaml").read_text())
+    return found
+
+
+def test_killing_any_process_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """kill -9 of the collector, the store, the agent and the collector again; the supervisor starts them again."""
+    folder = tmp_path / "up"
+    process, began = started(folder, "--for", "110s", "--json"), time.monotonic()
+    killed = []
+    for after_s, name in ((22, "collect"), (34, "store"), (50, "agent"), (62, "collect")):
+        time.sleep(max(0.0, began + after_s - time.monotonic()))
+        pid = pids(folder)[name]
+        os.kill(pid, signal.SIGKILL)
+        killed.append((name, pid))
+    wait_for("all of them again", lambda: {"collect", "store", "agent"} <= set(pids(folder)))
+    again = pids(folder)
+    report = ended(process, folder, timeout_s=180)
+
+    assert all(again[name] != pid for name, pid in killed)
+    check_report(report)
+
+
+def test_ctrl_c_stops_everything_and_a_second_run_on_the_folder_is_refused(tmp_path: Path) -> None:
+    """SIGINT ends it in order; while it runs, nobody else gets its folder."""
+    folder = tmp_path / "up"
+    process = started(folder, "--days", "1")
+    wait_for("the agent", lambda: "agent" in pids(folder))
+    second = touchstone("up", "--folder", str(folder), "--for", "5s")
+    time.sleep(6)
+    children = pids(folder)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+
+    assert second.returncode == 3
+    assert "held by another" in second.stderr
+    assert process.returncode == 0, (tmp_path / "up.err").read_text()
+    assert "0 lost, 0 double" in output
+    assert [name for name, pid in children.items() if alive(pid)] == []
+
+
+def test_a_folder_that_up_did_not_make_is_left_alone(tmp_path: Path) -> None:
+    """Somebody's files are not wiped."""
+    (tmp_path / "precious.txt").write_text("keep me")
+    result = touchstone("up", "--folder", str(tmp_path), "--for", "5s")
+
+    assert result.returncode == 3
+    assert "did not make" in result.stderr
+    assert (tmp_path / "precious.txt").read_text() == "keep me"
