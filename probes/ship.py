@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from typing import Any
 
 import aiohttp
@@ -63,7 +64,7 @@ async def post(session: aiohttp.ClientSession, url: str, body: bytes) -> None:
                 f"{url} answered {answer.status}: {' '.join(said.split())}",
                 retry_after_s=_seconds(answer.headers.get("Retry-After")),
             )
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+    except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as error:
         raise DeliveryError(f"{url}: {str(error) or type(error).__name__}") from error
 
 
@@ -76,6 +77,7 @@ def backoff_s(failures: int, retry_after_s: float | None) -> float:
 
 def _seconds(header: str | None) -> float | None:
     try:
-        return float(header) if header is not None else None
+        seconds = float(header) if header is not None else math.nan
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None

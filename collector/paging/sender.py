@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +15,7 @@ from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import after_answer
 from schemas.clock import Clock
 from schemas.config import Paging
-from schemas.errors import StoreError
+from schemas.errors import StoreError, TouchstoneError
 from schemas.page import Delivery, DeliveryState, SendResult
 
 logger = logging.getLogger(__name__)
@@ -68,13 +69,14 @@ class Sender:
     async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         settings = self._paging.destinations.get(delivery.destination)
         if settings is None:
-            gone = "the destination is no longer configured"
-            result = SendResult(state=DeliveryState.DEAD, status=0, error=gone, at=self._clock.now())
-            logger.error("page %s: %s", delivery.webhook_id(), gone)
-            await self._outbox.settle(delivery, result)
+            await self._give_up(delivery, "the destination is no longer configured")
             return
         kind = DESTINATIONS[settings.kind]
-        request = kind.render(delivery, settings, self._paging.deployment, self._clock.now())
+        try:
+            request = kind.render(delivery, settings, self._paging.deployment, self._clock.now())
+        except TouchstoneError as problem:
+            await self._give_up(delivery, str(problem))
+            return
         status, error, wished = 0, "", None
         try:
             async with session.post(
@@ -87,7 +89,7 @@ class Sender:
                 status = answer.status
                 error = "" if kind.accepted(status) else f"HTTP {status}"
                 wished = _seconds(answer.headers.get("Retry-After"))
-        except (aiohttp.ClientError, OSError, TimeoutError) as failure:
+        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as failure:
             error = (str(failure) or type(failure).__name__)[:ERROR_CHARS_MAX]
         result = after_answer(
             delivery, status=status, error=error, accepted=kind.accepted(status), retry_after_s=wished,
@@ -99,9 +101,15 @@ class Sender:
             logger.warning("page %s not delivered, attempt %d: %s", delivery.webhook_id(), delivery.attempt + 1, error)
         await self._outbox.settle(delivery, result)
 
+    async def _give_up(self, delivery: Delivery, why: str) -> None:
+        logger.error("page %s: %s", delivery.webhook_id(), why)
+        result = SendResult(state=DeliveryState.DEAD, status=0, error=why, at=self._clock.now())
+        await self._outbox.settle(delivery, result)
+
 
 def _seconds(header: str | None) -> float | None:
     try:
-        return float(header) if header is not None else None
+        seconds = float(header) if header is not None else math.nan
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None

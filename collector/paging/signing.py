@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 
@@ -15,9 +14,12 @@ PREFIX = "whsec_"
 def key_of(secret: str) -> bytes:
     """The key bytes of `whsec_<base64>`; raises TouchstoneError (without the secret) when it is not of that form."""
     try:
-        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
-        raise TouchstoneError("the webhook secret is not whsec_<base64>") from None
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except ValueError:  # binascii.Error, and what is not ASCII
+        key = b""
+    if not key:
+        raise TouchstoneError("the webhook secret is not whsec_<base64>")
+    return key
 
 
 def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -29,4 +31,4 @@ def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
 def verified(secret: str, webhook_id: str, timestamp: int, body: bytes, header: str) -> bool:
     """Whether any of the space-separated signatures in *header* is right."""
     expected = signature(secret, webhook_id, timestamp, body)
-    return any(hmac.compare_digest(expected, given) for given in header.split(" "))
+    return any(hmac.compare_digest(expected.encode(), given.encode(errors="replace")) for given in header.split(" "))

@@ -80,7 +80,7 @@ def test_what_the_collector_asks_for_wins_within_the_bound(asked_s: float, waits
 
 
 @pytest.mark.parametrize(
-    ("status", "header", "wish"), [(503, "2.5", 2.5), (503, None, None), (500, "soon", None), (204, None, None)]
+    ("status", "header", "wish"), [(503, "2.5", 2.5), (503, None, None), (500, "soon", None), (500, "nan", None), (204, None, None)]
 )
 async def test_anything_but_200_is_not_delivered(status: int, header: str | None, wish: float | None) -> None:
     """With what the collector said and how long it asks to wait; 204 is no OTLP answer."""
@@ -99,11 +99,15 @@ async def test_anything_but_200_is_not_delivered(status: int, header: str | None
     assert status == 204 or str(caught.value).endswith(": not now")
 
 
-async def test_nobody_there_is_not_delivered() -> None:
-    """A refused connection is a DeliveryError like any other."""
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid", "http://a..b"])
+async def test_nobody_there_is_not_delivered(url: str) -> None:
+    """A refused connection, an unknown name, or no name at all is a DeliveryError like any other."""
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(DeliveryError, match=r"^http://127\.0\.0\.1:1: "):
-            await post(session, "http://127.0.0.1:1", b"body")
+        with pytest.raises(DeliveryError) as caught:
+            await post(session, url, b"body")
+
+    assert str(caught.value).startswith(f"{url}: ")
+    assert caught.value.retry_after_s is None
 
 
 async def test_the_body_goes_as_gzipped_protobuf() -> None:

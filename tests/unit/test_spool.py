@@ -71,7 +71,7 @@ def test_what_goes_in_comes_out_in_order_and_unchanged(spool: Spool) -> None:
 
 
 def test_a_batch_stays_the_same_until_it_is_delivered(spool: Spool, path: Path) -> None:
-    """A retry sends the same rows under the same id, also when more came in, asked for otherwise, or after a restart."""
+    """A retry sends the same rows under the same id, also when more came in, or after a restart."""
     spool.put(ticks(0, 3))
     batch = spool.next_batch(10)
     spool.put(ticks(3, 3))

@@ -1,4 +1,4 @@
-"""Every tier and every reason can be reached, nothing of ours is charged, and what was earned is held a little longer."""
+"""Every tier and every reason can be reached, nothing of ours is charged, and what was earned is held a while."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[ProviderFacts | None, Tier, set[str]]] = {
     "nothing known": (None, UNRATED, {"no_evidence"}),
     "only our own fault": (facts([block(not_observed=5000)]), UNRATED, {"no_evidence"}),
     "five clean days": (facts(steady(5)), UNRATED, {"too_little_evidence"}),
-    "40 days, 299 probes": (facts(steady(40, per_block=1)[:150] + [block(155, ok=149)]), UNRATED,
+    "40 days, 299 probes": (facts([*steady(40, per_block=1)[:150], block(155, ok=149)]), UNRATED,
                             {"too_little_evidence"}),
     "99.4 %, plus or minus": (facts(steady(8, per_block=180, failed=1)), UNRATED, {"availability_straddles"}),
     "first token after 4 s": (facts(CLEAN, ttft_ms=4000), UNRATED, {"latency_short_of_reliable"}),

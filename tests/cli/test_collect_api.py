@@ -1,0 +1,198 @@
+"""The collector as a process: hostile bodies and queries get a clear answer, what is acknowledged is stored once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.sdk.resources import Resource
+
+from probes.ship import encoded
+from probes.spool import Batch
+from tests.support.observations import TICK, seen
+from tests.support.processes import Deployment, deployment, wait_for
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A store and a collector."""
+    with deployment(tmp_path_factory.mktemp("house")) as made:
+        made.write(
+            target={"model": "m", "url": "http://127.0.0.1:1/v1"},
+            module={"kind": "chat_stream"},
+            collector={
+                "listen": f"127.0.0.1:{made.collector_port}",
+                "state": str(made.folder / "state.db"),
+                "body_bytes_max": 1_000_000,
+                "spans_max": 100,
+            },
+        )
+        made.start("store")
+        made.start("collect")
+        made.said("collect", "collector: http")
+        yield made
+
+
+def sent(house: Deployment, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers of one request."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://127.0.0.1:{house.collector_port}{path}", data=body, headers=named)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read(), dict(error.headers)
+
+
+def traces(house: Deployment, body: bytes, encoding: str = "gzip") -> tuple[int, bytes, dict[str, str]]:
+    """Send an OTLP body."""
+    return sent(house, "/v1/traces", body, Content_Type="application/x-protobuf", Content_Encoding=encoding)
+
+
+def message_of(answer: bytes) -> str:
+    """What a refusal says."""
+    error: dict[str, Any] = json.loads(answer)["error"]
+    return f"{error.get('parameter', '')} {error['message']}"
+
+
+def stored(house: Deployment, target: str) -> int:
+    """How many rows of a target the store has."""
+    client = clickhouse_connect.get_client(host="127.0.0.1", port=house.store_port, database="touchstone_test")
+    try:
+        rows = client.query(
+            "SELECT count() FROM observations WHERE target = {t:String}", parameters={"t": target}
+        ).result_rows
+        return int(rows[0][0])
+    finally:
+        client.close()
+
+
+def batch(target: str, *, rows: int = 3) -> bytes:
+    """A good batch of one target."""
+    several = [seen(target, TICK + timedelta(seconds=n)) for n in range(rows)]
+    return encoded(Batch(7, tuple(enumerate(several, 1))), Resource({}))
+
+
+HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
+    "random bytes": (os.urandom(5000), "identity", 400, "not an OTLP trace request"),
+    "not gzip": (b"hello", "gzip", 400, "not gzip"),
+    "cut gzip": (gzip.compress(b"x" * 10_000)[:40], "gzip", 400, "cut off"),
+    "a gzip bomb": (gzip.compress(b"\0" * 50_000_000), "gzip", 400, "unpacks to more than 1000000 bytes"),
+    "an unknown encoding": (b"hello", "brotli", 400, "brotli"),
+    "too many bytes": (b"x" * 1_100_000, "identity", 413, "larger than 1000000 bytes"),
+    "too many spans": (batch("acme/east/many", rows=101), "gzip", 400, "101 spans; at most 100"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_body_is_refused_by_name_and_stores_nothing(name: str, house: Deployment) -> None:
+    """Nothing is half-written, and the collector lives on."""
+    body, encoding, status, words = HOSTILE[name]
+    code, answer, _ = traces(house, body, encoding)
+
+    assert (code, words in message_of(answer)) == (status, True), answer
+    assert stored(house, "acme/east/many") == 0
+    assert sent(house, "/healthz")[0] == 200
+
+
+def test_another_content_type_is_refused(house: Deployment) -> None:
+    """JSON is not taken, and the answer says what is."""
+    code, answer, _ = sent(house, "/v1/traces", b"{}", Content_Type="application/json")
+
+    assert code == 415
+    assert "application/x-protobuf" in message_of(answer)
+
+
+def test_a_span_that_is_no_observation_is_named_and_the_others_are_stored(house: Deployment) -> None:
+    """OTLP's partial success."""
+    request = ExportTraceServiceRequest()
+    request.ParseFromString(gzip.decompress(batch("acme/east/partial")))
+    spans = request.resource_spans[0].scope_spans[0].spans
+    for pair in spans[1].attributes:
+        if pair.key == "touchstone.attempt":
+            pair.value.string_value = "first"
+    code, answer, _ = traces(house, request.SerializeToString(), "identity")
+    response = ExportTraceServiceResponse.FromString(answer)
+
+    assert code == 200
+    assert response.partial_success.rejected_spans == 1
+    assert "span 1" in response.partial_success.error_message
+    assert "touchstone.attempt" in response.partial_success.error_message
+    assert stored(house, "acme/east/partial") == 2
+
+
+def test_the_same_batch_many_times_at_once_is_stored_once(house: Deployment) -> None:
+    """As when an answer is lost and the agent sends again."""
+    body = batch("acme/east/again")
+    with ThreadPoolExecutor(8) as threads:
+        codes = list(threads.map(lambda _: traces(house, body)[0], range(16)))
+
+    assert codes == [200] * 16
+    assert stored(house, "acme/east/again") == 3
+
+
+QUERIES: dict[str, tuple[str, int, str]] = {
+    "a limit that is no number": ("/api/v1/incidents?limit=many", 400, "limit 'many'"),
+    "a limit out of range": ("/api/v1/incidents?limit=100000", 400, "limit"),
+    "an instant without offset": ("/api/v1/verdicts/acme?at=2026-01-01T00:00:00", 400, "at "),
+    "no instant at all": ("/api/v1/verdicts/acme?at=yesterday", 400, "ISO 8601"),
+    "a name that cannot be": ("/api/v1/verdicts/%27%3B%20DROP%20TABLE", 400, "provider"),
+    "an enormous query": ("/api/v1/incidents?limit=" + "9" * 5000, 400, "limit"),
+    "nobody": ("/api/v1/verdicts/nobody", 404, "no verdict on 'nobody'"),
+    "no such path": ("/api/v2/everything", 404, "/api/v2/everything"),
+    "another method": ("/v1/traces", 405, "GET /v1/traces"),
+}
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_bad_query_is_refused_by_name(name: str, house: Deployment) -> None:
+    """JSON that says what was wrong and where."""
+    path, status, words = QUERIES[name]
+    code, answer, _ = sent(house, path)
+
+    assert (code, words in message_of(answer)) == (status, True), answer
+
+
+def test_the_api_shows_verdicts_and_incidents(house: Deployment) -> None:
+    """Once the first have been given."""
+    wait_for("a verdict", lambda: json.loads(sent(house, "/api/v1/verdicts")[1]), timeout_s=70)
+    code, answer, _ = sent(house, "/api/v1/verdicts/acme")
+
+    assert code == 200
+    assert json.loads(answer)["tier"] == "unrated"
+    assert sent(house, "/api/v1/incidents?limit=5")[0] == 200
+    assert sent(house, "/readyz")[0] == 200
+
+
+def test_while_the_store_is_away_nothing_is_acknowledged_and_afterwards_it_is_stored_once(tmp_path: Path) -> None:
+    """503 with Retry-After; the same batch again is taken."""
+    with deployment(tmp_path) as house:
+        house.write(target={"model": "m", "url": "http://127.0.0.1:1/v1"}, module={"kind": "chat_stream"})
+        house.start("store")
+        house.start("collect")
+        house.said("collect", "collector: http")
+        body = batch("acme/east/chat")
+        house.kill("store")
+        code, answer, headers = traces(house, body)
+        unready = sent(house, "/readyz")[0]
+        house.start("store")
+        wait_for("the store again", lambda: traces(house, body)[0] == 200, timeout_s=30)
+
+        assert (code, unready) == (503, 503)
+        assert headers["Retry-After"] == "1"
+        assert "connection refused" in message_of(answer)
+        assert stored(house, "acme/east/chat") == 3

@@ -1,0 +1,372 @@
+"""The transactional store keeps a decision whole, hands out pages in order, and survives being killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from collector.judgement.hot_state import HotState
+from collector.judgement.incidents import Decision
+from collector.storage.ledger import LEASE_S, Deliveries, Ledger, Page
+from schemas.errors import StoreUnavailable
+from schemas.incident import Change, Incident, IncidentState, PageIntent, Severity, Transition
+from schemas.page import Delivery, DeliveryState, SendResult
+from tests.support.pages import NOW, intent
+
+ROOT = Path(__file__).parents[2]
+Told = dict[str, frozenset[str]]
+
+
+def seconds(number: float) -> timedelta:
+    """So many of them."""
+    return timedelta(seconds=number)
+
+
+def deciding(
+    *changes: Change, incident: str = "inc-1", severity: Severity = Severity.P0, page: bool = True
+) -> Callable[[HotState], Decision]:
+    """A decision that moves *incident* through *changes*, each with its page."""
+
+    def decide(state: HotState) -> Decision:
+        known = state.incidents.get(incident)
+        seq = known.seq if known else 0
+        wishes = [
+            intent(change, severity, seq + number, incident=incident) for number, change in enumerate(changes, start=1)
+        ]
+        first = wishes[0]
+        after = Incident(
+            id=incident, scope=first.scope, provider="acme", severity=severity, state=IncidentState.OPEN,
+            reason=first.reason, rule="3 in a row", failed_at=first.failed_at, opened_at=first.opened_at,
+            updated_at=NOW, seq=seq + len(changes),
+        )  # fmt: skip
+        transitions = tuple(
+            Transition(
+                incident=incident, seq=wish.seq, change=wish.change, state=after.state, severity=severity,
+                scope=after.scope, cause="3 in a row", at=NOW,
+            )
+            for wish in wishes
+        )  # fmt: skip
+        fresh = replace(state, incidents={**state.incidents, incident: after})
+        return Decision(fresh, (after,), transitions, tuple(wishes) if page else (), ())
+
+    return decide
+
+
+def to(*names: str, due: datetime = NOW) -> Deliveries:
+    """One delivery to each of *names* for every intent."""
+
+    def deliveries(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
+        return [Delivery(intent=wish, destination=name, next_attempt_at=due) for wish in intents for name in names]
+
+    return deliveries
+
+
+def result(state: DeliveryState, at: datetime = NOW, retry_at: datetime | None = None) -> SendResult:
+    """What one attempt came to."""
+    status = {DeliveryState.DELIVERED: 202, DeliveryState.PENDING: 503}.get(state, 404)
+    return SendResult(state=state, status=status, error="", at=at, retry_at=retry_at)
+
+
+def nobody(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
+    """No destination is configured."""
+    return []
+
+
+def state_of(ledger: Ledger) -> HotState:
+    """What the next decision would start from."""
+    seen: list[HotState] = []
+
+    def look(state: HotState) -> Decision:
+        seen.append(state)
+        return Decision(state, (), (), (), ())
+
+    ledger.step(look, nobody)
+    return seen[0]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger may be made; its folder is not there yet."""
+    return tmp_path / "var" / "state.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[Ledger]:
+    """An open ledger."""
+    with closing(Ledger(path, owner="me")) as opened:
+        yield opened
+
+
+def test_a_step_keeps_state_transitions_and_deliveries(ledger: Ledger) -> None:
+    """And gives the decision back; the next step starts from where it ended."""
+    decision = ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
+
+    assert state_of(ledger) == decision.state
+    assert [row["change"] for row in ledger.uncopied(10)["incident_transitions"]] == ["opened"]
+    assert {one.destination for one in ledger.lease(NOW, 10)} == {"hook", "on-call"}
+
+
+def test_a_step_that_fails_leaves_no_trace(ledger: Ledger) -> None:
+    """All or nothing: the deliveries cannot be made, so there was no decision either."""
+    before = ledger.step(deciding(Change.OPENED), to("hook")).state
+
+    def fails(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
+        raise RuntimeError("our own bug")
+
+    with pytest.raises(RuntimeError, match="our own bug"):
+        ledger.step(deciding(Change.PROMOTED), fails)
+
+    assert state_of(ledger) == before
+    assert [row["seq"] for row in ledger.uncopied(10)["incident_transitions"]] == [1]
+    assert [one.intent.seq for one in ledger.lease(NOW, 10)] == [1]
+
+
+def test_a_decision_that_fails_leaves_the_ledger_usable(ledger: Ledger) -> None:
+    """The lock is given back."""
+
+    def fails(state: HotState) -> Decision:
+        raise RuntimeError("our own bug")
+
+    with pytest.raises(RuntimeError):
+        ledger.step(fails, nobody)
+
+    assert ledger.step(deciding(Change.OPENED), to("hook")).transitions
+
+
+def test_a_transition_is_never_written_twice(ledger: Ledger, path: Path) -> None:
+    """(incident, seq) is unique: a judge that forgot its state cannot page a second time."""
+    ledger.step(deciding(Change.OPENED), to("hook"))
+    forgetful = deciding(Change.OPENED)
+    with pytest.raises(StoreUnavailable, match="transactional store"):
+        ledger.step(lambda _: forgetful(HotState()), to("hook"))
+
+    assert len(ledger.lease(NOW, 10)) == 1
+
+
+def test_the_outbox_is_told_who_heard_of_an_incident_before(ledger: Ledger) -> None:
+    """Of this incident only, each destination once."""
+    ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
+    ledger.step(deciding(Change.OPENED, incident="inc-2"), to("quiet"))
+    told: list[Told] = []
+
+    def listens(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
+        told.append(known)
+        return []
+
+    ledger.step(deciding(Change.PROMOTED, Change.RESOLVED), listens)
+
+    assert told == [{"inc-1": frozenset({"hook", "on-call"})}]
+
+
+def test_a_lease_is_in_order_per_incident_and_destination(ledger: Ledger) -> None:
+    """A resolve never overtakes its trigger; other incidents and destinations do not wait for it."""
+    ledger.step(deciding(Change.OPENED, Change.RESOLVED), to("hook", "on-call"))
+    ledger.step(deciding(Change.OPENED, incident="inc-2"), to("hook"))
+    first = ledger.lease(NOW, 10)
+
+    assert sorted((one.intent.incident, one.intent.seq, one.destination) for one in first) == [
+        ("inc-1", 1, "hook"), ("inc-1", 1, "on-call"), ("inc-2", 1, "hook"),
+    ]  # fmt: skip
+    assert ledger.lease(NOW, 10) == []
+    done = next(one for one in first if one.intent.incident == "inc-1" and one.destination == "hook")
+    ledger.settle(done, result(DeliveryState.DELIVERED))
+    (second,) = ledger.lease(NOW, 10)
+    assert (second.intent.seq, second.destination, second.intent.change) == (2, "hook", Change.RESOLVED)
+
+
+def test_what_failed_waits_for_its_next_attempt_and_holds_back_what_follows(ledger: Ledger) -> None:
+    """Until it is delivered or dead."""
+    ledger.step(deciding(Change.OPENED, Change.RESOLVED), to("hook"))
+    (first,) = ledger.lease(NOW, 10)
+    ledger.settle(first, result(DeliveryState.PENDING, retry_at=NOW + seconds(2)))
+
+    assert ledger.lease(NOW + seconds(1.9), 10) == []
+    (again,) = ledger.lease(NOW + seconds(2), 10)
+    assert (again.intent.seq, again.attempt, again.first_attempt_at) == (1, 1, NOW)
+    ledger.settle(again, result(DeliveryState.DEAD))
+    (following,) = ledger.lease(NOW + seconds(2), 10)
+    assert following.intent.seq == 2
+
+
+def test_a_lease_is_bounded_oldest_first(ledger: Ledger) -> None:
+    """At most as many as asked for."""
+    for number in range(5):
+        ledger.step(deciding(Change.OPENED, incident=f"inc-{number}"), to("hook", due=NOW - seconds(number)))
+    taken = [ledger.lease(NOW, 2) for _ in range(3)]
+
+    assert [[one.intent.incident for one in some] for some in taken] == [["inc-4", "inc-3"], ["inc-2", "inc-1"],
+                                                                         ["inc-0"]]  # fmt: skip
+
+
+def test_what_is_not_due_is_not_leased(ledger: Ledger) -> None:
+    """Not a moment before."""
+    ledger.step(deciding(Change.OPENED), to("hook", due=NOW + seconds(1)))
+
+    assert ledger.lease(NOW + seconds(0.9), 10) == []
+    assert len(ledger.lease(NOW + seconds(1), 10)) == 1
+
+
+def test_a_lease_expires(ledger: Ledger) -> None:
+    """Whoever took it is dead: another takes it, not before the time is over."""
+    ledger.step(deciding(Change.OPENED), to("hook"))
+    first = ledger.lease(NOW, 10)
+
+    assert ledger.lease(NOW + seconds(LEASE_S - 1), 10) == []
+    assert [one.webhook_id() for one in ledger.lease(NOW + seconds(LEASE_S), 10)] == [first[0].webhook_id()]
+
+
+def test_a_restart_gives_back_what_the_process_before_it_held(ledger: Ledger, path: Path) -> None:
+    """At once, not after the lease; what is delivered stays so."""
+    ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
+    taken = ledger.lease(NOW, 10)
+    ledger.settle(taken[0], result(DeliveryState.DELIVERED))
+    with closing(Ledger(path, owner="you")) as other:
+        assert other.lease(NOW, 10) == []
+        other.release()
+        assert [one.destination for one in other.lease(NOW, 10)] == [taken[1].destination]
+
+
+def test_two_senders_never_hold_the_same_page(ledger: Ledger, path: Path) -> None:
+    """Leasing one at a time from two connections at once: each page once."""
+    for number in range(20):
+        ledger.step(deciding(Change.OPENED, incident=f"inc-{number}"), to("hook"))
+
+    def take(owner: str) -> list[str]:
+        with closing(Ledger(path, owner=owner)) as mine:
+            return [one.webhook_id() for _ in range(30) for one in mine.lease(NOW, 1)]
+
+    with ThreadPoolExecutor(2) as threads:
+        taken = [id for some in threads.map(take, ["one", "two"]) for id in some]
+
+    assert len(taken) == len(set(taken)) == 20
+
+
+def test_two_judges_never_lose_each_others_step(ledger: Ledger, path: Path) -> None:
+    """Reading the state and writing it is one transaction."""
+
+    def judge(owner: str) -> None:
+        with closing(Ledger(path, owner=owner)) as mine:
+            for number in range(15):
+                mine.step(deciding(Change.OPENED, incident=f"inc-{owner}-{number}"), nobody)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(judge, ["one", "two"]))
+
+    assert len(state_of(ledger).incidents) == 30
+
+
+def test_the_first_page_of_every_incident_is_told_with_its_delivery(ledger: Ledger) -> None:
+    """When it failed and when the first receiver had it; None while none has. Closings are no pages."""
+    ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
+    ledger.step(deciding(Change.OPENED, incident="inc-2", severity=Severity.P1), to("hook"))
+    for number, one in enumerate(sorted(ledger.lease(NOW, 10), key=lambda one: one.webhook_id())[:2]):
+        ledger.settle(one, result(DeliveryState.DELIVERED, at=NOW + seconds(number)))
+    ledger.step(deciding(Change.RESOLVED), to("hook"))
+
+    failed_at = intent().failed_at
+    assert ledger.pages() == [
+        Page("inc-1", "acme", "P0", failed_at, NOW),
+        Page("inc-2", "acme", "P1", failed_at, None),
+    ]
+
+
+def test_what_is_copied_is_not_copied_again(ledger: Ledger) -> None:
+    """Transitions and attempts, with aware times, until they are marked."""
+    ledger.step(deciding(Change.OPENED, Change.PROMOTED), to("hook"))
+    (one,) = ledger.lease(NOW, 10)
+    ledger.settle(one, result(DeliveryState.PENDING, retry_at=NOW))
+    some = ledger.uncopied(1)
+    assert {name: len(rows) for name, rows in some.items()} == {"incident_transitions": 1, "page_attempts": 1}
+    ledger.copied(some)
+    rest = ledger.uncopied(10)
+
+    assert [row["seq"] for row in rest["incident_transitions"]] == [2]
+    assert rest["page_attempts"] == []
+    assert rest["incident_transitions"][0]["at"] == NOW
+    ledger.copied(rest)
+    assert ledger.uncopied(10) == {"incident_transitions": [], "page_attempts": []}
+
+
+def test_every_attempt_is_kept(ledger: Ledger) -> None:
+    """Numbered from one, with what came of it."""
+    ledger.step(deciding(Change.OPENED), to("hook"))
+    for state in (DeliveryState.PENDING, DeliveryState.PENDING, DeliveryState.DELIVERED):
+        (one,) = ledger.lease(NOW, 10)
+        ledger.settle(one, result(state, retry_at=NOW))
+    rows = ledger.uncopied(10)["page_attempts"]
+
+    assert [(row["attempt"], row["state"], row["status"]) for row in rows] == [
+        (1, "pending", 503), (2, "pending", 503), (3, "delivered", 202),
+    ]  # fmt: skip
+    assert ledger.lease(NOW + seconds(3600), 10) == []
+
+
+def test_reopening_keeps_everything(ledger: Ledger, path: Path) -> None:
+    """State, pages, copies to make, leases."""
+    decision = ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
+    (one, _) = ledger.lease(NOW, 10)
+    ledger.settle(one, result(DeliveryState.DELIVERED))
+    pages, rows = ledger.pages(), ledger.uncopied(10)
+    ledger.close()
+
+    with closing(Ledger(path, owner="again")) as again:
+        assert state_of(again) == decision.state
+        assert (again.pages(), again.uncopied(10)) == (pages, rows)
+        assert again.lease(NOW, 10) == []
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from collector.storage.ledger import Ledger
+from schemas.incident import Change
+from tests.contract.test_ledger import deciding, to
+ledger = Ledger(Path(sys.argv[1]), owner="child")
+for number in range(10**6):
+    ledger.step(deciding(Change.OPENED, Change.PROMOTED, incident=f"inc-{number}"), to("hook", "on-call"))
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_process_leaves_only_whole_decisions(path: Path) -> None:
+    """kill -9 in the middle of steps: state, transitions and deliveries agree, and nothing that returned is missing."""
+    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert child.stdout is not None
+    for _ in range(25):
+        child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    acknowledged = 25 + len(child.stdout.read().split())
+    assert child.wait() == -signal.SIGKILL
+    child.stdout.close()
+
+    with closing(Ledger(path, owner="me")) as ledger:
+        known = set(state_of(ledger).incidents)
+        transitions = ledger.uncopied(10**6)["incident_transitions"]
+        first = ledger.lease(NOW, 10**4)
+        for one in first:
+            ledger.settle(one, result(DeliveryState.DELIVERED))
+        second = ledger.lease(NOW, 10**4)
+
+    assert acknowledged <= len(known) <= acknowledged + 1
+    assert {(row["incident"], row["seq"]) for row in transitions} == {(id, seq) for id in known for seq in (1, 2)}
+    for seq, leased in ((1, first), (2, second)):
+        keys = {(one.intent.incident, one.intent.seq, one.destination) for one in leased}
+        assert keys == {(id, seq, name) for id in known for name in ("hook", "on-call")}
+
+
+def test_a_file_that_is_no_ledger_is_unavailable(tmp_path: Path) -> None:
+    """Garbage, a folder, or a place that cannot be made: StoreUnavailable, which names the path."""
+    garbage = tmp_path / "garbage.db"
+    garbage.write_bytes(b"this is not a database at all" * 400)
+    for place in (garbage, tmp_path, garbage / "below" / "state.db"):
+        with pytest.raises(StoreUnavailable, match=str(place)):
+            Ledger(place, owner="me")

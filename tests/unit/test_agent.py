@@ -1,0 +1,222 @@
+"""The agent leaves exactly one observation for every tick, asks again what failed, and hands everything over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from opentelemetry.sdk.resources import Resource
+
+from probes.agent import Agent, subjects_of
+from probes.contract import Subject
+from probes.schedule import ticks_between
+from probes.spool import Ledger, Spool
+from schemas.config import Agent as AgentSettings
+from schemas.config import ChatStreamModule, HttpRequestModule
+from schemas.fleet import Cluster, Fleet, Provider, Target
+from schemas.observation import Observation, Outcome, Reason
+from tests.support.bad_server import Script, bad_server, echoes, hangs, plain, sends
+from tests.support.otlp_sink import otlp_sink
+from tests.support.subjects import bench, chat_subject, http_subject
+
+FINE = sends(plain("200 OK", b"{}"))
+BROKEN = sends(plain("500 Internal Server Error", b"oops"))
+NOWHERE = "http://127.0.0.1:1"
+
+
+async def runs(
+    seconds: float, subjects: Sequence[Subject], path: Path, collector_url: str = NOWHERE, **changes: object
+) -> Ledger:
+    """Run one agent on the spool at *path* for so long; its ledger after the drain."""
+    values = {"collector_url": collector_url.rstrip("/"), "ship_every": "100ms"} | changes
+    settings = AgentSettings.model_validate(values)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    with closing(Spool(path, rows_max=10_000)) as spool:
+        async with bench() as here:
+            return await Agent(subjects, settings, here, spool, Resource.get_empty()).run(stop)
+
+
+def waiting(path: Path) -> list[Observation]:
+    """Takes out of the spool at *path* what it still holds."""
+    found: list[Observation] = []
+    with closing(Spool(path, rows_max=10_000)) as spool:
+        while batch := spool.next_batch(10_000):
+            found += [one for _, one in batch.rows]
+            spool.delivered(batch)
+    return found
+
+
+def by_tick(observations: Sequence[Observation], target: str) -> dict[datetime, list[Observation]]:
+    """The attempts of each tick of *target*, in order."""
+    found: dict[datetime, list[Observation]] = defaultdict(list)
+    for one in sorted(observations, key=lambda one: (one.tick, one.attempt)):
+        if one.target == target:
+            found[one.tick].append(one)
+    return found
+
+
+def assert_every_tick_once(observations: Sequence[Observation], subject: Subject, seconds: float) -> None:
+    """One attempt 0 for each tick of the grid between the first and the last, which are as many as *seconds* have."""
+    ticks = [one.tick for one in observations if one.target == subject.place.id and one.attempt == 0]
+    interval_s = subject.module.interval
+    first, last = min(ticks), max(ticks)
+    expected = list(ticks_between(subject.key, interval_s, first - timedelta(milliseconds=1), last))
+
+    assert sorted(ticks) == expected
+    assert abs(len(ticks) - seconds / interval_s) <= 2, len(ticks)
+
+
+async def test_every_tick_of_the_grid_leaves_exactly_one_observation(tmp_path: Path) -> None:
+    """Two subjects of different intervals, one of them failing: nothing left out, nothing twice, all handed over."""
+    async with bad_server(echoes) as good, bad_server(BROKEN) as bad, otlp_sink() as sink:
+        chat, up = chat_subject(good.url, interval="300ms"), http_subject(bad.url, interval="200ms")
+        ledger = await runs(1.6, (chat, up), tmp_path / "spool.db", sink.url)
+
+    assert_every_tick_once(sink.taken, chat, 1.6)
+    assert_every_tick_once(sink.taken, up, 1.6)
+    assert {one.outcome for one in sink.taken if one.target == chat.place.id} == {Outcome.OK}
+    assert {one.reason for one in sink.taken if one.target == up.place.id} == {Reason.HTTP_5XX}
+    assert ledger == Ledger(spooled=len(sink.taken), delivered=len(sink.taken), dropped=0)
+    assert len({one.id for one in sink.taken}) == len(sink.taken)
+
+
+def counted(*scripts: Script) -> Script:
+    """Each connection gets the next script; the last for all that follow."""
+    left = list(scripts)
+
+    async def run(reader: object, writer: object, request: object) -> None:
+        await (left.pop(0) if len(left) > 1 else left[0])(reader, writer, request)  # type: ignore[arg-type]
+
+    return run
+
+
+async def test_a_failure_is_asked_again_twice_and_known_then(tmp_path: Path) -> None:
+    """Attempts 1 and 2, each 0.3 to 0.5 s after the one before; once it is known to be down no more are needed."""
+    async with bad_server(BROKEN) as server:
+        subject = http_subject(server.url, interval="1200ms")
+        await runs(2.9, (subject,), tmp_path / "spool.db")
+    first, *later = by_tick(waiting(tmp_path / "spool.db"), subject.place.id).values()
+
+    assert [one.attempt for one in first] == [0, 1, 2]
+    for before, after in pairwise(first):
+        assert 0.299 <= (after.started_at - before.finished_at).total_seconds() < 0.7
+        assert after.tick == before.tick
+    assert later and all([one.attempt for one in ticks] == [0] for ticks in later)
+
+
+async def test_a_success_in_between_ends_the_asking(tmp_path: Path) -> None:
+    """Failed, good: no second re-probe; and the next failure is confirmed anew."""
+    async with bad_server(counted(BROKEN, FINE, BROKEN, FINE)) as server:
+        subject = http_subject(server.url, interval="700ms")
+        await runs(2.1, (subject,), tmp_path / "spool.db")
+    first, second, *_ = by_tick(waiting(tmp_path / "spool.db"), subject.place.id).values()
+
+    for ticks in (first, second):
+        assert [one.outcome for one in ticks] == [Outcome.FAILED, Outcome.OK]
+        assert [one.attempt for one in ticks] == [0, 1]
+
+
+async def test_our_own_bad_key_is_not_asked_again(tmp_path: Path) -> None:
+    """Asking again tells nothing, and costs money."""
+    async with bad_server(sends(plain("401 Unauthorized", b"{}"))) as server:
+        await runs(0.9, (http_subject(server.url, interval="300ms"),), tmp_path / "spool.db")
+    found = waiting(tmp_path / "spool.db")
+
+    assert {(one.reason, one.attempt) for one in found} == {(Reason.AUTH_FAILED, 0)}
+
+
+async def test_more_requests_than_allowed_are_our_own_fault(tmp_path: Path) -> None:
+    """One stream at a time, held by a server that hangs: the other ticks are not_observed, and still all there."""
+    async with bad_server(hangs) as server:
+        subject = chat_subject(server.url, interval="150ms")
+        await runs(1.2, (subject,), tmp_path / "spool.db", streams_max=1, confirmations=0)
+    found = waiting(tmp_path / "spool.db")
+
+    assert_every_tick_once(found, subject, 1.2)
+    assert {one.reason for one in found} == {Reason.TTFT_TIMEOUT, Reason.OBSERVER_OVERLOADED}
+    ours = [one for one in found if one.reason is Reason.OBSERVER_OVERLOADED]
+    assert {(one.outcome, one.detail) for one in ours} == {(Outcome.NOT_OBSERVED, "1 requests open (streams_max 1)")}
+
+
+async def test_the_time_without_an_agent_becomes_observer_offline(tmp_path: Path) -> None:
+    """Stopped for a second: its ticks are there as our absence, the grid goes on without a seam."""
+    async with bad_server(FINE) as server, otlp_sink() as sink:
+        subject = http_subject(server.url, interval="200ms")
+        await runs(0.6, (subject,), tmp_path / "spool.db", sink.url)
+        stopped = len(sink.taken)
+        await asyncio.sleep(0.9)
+        await runs(0.6, (subject,), tmp_path / "spool.db", sink.url)
+    absent = [one for one in sink.taken if one.reason is Reason.OBSERVER_OFFLINE]
+
+    assert_every_tick_once(sink.taken, subject, 2.1)
+    assert all(one.outcome is not Outcome.NOT_OBSERVED for one in sink.taken[:stopped])
+    assert 3 <= len(absent) <= 6
+    assert {one.outcome for one in sink.taken if one not in absent} == {Outcome.OK}
+
+
+async def test_a_new_subject_has_no_past(tmp_path: Path) -> None:
+    """Never probed is not offline."""
+    async with bad_server(FINE) as server:
+        await runs(0.3, (http_subject(server.url, interval="200ms"),), tmp_path / "spool.db")
+        await runs(0.5, (chat_subject(server.url, interval="200ms"),), tmp_path / "spool.db")
+    found = waiting(tmp_path / "spool.db")
+
+    assert {one.target for one in found} == {"acme/east/up", "acme/east/chat"}
+    assert not [one for one in found if one.reason is Reason.OBSERVER_OFFLINE]
+
+
+async def test_a_collector_that_refuses_for_a_time_loses_nothing(tmp_path: Path) -> None:
+    """503 with Retry-After, 500, 429, then 200: every row once, in the order of the spool."""
+    async with bad_server(FINE) as server, otlp_sink(503, 503, 500, 429) as sink:
+        subject = http_subject(server.url, interval="100ms")
+        ledger = await runs(1.5, (subject,), tmp_path / "spool.db", sink.url)
+
+    assert sink.requests > 5
+    assert ledger == Ledger(spooled=len(sink.taken), delivered=len(sink.taken), dropped=0)
+    assert_every_tick_once(sink.taken, subject, 1.5)
+    assert [one.tick for one in sink.taken] == sorted(one.tick for one in sink.taken)
+
+
+async def test_stopping_finishes_what_is_under_way_and_hands_it_over(tmp_path: Path) -> None:
+    """An answer that takes 0.4 s when stop comes: awaited, spooled, delivered; no new tick is begun."""
+    slowly = sends(0.4, plain("200 OK", b"{}"))
+    async with bad_server(slowly) as server, otlp_sink() as sink:
+        subject = http_subject(server.url, interval="100ms")
+        ledger = await runs(0.35, (subject,), tmp_path / "spool.db", sink.url, ship_every="10s")
+
+    assert {one.outcome for one in sink.taken} == {Outcome.OK}
+    assert 2 <= len(sink.taken) == ledger.delivered == ledger.spooled <= 4
+
+
+async def test_stopping_without_a_collector_leaves_everything_in_the_spool(tmp_path: Path) -> None:
+    """It neither hangs nor throws away."""
+    async with bad_server(FINE) as server:
+        subject = http_subject(server.url, interval="100ms")
+        started = asyncio.get_running_loop().time()
+        ledger = await runs(0.5, (subject,), tmp_path / "spool.db")
+        took_s = asyncio.get_running_loop().time() - started
+
+    assert took_s < 2
+    assert 3 <= ledger.pending == ledger.spooled == len(waiting(tmp_path / "spool.db"))
+
+
+def test_every_target_is_asked_with_each_of_its_modules_once() -> None:
+    """In the order of the fleet; a module named twice is one subject."""
+    modules = {
+        "chat": ChatStreamModule(kind="chat_stream"),
+        "up": HttpRequestModule(kind="http_request"),
+        "unused": HttpRequestModule(kind="http_request"),
+    }
+    target = Target(model="m", url="http://127.0.0.1:1", modules=("up", "chat", "up"))
+    fleet = Fleet(providers={"acme": Provider(clusters={"b": Cluster(targets={"x": target}),
+                                                        "a": Cluster(targets={"x": target})})})  # fmt: skip
+
+    keys = [subject.key for subject in subjects_of(fleet, modules)]
+
+    assert keys == ["acme/a/x|up", "acme/a/x|chat", "acme/b/x|up", "acme/b/x|chat"]
