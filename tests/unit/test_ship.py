@@ -80,7 +80,8 @@ def test_what_the_collector_asks_for_wins_within_the_bound(asked_s: float, waits
 
 
 @pytest.mark.parametrize(
-    ("status", "header", "wish"), [(503, "2.5", 2.5), (503, None, None), (500, "soon", None), (500, "nan", None), (204, None, None)]
+    ("status", "header", "wish"),
+    [(503, "2.5", 2.5), (503, None, None), (500, "soon", None), (500, "nan", None), (204, None, None)],
 )
 async def test_anything_but_200_is_not_delivered(status: int, header: str | None, wish: float | None) -> None:
     """With what the collector said and how long it asks to wait; 204 is no OTLP answer."""
