@@ -9,7 +9,7 @@ ARGS ?=
 
 include bench/engine/engine.mk
 
-.PHONY: help up test check static fix schemas locks screenshots clean
+.PHONY: help up test check static fix schemas locks clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 20

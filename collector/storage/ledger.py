@@ -35,10 +35,10 @@ class Ledger:
 
     def __init__(self, path: Path, *, owner: str, simulated: bool = False) -> None:
         self._owner, self._simulated = owner, simulated
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
         sa.event.listen(self._engine, "connect", _durable)
         with _named(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
             METADATA.create_all(self._engine)
 
     def close(self) -> None:
@@ -243,7 +243,7 @@ class _named:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sa.exc.SQLAlchemyError):
+        if isinstance(error, sa.exc.SQLAlchemyError | OSError):
             raise StoreUnavailable(f"transactional store ({self._what}): {str(error).splitlines()[0][:300]}") from error
 
 

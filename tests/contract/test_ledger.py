@@ -16,7 +16,7 @@ import pytest
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
-from collector.storage.ledger import LEASE_S, Deliveries, Ledger, Page
+from collector.storage.ledger import LEASE_S, Deliveries, Ledger
 from schemas.errors import StoreUnavailable
 from schemas.incident import Change, Incident, IncidentState, PageIntent, Severity, Transition
 from schemas.page import Delivery, DeliveryState, SendResult
@@ -264,19 +264,16 @@ def test_two_judges_never_lose_each_others_step(ledger: Ledger, path: Path) -> N
     assert len(state_of(ledger).incidents) == 30
 
 
-def test_the_first_page_of_every_incident_is_told_with_its_delivery(ledger: Ledger) -> None:
-    """When it failed and when the first receiver had it; None while none has. Closings are no pages."""
-    ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
-    ledger.step(deciding(Change.OPENED, incident="inc-2", severity=Severity.P1), to("hook"))
-    for number, one in enumerate(sorted(ledger.lease(NOW, 10), key=lambda one: one.webhook_id())[:2]):
-        ledger.settle(one, result(DeliveryState.DELIVERED, at=NOW + seconds(number)))
-    ledger.step(deciding(Change.RESOLVED), to("hook"))
+def test_what_waits_is_counted(ledger: Ledger) -> None:
+    """Pending or leased; neither what is delivered nor what is dead."""
+    assert ledger.waiting() == 0
+    ledger.step(deciding(Change.OPENED), to("hook", "on-call", "quiet"))
+    first, second, _ = ledger.lease(NOW, 10)
+    assert ledger.waiting() == 3
+    ledger.settle(first, result(DeliveryState.DELIVERED))
+    ledger.settle(second, result(DeliveryState.DEAD))
 
-    failed_at = intent().failed_at
-    assert ledger.pages() == [
-        Page("inc-1", "acme", "P0", failed_at, NOW),
-        Page("inc-2", "acme", "P1", failed_at, None),
-    ]
+    assert ledger.waiting() == 1
 
 
 def test_what_is_copied_is_not_copied_again(ledger: Ledger) -> None:
@@ -315,12 +312,12 @@ def test_reopening_keeps_everything(ledger: Ledger, path: Path) -> None:
     decision = ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
     (one, _) = ledger.lease(NOW, 10)
     ledger.settle(one, result(DeliveryState.DELIVERED))
-    pages, rows = ledger.pages(), ledger.uncopied(10)
+    rows = ledger.uncopied(10)
     ledger.close()
 
     with closing(Ledger(path, owner="again")) as again:
         assert state_of(again) == decision.state
-        assert (again.pages(), again.uncopied(10)) == (pages, rows)
+        assert (again.waiting(), again.uncopied(10)) == (1, rows)
         assert again.lease(NOW, 10) == []
 
 
