@@ -28,7 +28,7 @@ def parse_duration_s(value: object) -> float:
 def parse_ratio(value: object) -> float:
     """A share between 0 and 1, written `99.9%` or `0.999`."""
     if isinstance(value, str) and (match := _PERCENT.match(value.strip())):
-        ratio = float(match["number"]) / 100
+        ratio = round(float(match["number"]) / 100, 12)  # 99.9% is 0.999, not its neighbour
     elif isinstance(value, int | float) and not isinstance(value, bool):
         ratio = float(value)
     else:

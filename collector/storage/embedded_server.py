@@ -17,6 +17,7 @@ from binascii import Error as BinasciiError
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -95,8 +96,8 @@ class EmbeddedServer:
         if self._password is None:
             return
         user, password = _credentials(request)
-        good_user = hmac.compare_digest(user.encode(), self._user.encode())
-        good_password = hmac.compare_digest(password.encode(), self._password.encode())
+        good_user = hmac.compare_digest(_raw(user), _raw(self._user))
+        good_password = hmac.compare_digest(_raw(password), _raw(self._password))
         if not (good_user and good_password):
             raise _Refused(403, 516, "AUTHENTICATION_FAILED", "Authentication failed: wrong user or password")
 
@@ -195,15 +196,15 @@ def _decoded(body: bytes, encoding: str) -> bytes:
             case "" | "identity":
                 return body
             case "gzip" | "deflate":
-                return _bounded(zlib.decompressobj(47).decompress(body, BODY_BYTES_MAX + 1))
+                return _inflated(lambda: zlib.decompressobj(47), body)
             case "lz4":
                 import lz4.frame
 
-                return _bounded(lz4.frame.LZ4FrameDecompressor().decompress(body, BODY_BYTES_MAX + 1))
+                return _inflated(lz4.frame.LZ4FrameDecompressor, body)
             case "zstd":
                 from backports import zstd
 
-                return _bounded(zstd.ZstdDecompressor().decompress(body, BODY_BYTES_MAX + 1))
+                return _inflated(zstd.ZstdDecompressor, body)
             case other:
                 raise _Refused(501, 48, "NOT_IMPLEMENTED", f"Content-Encoding {other[:40]!r} is not served")
     except _Refused:
@@ -212,10 +213,23 @@ def _decoded(body: bytes, encoding: str) -> bytes:
         raise _Refused(400, 33, "CANNOT_READ_ALL_DATA", f"the body is not {encoding}: {str(error)[:100]}") from error
 
 
-def _bounded(body: bytes) -> bytes:
-    if len(body) > BODY_BYTES_MAX:
-        raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body unpacks to more than {BODY_BYTES_MAX} bytes")
-    return body
+def _inflated(new: Callable[[], Any], body: bytes) -> bytes:
+    """Every member of *body*, each by a decompressor of its own; a cut one would be half an insert."""
+    content, rest = b"", body
+    while rest:
+        decompressor = new()
+        content += decompressor.decompress(rest, BODY_BYTES_MAX + 1 - len(content))
+        if len(content) > BODY_BYTES_MAX:
+            raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body unpacks to more than {BODY_BYTES_MAX} bytes")
+        if not decompressor.eof:
+            raise ValueError("it is cut off")
+        rest = decompressor.unused_data
+    return content
+
+
+def _raw(text: str) -> bytes:
+    """The bytes of a header, which need not be UTF-8."""
+    return text.encode(errors="surrogateescape")
 
 
 def _credentials(request: web.Request) -> tuple[str, str]:

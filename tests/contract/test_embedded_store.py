@@ -28,7 +28,8 @@ from schemas.errors import StoreUnavailable
 from tests.support.own_store import own_store
 
 ROOT = Path(__file__).parents[2]
-ROWS = [(1, "one", 1.5, datetime(2026, 11, 24, 12, tzinfo=UTC)), (2, "zwei ✓", None, datetime(2026, 1, 1, tzinfo=UTC))]
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ROWS = [(1, "one", 1.5, NOON), (2, "zwei ✓", None, NOON)]
 COLUMNS = ["id", "word", "share", "at"]
 
 
@@ -43,7 +44,8 @@ def client(store: Store) -> Iterator[Any]:
 
 def rows_of(client: Any) -> list[tuple[Any, ...]]:
     """What the table holds."""
-    return [tuple(row) for row in client.query("SELECT * FROM t ORDER BY id").result_rows]
+    answer = client.query("SELECT * FROM t ORDER BY id", column_tzs={"at": "UTC"}, tz_mode="aware")
+    return [tuple(row) for row in answer.result_rows]
 
 
 def test_the_client_opens_pings_and_asks(client: Any) -> None:
@@ -51,7 +53,7 @@ def test_the_client_opens_pings_and_asks(client: Any) -> None:
     assert client.ping()
     assert client.server_version.startswith("2")
     assert client.command("SELECT 1") == 1
-    assert client.query("SELECT number FROM numbers(3)").result_columns == [(0, 1, 2)]
+    assert client.query("SELECT number FROM numbers(3)").result_rows == [(0,), (1,), (2,)]
 
 
 def test_parameters_are_bound_by_the_server(client: Any) -> None:
@@ -68,12 +70,24 @@ def test_rows_arrow_and_frames_go_in_and_come_out(client: Any) -> None:
     client.insert("t", ROWS, column_names=COLUMNS)
     assert rows_of(client) == ROWS
 
-    client.insert_arrow("t", pa.table({"id": [3], "word": ["three"], "share": [0.5], "at": [ROWS[0][3]]}))
-    client.insert_df("t", pd.DataFrame({"id": [4], "word": ["four"], "share": [None], "at": [ROWS[0][3]]}))
+    client.insert_arrow("t", pa.table({"id": [3], "word": ["three"], "share": [0.5], "at": [NOON]}))
+    client.insert_df("t", pd.DataFrame({"id": [4], "word": ["four"], "share": [None], "at": [NOON]}))
 
     assert [row[0] for row in rows_of(client)] == [1, 2, 3, 4]
     assert client.query_arrow("SELECT id FROM t ORDER BY id").to_pydict() == {"id": [1, 2, 3, 4]}
     assert list(client.query_df("SELECT word FROM t WHERE id > 2 ORDER BY id")["word"]) == ["three", "four"]
+
+
+@pytest.mark.parametrize("compress", ["lz4", "zstd", "gzip"])
+def test_what_the_client_compresses_is_understood(store: Store, client: Any, compress: str) -> None:
+    """A large insert in every encoding that it knows."""
+    packing = clickhouse_connect.get_client(
+        **arguments(store) | {"compress": compress, "database": store.database, "client_name": "packing"}
+    )
+    packing.insert("t", [(number, "x" * 50, None, NOON) for number in range(20_000)], column_names=COLUMNS)
+    packing.close()
+
+    assert client.command("SELECT uniqExact(id), sum(id) FROM t") == ["20000", str(sum(range(20_000)))]
 
 
 async def test_the_asynchronous_client_works_as_well(store: Store) -> None:
@@ -103,7 +117,7 @@ def test_a_setting_holds_for_its_own_query_only(client: Any) -> None:
         ("SELECT * FROM nowhere.t", 81),
         ("SELECT throwIf(1)", 395),
         ("SELECT 1 SETTINGS no_such_setting = 1", 115),
-        ("INSERT INTO t (id) VALUES ('x')", 27),
+        ("INSERT INTO t (id) VALUES ('x')", 6),
         ("SELECT sleep(3) SETTINGS max_execution_time = 0.1", 159),
     ],
 )
@@ -112,7 +126,7 @@ def test_errors_have_clickhouses_codes(client: Any, sql: str, code: int) -> None
     with pytest.raises(DatabaseError) as caught:
         client.command(sql)
 
-    assert caught.value.code == code or f"code {code}" in str(caught.value).lower() or f"Code: {code}." in str(caught.value)
+    assert caught.value.code == code
     assert client.command("SELECT 1") == 1
 
 
@@ -146,14 +160,17 @@ def asked(
         ({"body": None, "path": "/?query=SELECT%201", "method": "GET"}, 200, ""),
         ({"body": b"", "path": "/"}, 200, ""),
         ({"body": gzip.compress(b"SELECT 1"), "Content_Encoding": "gzip"}, 200, ""),
+        ({"body": gzip.compress(b"SELECT ") + gzip.compress(b"1"), "Content_Encoding": "gzip"}, 200, ""),
         ({"body": b"SELECT 1", "Content_Encoding": "gzip"}, 400, "33"),
+        ({"body": b"SELECT 1", "Content_Encoding": "lz4"}, 400, "33"),
+        ({"body": b"SELECT 1", "Content_Encoding": "zstd"}, 400, "33"),
         ({"body": gzip.compress(b"SELECT 1")[:-4], "Content_Encoding": "gzip"}, 400, "33"),
         ({"body": b"SELECT 1", "Content_Encoding": "rot13"}, 501, "48"),
         ({"body": b"SELECT '\xff\xfe'"}, 400, "62"),
         ({"body": b"\xff\xfe\xfd"}, 400, "62"),
         ({"body": b"SELECT 1", "path": "/?no_such_setting=1"}, 500, "115"),
         ({"body": b"SELECT 1", "path": "/?a;b=1"}, 500, "115"),
-        ({"body": b"SELECT 1", "path": "/?max_threads=many"}, 500, "72"),
+        ({"body": b"SELECT 1", "path": "/?max_threads=many"}, 500, "27"),
         ({"body": b"SELECT 1", "path": "/?database=nowhere"}, 404, "81"),
         ({"body": b"SELECT 1", "path": "/play"}, 404, "1000"),
         ({"body": b"SELECT 1", "method": "PUT"}, 501, "48"),
