@@ -24,7 +24,8 @@ from schemas.verdict import Tier
 from tests.support.observations import fullest, seen
 from touchstone.system_clock import SystemClock
 
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+# Observations live for 180 days, so the tests live now: at the last border between two blocks of six hours.
+AT = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 21600 * 21600, UTC)
 POLICY = TierPolicy()
 OK, DEGRADED, FAILED, NOT_OBSERVED = Outcome.OK, Outcome.DEGRADED, Outcome.FAILED, Outcome.NOT_OBSERVED
 
@@ -72,7 +73,7 @@ async def test_what_is_stored_is_known_by_its_natural_key(house: ClickHouse) -> 
 
 async def test_every_field_is_stored(house: ClickHouse, store: Store) -> None:
     """The row of the fullest observation, and of the plainest."""
-    await house.insert_observations(stored([fullest(), at(5)]))
+    await house.insert_observations(stored([replace(fullest(), tick=AT), at(5)]))
     names = (
         "target, attempt, outcome, reason, detail, http_status, connection, dns_ms, total_ms, gap_max_ms, arrivals_ms, "
         "billed_in, counted_by, chunks, stamp, source, simulated, batch_id, seq"
@@ -101,13 +102,14 @@ async def test_the_largest_that_the_wire_lets_through_can_be_stored(house: Click
     assert ask(store, "SELECT count(), max(seq), max(batch_id) FROM observations") == [(1, 2**32 - 1, 2**64 - 1)]
 
 
-@pytest.mark.parametrize("year", [1970, 2025, 2199])
-async def test_a_tick_of_any_year_can_be_stored(house: ClickHouse, year: int) -> None:
-    """Whatever clock a sender has."""
+@pytest.mark.parametrize("year", [1970, 2020, 2199])
+async def test_a_tick_of_another_time_does_no_harm(house: ClickHouse, year: int) -> None:
+    """What is older than observations are kept is gone at once; the rest of its batch is stored."""
     odd = seen(tick=datetime(year, 6, 1, tzinfo=UTC))
-    await house.insert_observations(stored([odd]))
+    await house.insert_observations(stored([odd, at(1)]))
 
-    assert await house.stored_keys([odd]) == {key_of(odd)}
+    assert await house.stored_keys([at(1)]) == {key_of(at(1))}
+    assert await house.stored_keys([odd]) <= {key_of(odd)}
 
 
 async def test_facts_count_by_block_cluster_and_blame(house: ClickHouse) -> None:
@@ -125,11 +127,11 @@ async def test_facts_count_by_block_cluster_and_blame(house: ClickHouse) -> None
     await house.insert_observations(stored([*inside, *outside]))
     (facts,) = (await house.facts(AT, POLICY)).values()
 
-    noon, dawn = AT - timedelta(hours=6), AT - timedelta(hours=12)
+    later, earlier = AT - timedelta(hours=6), AT - timedelta(hours=12)
     assert sorted(facts.blocks) == [
-        Block("acme/east", dawn, n_ok=1),
-        Block("acme/east", noon, n_ok=2, n_degraded=1, n_failed=1, n_unknown=2, n_not_observed=1),
-        Block("acme/west", noon, n_ok=1),
+        Block("acme/east", earlier, n_ok=1),
+        Block("acme/east", later, n_ok=2, n_degraded=1, n_failed=1, n_unknown=2, n_not_observed=1),
+        Block("acme/west", later, n_ok=1),
     ]
     assert (facts.first_tick, facts.last_tick) == (AT - timedelta(hours=7), AT - timedelta(minutes=1))
     assert facts.reasons == {
@@ -288,7 +290,10 @@ def test_migrations_are_applied_once(store: Store) -> None:
 
 def test_a_new_migration_is_applied_after_the_others(store: Store) -> None:
     """Every statement of it, in this database, comments left out; and only this one."""
-    script = "-- a; comment\nCREATE TABLE ${DATABASE}.extra (id UInt8) ORDER BY id;\nINSERT INTO ${DATABASE}.extra VALUES (7);\n"
+    script = """-- a; comment
+    CREATE TABLE ${DATABASE}.extra (id UInt8) ORDER BY id;
+    INSERT INTO ${DATABASE}.extra VALUES (7);
+    """
     more = Migration(len(shipped()) + 1, "9999_extra.sql", script)
 
     assert migrate(store, (*shipped(), more)) == ("9999_extra.sql",)
