@@ -83,10 +83,12 @@ def application(
         return web.Response(body=answer.SerializeToString(), content_type="application/x-protobuf")
 
     async def verdicts(request: web.Request) -> web.Response:
+        _known(request)
         found = await _read(lambda: reads().latest_verdicts())
         return _json([verdict.to_json() for verdict in found])
 
     async def verdict(request: web.Request) -> web.Response:
+        _known(request, "at")
         provider, at = request.match_info["provider"], _instant(request, "at")
         if not _NAME.match(provider):
             raise Refused("provider", f"{provider[:80]!r} is not a provider's name")
@@ -96,6 +98,7 @@ def application(
         return _json(found.to_json())
 
     async def incidents(request: web.Request) -> web.Response:
+        _known(request, "limit")
         limit = _whole(request, "limit", 100)
         return _json(await _read(lambda: reads().recent_incidents(limit)))
 
@@ -134,6 +137,15 @@ async def _refusals(request: web.Request, handler: Callable[[web.Request], Await
 
 async def _read(work: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, work)
+
+
+def _known(request: web.Request, *names: str) -> None:
+    """Refuse a parameter that would have no effect: one of another name, or given again."""
+    for name in request.query:
+        if name not in names:
+            raise Refused(name[:40], f"is no parameter of {request.path[:200]}; known: {', '.join(names) or 'none'}")
+        if len(request.query.getall(name)) > 1:
+            raise Refused(name, "is given more than once")
 
 
 def _whole(request: web.Request, name: str, default: int) -> int:

@@ -31,6 +31,7 @@ T = TypeVar("T")
 DECIDE_S = 0.5
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
+ROLLUP_S = 300.0
 RETRY_S = 2.0
 
 Deliveries = Callable[[Sequence[PageIntent], Mapping[str, frozenset[str]]], Sequence[Delivery]]
@@ -53,6 +54,10 @@ class Facts(Protocol):
 
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Copy rows of the transactional store."""
+        ...
+
+    async def roll_up(self, now: datetime) -> int:
+        """Recompute closed hours that have changed."""
         ...
 
     async def history_progress(self) -> Any:
@@ -120,6 +125,10 @@ class Service:
     async def keep_copying(self) -> None:
         """Copy transitions and attempts to ClickHouse for reading."""
         await self._keep(COPY_S, self._copy, "copying")
+
+    async def keep_rolling_up(self) -> None:
+        """Recompute the closed hours that have changed."""
+        await self._keep(ROLLUP_S, lambda: self.facts.roll_up(self.clock.now()), "rolling up")
 
     async def keep_judging(self) -> None:
         """Give verdicts every `judge_every`."""

@@ -73,9 +73,14 @@ def said(error: BaseException) -> str:
     return str(error)
 
 
+def printable(text: str) -> str:
+    """*text* without control characters: what a server says must not steer a terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def detail_of(text: str, secret: str | None) -> str:
-    """*text* in one line, cut to the limit, without the key and without anything that looks like one."""
-    line = " ".join(text.split())
+    """*text* in one printable line, cut to the limit, without the key and without anything that looks like one."""
+    line = printable(" ".join(text.split()))
     if secret:
         line = line.replace(secret, "***")
     return _KEY_LIKE.sub("***", line)[:DETAIL_CHARS_MAX]

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+
+
+def _reachable(url: str) -> str:
+    """*url*, when something could listen there; else it would look like the provider's fault at every tick."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+        known = parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("no host, or no port from 1 to 65535, can be read from this URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL is shown and stored; give the user and the password another way, never in it")
+    return url
+
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000)]
+Url = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000), AfterValidator(_reachable)
+]
 Text = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -41,6 +60,13 @@ class Auth(Strict):
         if self.bearer is not None and self.bearer_file is not None:
             raise ValueError("bearer and bearer_file exclude each other; give one")
         return self
+
+    @field_validator("bearer")
+    @classmethod
+    def _one_line(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not key.get_secret_value().isprintable():
+            raise ValueError("the key holds a line break or another control character; it cannot go into a header")
+        return key
 
 
 class Tls(Strict):

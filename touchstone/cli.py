@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from importlib import import_module
@@ -81,6 +82,8 @@ def application(ctx: click.Context, config: Path | None, verbose: bool) -> None:
 
 def main() -> None:
     """Run the command line; every deliberate error becomes one clear message and its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Unicode gets question marks, no traceback
     try:
         outcome = application.main(standalone_mode=False)
     except click.exceptions.Abort:

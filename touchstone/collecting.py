@@ -105,7 +105,13 @@ async def _run(
     except OSError as error:
         raise TouchstoneError(f"collector.listen: cannot listen on {host}:{port}: {error.strerror}") from error
     ready(f"http://{host}:{port}")
-    loops = (service.keep_deciding(), service.keep_copying(), service.keep_judging(), sender.run())
+    loops = (
+        service.keep_deciding(),
+        service.keep_copying(),
+        service.keep_judging(),
+        service.keep_rolling_up(),
+        sender.run(),
+    )
     try:
         await run_together(stop, *loops)
     finally:

@@ -294,6 +294,9 @@ def _secret(
     if not text or len(content) > SECRET_BYTES_MAX:
         findings.append(document.finding(path, f"{file} is {'empty' if not text else 'too large for a secret'}"))
         return None
+    if not text.isprintable():
+        findings.append(document.finding(path, f"{file} holds more than one line, or a control character"))
+        return None
     return SecretStr(text)
 
 

@@ -24,6 +24,7 @@ from schemas.verdict import Tier, Verdict
 LOG_COMMENT = "touchstone-observations"
 SETTLE_S = 60.0
 SETTLE_POLL_S = 0.1
+ROLLUP_OVERLAP_MS = 120_000  # an insert may have been under way when the last rollup was made
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -228,6 +229,15 @@ class ClickHouse:
         """Recompute the hours in [start, end) from facts; running it twice changes nothing."""
         for low, high in rollups.slices(start, end):
             await self._command(rollups.HOURS, a=_ms(low), b=_ms(high))
+
+    async def roll_up(self, now: datetime) -> int:
+        """Recompute every closed hour that has changed since the last time, late batches included; how many."""
+        last, n = (await self._rows(rollups.LAST))[0]
+        rows = await self._rows(rollups.DIRTY, now=_ms(now), since=last - ROLLUP_OVERLAP_MS if n else 0)
+        hours = [datetime.fromtimestamp(hour, UTC) for (hour,) in rows]
+        for start, end in rollups.runs(hours):
+            await self.recompute_rollups(start, end)
+        return len(hours)
 
     async def _insert(
         self,

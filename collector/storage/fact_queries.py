@@ -43,11 +43,12 @@ WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND counted_by NOT IN ('', 'chun
   AND counted_out IS NOT NULL AND billed_out IS NOT NULL
 GROUP BY provider ORDER BY provider"""
 
-# The last day is enough: 25 answers decide.
+# The last day is enough: 25 answers decide. A plain page may well be the same each time.
 ANSWERS = f"""
 SELECT provider, sum(n), count(), max(n) FROM
   (SELECT provider, answer_digest, count() AS n FROM {{database}}.observations
    WHERE {_ROWS} AND tick >= fromUnixTimestamp64Milli({{at:Int64}} - 86400000) AND answer_digest != ''
+     AND kind = 'chat_stream'
    GROUP BY provider, answer_digest)
 GROUP BY provider ORDER BY provider"""
 

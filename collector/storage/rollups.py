@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 SLICE = timedelta(days=2)
@@ -24,6 +24,30 @@ FROM {database}.observations
 WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})
   AND attempt = 0 AND source = 'active'
 GROUP BY t, provider, cluster, target, vantage, kind"""
+
+
+# Closed hours that a row was taken in for, or that have closed, since `since`.
+DIRTY = """
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(tick)) AS hour FROM {database}.observations
+WHERE tick < toStartOfHour(fromUnixTimestamp64Milli({now:Int64}, 'UTC'))
+  AND (ingested_at >= fromUnixTimestamp64Milli({since:Int64})
+       OR toStartOfHour(tick) + INTERVAL 1 HOUR > fromUnixTimestamp64Milli({since:Int64}))
+ORDER BY hour"""
+
+LAST = "SELECT toUnixTimestamp64Milli(toDateTime64(max(ver), 3, 'UTC')), count() FROM {database}.rollup_1h"
+
+
+def runs(hours: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
+    """Ascending *hours* as [start, end) of those that touch."""
+    start = end = None
+    for hour in hours:
+        if hour != end:
+            if start is not None and end is not None:
+                yield start, end
+            start = hour
+        end = hour + timedelta(hours=1)
+    if start is not None and end is not None:
+        yield start, end
 
 
 def slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

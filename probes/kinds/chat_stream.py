@@ -154,7 +154,7 @@ def read_answer(body: Body) -> Answer:
 def _take(answer: Answer, value: dict[str, Any], at: float) -> None:
     """Add one chunk of the stream; fields of a wrong type are left out."""
     if isinstance(identity := value.get("id"), str):
-        answer.id = answer.id or identity[:200]
+        answer.id = answer.id or printable(identity[:200])
     if isinstance(usage := value.get("usage"), dict):
         answer.billed_in = _count(usage.get("prompt_tokens"), answer.billed_in)
         answer.billed_out = _count(usage.get("completion_tokens"), answer.billed_out)
@@ -171,7 +171,7 @@ def _take(answer: Answer, value: dict[str, Any], at: float) -> None:
         if reasoning and answer.reasoning_at is None:
             answer.reasoning_at = at
     if isinstance(finish := choice.get("finish_reason"), str):
-        answer.finish_reason = finish[:40]
+        answer.finish_reason = printable(finish[:40])
 
 
 def judged(body: Body, answer: Answer, subject: Subject, nonce: str, phases: Phases) -> Finding:

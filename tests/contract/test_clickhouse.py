@@ -239,6 +239,25 @@ async def test_rollups_are_the_facts_however_often_they_are_recomputed(house: Cl
     assert ask(store, ROLLED) == ask(store, RAW) != once
 
 
+async def test_the_collector_rolls_up_closed_hours_that_changed_and_no_others(house: ClickHouse, store: Store) -> None:
+    """The hour that is open is left out; a second round does nothing; a late batch marks its hour."""
+    now = SystemClock().now()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    long_ago = now - timedelta(days=1)
+    rows = [seen(tick=hour - timedelta(hours=n, minutes=-1), outcome=OK) for n in (0, 5, 6, 9)]
+    await house.insert_observations([StoredRow(row, 1, n, long_ago) for n, row in enumerate(rows)])
+
+    assert await house.roll_up(now) == 3
+    assert len(ask(store, ROLLED)) == 3
+    again = await house.roll_up(now)
+    assert again <= 1  # the hour that has just closed, within the overlap
+
+    late = seen(tick=hour - timedelta(hours=6, minutes=-2), outcome=FAILED)
+    await house.insert_observations([StoredRow(late, 2, 0, now)])
+    assert await house.roll_up(now) == again + 1
+    assert sum(row[4] for row in ask(store, ROLLED)) == 4
+
+
 async def test_a_copy_that_is_repeated_collapses(house: ClickHouse, store: Store) -> None:
     """At least once into ClickHouse is once when read."""
     row = {

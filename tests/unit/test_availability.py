@@ -110,6 +110,8 @@ def test_the_interval_reaches_from_all_unknown_bad_to_all_unknown_good() -> None
     assert measured is not None
     assert (measured.all_unknown_bad, measured.all_unknown_good) == pytest.approx((0.90, 0.95))
     assert measured.point == pytest.approx(90 / 95)
+    assert measured.lower == wilson(0.90, 95, confidence=0.95)[0]
+    assert measured.upper == wilson(0.95, 95, confidence=0.95)[1]
 
 
 @pytest.mark.parametrize(("wanted", "probes"), [(0.99, 299), (0.999, 2995), (0.9999, 29956)])

@@ -153,6 +153,10 @@ class QuietStore:
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Nothing to copy."""
 
+    async def roll_up(self, now: datetime) -> int:
+        """Nothing to roll up."""
+        return 0
+
     async def history_progress(self) -> Any:
         """Half-way, or never begun."""
 

@@ -70,6 +70,9 @@ CASES: dict[str, tuple[ProviderFacts | None, Tier, set[str]]] = {
     "seven of a hundred late": (
         facts(SLOWER, reasons=reasons_of(Reason.SLOW, 0.07, SLOWER)), UNRATED, {"degraded_short_of_reliable"},
     ),
+    "five of 416 truncated, by chance perhaps": (
+        facts(steady(8, per_block=13), reasons={Reason.TRUNCATED: 5}), UNRATED, {"availability_straddles"},
+    ),
     "one failure in 45": (facts(DOWN), SUSPECT, {"availability_proven_low"}),
     "turned away": (
         facts(steady(unknown=8), reasons=reasons_of(Reason.RATE_LIMITED, 0.02, CLEAN)), SUSPECT, {"capacity_refused"},

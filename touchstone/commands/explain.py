@@ -42,7 +42,10 @@ def _explain_provider(session: Session, reader: Reader, provider: str, as_json: 
             raise click.UsageError(
                 f"no provider is called {provider!r}" + (f"; did you mean {near[0]!r}?" if near else "")
             )
-        session.out.print(f"{provider}: unrated; nothing was judged yet")
+        if as_json:
+            session.print_json({"provider": provider, "tier": "unrated", "reasons": ["no_evidence"], "at": None})
+        else:
+            session.out.print(f"{provider}: unrated; nothing was judged yet")
         return exit_codes.FINE
     if as_json:
         session.print_json(verdict.to_json())

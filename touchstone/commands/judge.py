@@ -58,4 +58,6 @@ def _instant(text: str) -> datetime:
         raise click.BadParameter(f"{text!r} is not ISO 8601", param_hint="--at") from None
     if instant.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no offset; write 2026-01-31T12:00:00Z", param_hint="--at")
+    if not 1970 < instant.year < 2200:
+        raise click.BadParameter(f"{text!r} is not in the years 1971 to 2199", param_hint="--at")
     return instant.astimezone(UTC)

@@ -32,6 +32,8 @@ BAR_COLUMNS = 24
 @pass_session
 def command(session: Session, /, target: str | None, url: str | None, as_json: bool, **options: Any) -> int:
     """Send one request to --url, or to TARGET of the fleet (provider/cluster/target), and show its timings."""
+    if target and url:
+        raise click.UsageError(f"give --url, or the fleet's target {target!r}, not both")
     subject = _from_fleet(session, target) if target else _ad_hoc(url, options)
     seen = _observe(session, subject)
     if as_json:
@@ -53,31 +55,31 @@ def _ad_hoc(url: str | None, options: dict[str, Any]) -> Subject:
     kind, model = options["kind"], options["model"]
     if url is None:
         raise click.UsageError("give --url (with --model), or a TARGET of the fleet")
-    if model is None and kind == "chat_stream":
+    if not model and kind == "chat_stream":
         raise click.UsageError("give --model: the name that the server knows it by")
     key = None
     if (name := options["key_env"]) is not None:
         if not os.environ.get(name):
             raise click.UsageError(f"--key-env: the environment has no {name}")
         key = SecretStr(os.environ[name])
-    ca_file = options["ca_file"]
+    ca_file, timeout = options["ca_file"], options["timeout"]
     try:
         place = Target(
             model=model or "-", protocol="openai" if kind == "chat_stream" else "http", url=url, modules=("probe",),
             auth=Auth(bearer=key), tls=Tls(ca_file=str(ca_file) if ca_file else None),
         )  # fmt: skip
+        module = (
+            ChatStreamModule(
+                kind="chat_stream", timeout=timeout, ttft_timeout=min(options["ttft_timeout"], timeout),
+                stall_timeout=min(options["stall_timeout"], timeout), max_tokens=options["max_tokens"],
+            )
+            if kind == "chat_stream"
+            else HttpRequestModule(kind="http_request", timeout=timeout)
+        )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
-        raise click.UsageError(f"--{first['loc'][0]}: {first['msg']}") from None
-    timeout = options["timeout"]
-    module = (
-        ChatStreamModule(
-            kind="chat_stream", timeout=timeout, ttft_timeout=min(options["ttft_timeout"], timeout),
-            stall_timeout=min(options["stall_timeout"], timeout), max_tokens=options["max_tokens"],
-        )
-        if kind == "chat_stream"
-        else HttpRequestModule(kind="http_request", timeout=timeout)
-    )  # fmt: skip
+        option = str(first["loc"][0]).replace("bearer", "key-env").replace("_", "-")
+        raise click.UsageError(f"--{option}: {first['msg']}") from None
     return Subject(Place("ad-hoc", "ad-hoc/here", "ad-hoc/here/probe", "", place), "probe", module)
 
 
@@ -142,7 +144,7 @@ def _show(session: Session, seen: Observation, subject: Subject) -> None:
     for name, start, length in phases(seen.timings):
         table.add_row(name, f"{length:,.1f} ms", bar(start, length, total))
     session.out.print(table)
-    session.out.print(f"total {total:,.1f} ms" + _tokens_said(seen), soft_wrap=True)
+    session.out.print(f"total {total:,.1f} ms" + escape(_tokens_said(seen)), soft_wrap=True)
 
 
 def phases(timings: Timings) -> list[tuple[str, float, float]]:
