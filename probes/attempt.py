@@ -9,8 +9,10 @@ from datetime import datetime
 from probes.catalog import KINDS
 from probes.connection import Connections
 from probes.contract import Finding, Subject
+from probes.failure import detail_of
 from probes.loop_lag import LagMonitor
 from schemas.clock import Clock
+from schemas.errors import TouchstoneError
 from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason
 from schemas.tick import observation_id
 
@@ -40,6 +42,11 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
     ).hex[:NONCE_HEX]
     try:
         finding = await KINDS[subject.module.kind](subject, nonce, bench.connections, bench.clock)
+    except TouchstoneError as error:  # our own files
+        logger.error("%s: %s", subject.key, error)
+        finding = Finding(
+            outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_ERROR, detail=detail_of(str(error), subject.bearer)
+        )
     except Exception as error:  # our own bug: never charged, always logged
         logger.exception("%s: probe kind %s failed", subject.key, subject.module.kind)
         finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_ERROR, detail=type(error).__name__)

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from probes.phases import trace_config, verifying_context
+from schemas.errors import TouchstoneError
 from schemas.fleet import Target
 
 CONTEXTS_MAX = 256
@@ -53,7 +54,11 @@ class Connections:
         phases: object,
         json: Any = None,
     ) -> aiohttp.ClientResponse:
-        """The response once its headers are there; redirects are not followed. Raises what aiohttp raises."""
+        """
+        The response once its headers are there; redirects are not followed.
+
+        Raises what aiohttp raises, and TouchstoneError when it is our own authority file that cannot be read.
+        """
         assert self._session is not None, "use `async with Connections()`"
         return await self._session.request(
             method,
@@ -66,7 +71,12 @@ class Connections:
         )
 
     def _tls(self, target: Target, url: str) -> ssl.SSLContext | bool:
-        return self._context(target.tls.ca_file) if url.startswith("https:") else True
+        if not url.startswith("https:"):
+            return True
+        try:
+            return self._context(target.tls.ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            raise TouchstoneError(f"tls.ca_file {target.tls.ca_file}: {error.strerror or error}") from error
 
 
 def _authorization(target: Target) -> dict[str, str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from collector.paging.signing import verified
 from schemas.clock import Clock
@@ -19,8 +19,7 @@ KEPT_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
 
 
-@dataclass(slots=True)
-class Fault:
+class Fault(BaseModel, extra="forbid"):
     """How the next *times* requests fail: after *hang_s* seconds, with *status* (0: the connection is dropped)."""
 
     status: int = 503
@@ -87,9 +86,11 @@ class Receiver:
         try:
             document = orjson.loads(body)
         except orjson.JSONDecodeError:
-            document = {"unreadable": body[:200].decode(errors="replace")}
+            document = None
         if isinstance(document, dict):
             document.pop("routing_key", None)  # a secret: never recorded
+        else:
+            document = {"unreadable_bytes": len(body)}  # a routing key may stand anywhere in it
         return {
             "received_at": self._clock.now().isoformat(),
             "path": request.path,
@@ -113,10 +114,9 @@ class Receiver:
 
     async def _fail(self, request: web.Request) -> web.Response:
         try:
-            fault = Fault(**await request.json())
-        except (TypeError, ValueError) as error:
+            self._fault = Fault.model_validate_json(await request.read())
+        except ValidationError as error:
             return web.json_response({"error": f"not a fault: {error}"}, status=400)
-        self._fault = fault
         return web.Response(status=204)
 
     async def _pages(self, _request: web.Request) -> web.Response:
@@ -144,7 +144,7 @@ def event_problem(body: bytes) -> str | None:
         return "the body is not JSON"
     if not isinstance(event, dict):
         return "the body is not an object"
-    if event.get("event_action") not in {"trigger", "acknowledge", "resolve"}:
+    if event.get("event_action") not in ("trigger", "acknowledge", "resolve"):  # may be unhashable
         return "event_action is not trigger, acknowledge or resolve"
     if not event.get("routing_key"):
         return "routing_key is missing"
@@ -156,17 +156,21 @@ def event_problem(body: bytes) -> str | None:
         return None
     if not isinstance(payload, dict):
         return "payload is missing"
-    wrong = [name for name in ("summary", "source", "severity") if not payload.get(name)]
+    wrong = [name for name in ("summary", "source", "severity") if not isinstance(payload.get(name) or None, str)]
     if wrong:
-        return f"payload.{wrong[0]} is missing"
+        return f"payload.{wrong[0]} is missing, or no text"
     if payload["severity"] not in {"critical", "error", "warning", "info"}:
         return "payload.severity is not critical, error, warning or info"
     return "payload.summary is longer than 1024 characters" if len(payload["summary"]) > 1024 else None
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def line_of(page: dict[str, Any]) -> str:
     """One line for a terminal."""
-    body = page["body"] if isinstance(page["body"], dict) else {}
-    data = body.get("data") or (body.get("payload") or {}).get("custom_details") or body
+    body = page["body"]
+    data = _mapping(body.get("data")) or _mapping(_mapping(body.get("payload")).get("custom_details")) or body
     said = data.get("summary") or f"{body.get('event_action', '')} {body.get('dedup_key', '')}".strip()
     return f"{page['received_at'][11:19]}Z {page['path']} {page['status']} {said}"

@@ -21,6 +21,7 @@ from probes.failure import (
     detail_of,
     error_text,
     message_in,
+    printable,
     reason_of_error,
     reason_of_message,
     reason_of_status,

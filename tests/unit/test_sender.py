@@ -107,9 +107,9 @@ async def test_a_redirect_is_not_followed() -> None:
     assert (result.state, result.status, result.error) == (DeliveryState.DEAD, 307, "HTTP 307")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/", "http://a..b/", "http://[::1/"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://no-such-host.invalid/"])
 async def test_a_place_that_cannot_be_reached_is_tried_again(url: str) -> None:
-    """Refused, unknown, or not even a name."""
+    """Refused, or unknown."""
     result = await sent(url)
 
     assert (result.state, result.status) == (DeliveryState.PENDING, 0)

@@ -79,7 +79,7 @@ def _ad_hoc(url: str | None, options: dict[str, Any]) -> Subject:
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).replace("bearer", "key-env").replace("_", "-")
-        raise click.UsageError(f"--{option}: {first['msg']}") from None
+        raise click.UsageError(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from None
     return Subject(Place("ad-hoc", "ad-hoc/here", "ad-hoc/here/probe", "", place), "probe", module)
 
 
