@@ -136,8 +136,8 @@ class Service:
 
     async def give_verdicts(self) -> tuple[Verdict, ...]:
         """Judge and store at the watermark; nothing while that is unknown or a past is being loaded."""
+        at = self.watermark()  # first: a load that is not noted by now takes in its rows later than this
         loading = await self.facts.history_progress()
-        at = self.watermark()
         if at is None or (loading is not None and not loading.finished):
             logger.info("no verdicts now: %s", "a past is being loaded" if loading else "an insert is unsettled")
             return ()

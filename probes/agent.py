@@ -95,7 +95,7 @@ class Agent:
 
     async def _keep_waking(self, alarm: AsyncIOScheduler) -> None:
         """Begin what is due, set the alarm for the next tick, wait for it; ALARM_S_MAX in case an alarm is skipped."""
-        while True:
+        while not self._draining:
             self._begin_due(self.bench.clock.now())
             self._woken.clear()
             if self._due:
@@ -104,7 +104,8 @@ class Agent:
                     misfire_grace_time=None, max_instances=100,
                 )  # fmt: skip
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), ALARM_S_MAX)
+                async with asyncio.timeout(ALARM_S_MAX):  # Python 3.11's wait_for may swallow a cancellation
+                    await self._woken.wait()
 
     async def _ring(self) -> None:
         self._woken.set()
@@ -191,7 +192,8 @@ class Agent:
         async with aiohttp.ClientSession(trust_env=False) as session:
             while True:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake_shipper.wait(), self.settings.ship_every)
+                    async with asyncio.timeout(self.settings.ship_every):
+                        await self._wake_shipper.wait()
                 self._wake_shipper.clear()
                 try:
                     await self._ship_all(session)

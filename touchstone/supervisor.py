@@ -75,7 +75,8 @@ class Supervisor:
         if child._process is not None and child._process.returncode is None:
             child._process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(child._ended.wait(), child.program.stop_s)
+                async with asyncio.timeout(child.program.stop_s):
+                    await child._ended.wait()
             except TimeoutError:
                 logger.warning("%s did not stop within %.0f s; killed", name, child.program.stop_s)
                 child._process.kill()

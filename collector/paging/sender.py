@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -61,10 +62,9 @@ class Sender:
                     await asyncio.gather(*(self._send(session, delivery) for delivery in due))
                     continue
                 self._woken.clear()
-                try:
-                    await asyncio.wait_for(self._woken.wait(), POLL_S)
-                except TimeoutError:
-                    continue
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):  # Python 3.11's wait_for may swallow a cancellation
+                        await self._woken.wait()
 
     async def _send(self, session: aiohttp.ClientSession, delivery: Delivery) -> None:
         settings = self._paging.destinations.get(delivery.destination)
@@ -89,7 +89,7 @@ class Sender:
                 status = answer.status
                 error = "" if kind.accepted(status) else f"HTTP {status}"
                 wished = _seconds(answer.headers.get("Retry-After"))
-        except (aiohttp.ClientError, OSError, TimeoutError, UnicodeError) as failure:
+        except (aiohttp.ClientError, OSError, TimeoutError) as failure:
             error = (str(failure) or type(failure).__name__)[:ERROR_CHARS_MAX]
         result = after_answer(
             delivery, status=status, error=error, accepted=kind.accepted(status), retry_after_s=wished,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.sdk.resources import Resource
 
 from probes.ship import encoded
@@ -37,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
             collector={
                 "listen": f"127.0.0.1:{made.collector_port}",
                 "state": str(made.folder / "state.db"),
-                "body_bytes_max": 1_000_000,
+                "judge_every": "1s",
                 "spans_max": 100,
             },
         )
@@ -91,9 +93,9 @@ HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
     "random bytes": (os.urandom(5000), "identity", 400, "not an OTLP trace request"),
     "not gzip": (b"hello", "gzip", 400, "not gzip"),
     "cut gzip": (gzip.compress(b"x" * 10_000)[:40], "gzip", 400, "cut off"),
-    "a gzip bomb": (gzip.compress(b"\0" * 50_000_000), "gzip", 400, "unpacks to more than 1000000 bytes"),
+    "a gzip bomb": (gzip.compress(b"\0" * 200_000_000, 1), "gzip", 400, "unpacks to more than 16777216 bytes"),
     "an unknown encoding": (b"hello", "brotli", 400, "brotli"),
-    "too many bytes": (b"x" * 1_100_000, "identity", 413, "larger than 1000000 bytes"),
+    "17 MiB": (b"x" * 17 * 2**20, "identity", 413, "larger than 16777216 bytes"),
     "too many spans": (batch("acme/east/many", rows=101), "gzip", 400, "101 spans; at most 100"),
 }
 
@@ -106,7 +108,41 @@ def test_a_hostile_body_is_refused_by_name_and_stores_nothing(name: str, house: 
 
     assert (code, words in message_of(answer)) == (status, True), answer
     assert stored(house, "acme/east/many") == 0
+    assert house.running("collect")
     assert sent(house, "/healthz")[0] == 200
+
+
+RAW: dict[str, bytes] = {
+    "no HTTP": b"\x16\x03\x01\x00\xff\r\n\r\n",
+    "a query of 100 kB": b"GET /api/v1/incidents?limit=" + b"9" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a negative length": b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "headers of 100 kB": b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_what_is_no_request_gets_400_with_the_reason(name: str, house: Deployment) -> None:
+    """Before any of our own code sees it."""
+    with socket.create_connection(("127.0.0.1", house.collector_port), timeout=10) as connection:
+        connection.sendall(RAW[name])
+        head, _, said = connection.recv(65_536).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert said
+    assert house.running("collect")
+
+
+def test_a_body_that_its_sender_cuts_off_stores_nothing(house: Deployment) -> None:
+    """As when an agent dies in the middle of a batch."""
+    body = batch("acme/east/cut")
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: {len(body)}"
+    with socket.create_connection(("127.0.0.1", house.collector_port), timeout=10) as connection:
+        connection.sendall(f"{head}\r\nContent-Encoding: gzip\r\n\r\n".encode() + body[:-10])
+
+    assert sent(house, "/healthz")[0] == 200
+    assert stored(house, "acme/east/cut") == 0
+    assert traces(house, body)[0] == 200
+    assert stored(house, "acme/east/cut") == 3
 
 
 def test_another_content_type_is_refused(house: Deployment) -> None:
@@ -117,27 +153,40 @@ def test_another_content_type_is_refused(house: Deployment) -> None:
     assert "application/x-protobuf" in message_of(answer)
 
 
-def test_a_span_that_is_no_observation_is_named_and_the_others_are_stored(house: Deployment) -> None:
-    """OTLP's partial success."""
-    request = ExportTraceServiceRequest()
-    request.ParseFromString(gzip.decompress(batch("acme/east/partial")))
-    spans = request.resource_spans[0].scope_spans[0].spans
-    for pair in spans[1].attributes:
-        if pair.key == "touchstone.attempt":
-            pair.value.string_value = "first"
-    code, answer, _ = traces(house, request.SerializeToString(), "identity")
-    response = ExportTraceServiceResponse.FromString(answer)
+WRONG: dict[str, AnyValue] = {
+    "touchstone.target": AnyValue(int_value=7),
+    "touchstone.tick_ms": AnyValue(string_value="now"),
+    "touchstone.attempt": AnyValue(int_value=-1),
+    "touchstone.outcome": AnyValue(string_value="splendid"),
+    "touchstone.loop_lag_ms": AnyValue(double_value=float("nan")),
+    "touchstone.simulated": AnyValue(string_value="no"),
+    "touchstone.seq": AnyValue(bytes_value=b"\xff"),
+}
 
-    assert code == 200
-    assert response.partial_success.rejected_spans == 1
-    assert "span 1" in response.partial_success.error_message
-    assert "touchstone.attempt" in response.partial_success.error_message
-    assert stored(house, "acme/east/partial") == 2
+
+@pytest.mark.parametrize("attribute", WRONG)
+def test_a_span_that_is_no_observation_is_named_and_the_others_are_stored(attribute: str, house: Deployment) -> None:
+    """OTLP's partial success."""
+    target = f"acme/east/{attribute}"
+    request = ExportTraceServiceRequest()
+    request.ParseFromString(gzip.decompress(batch(target)))
+    for pair in request.resource_spans[0].scope_spans[0].spans[1].attributes:
+        if pair.key == attribute:
+            pair.value.CopyFrom(WRONG[attribute])
+    code, answer, _ = traces(house, request.SerializeToString(), "identity")
+    partial = ExportTraceServiceResponse.FromString(answer).partial_success
+
+    assert (code, partial.rejected_spans) == (200, 1)
+    assert "span 1 " in partial.error_message
+    assert f"attribute {attribute}: " in partial.error_message
+    assert stored(house, target) == 2
 
 
 def test_the_same_batch_many_times_at_once_is_stored_once(house: Deployment) -> None:
     """As when an answer is lost and the agent sends again."""
     body = batch("acme/east/again")
+    assert [traces(house, batch("acme/east/twice"))[0] for _ in range(2)] == [200, 200]
+    assert stored(house, "acme/east/twice") == 3
     with ThreadPoolExecutor(8) as threads:
         codes = list(threads.map(lambda _: traces(house, body)[0], range(16)))
 
@@ -148,6 +197,10 @@ def test_the_same_batch_many_times_at_once_is_stored_once(house: Deployment) -> 
 QUERIES: dict[str, tuple[str, int, str]] = {
     "a limit that is no number": ("/api/v1/incidents?limit=many", 400, "limit 'many'"),
     "a limit out of range": ("/api/v1/incidents?limit=100000", 400, "limit"),
+    "a limit twice": ("/api/v1/incidents?limit=5&limit=6", 400, "limit is given more than once"),
+    "a parameter of another name": ("/api/v1/incidents?limt=5", 400, "limt is no parameter"),
+    "an instant where none is taken": ("/api/v1/verdicts?at=yesterday", 400, "at is no parameter"),
+    "an instant that cannot be": ("/api/v1/verdicts/acme?at=0001-01-01T00:00:00Z", 400, "1971"),
     "an instant without offset": ("/api/v1/verdicts/acme?at=2026-01-01T00:00:00", 400, "at "),
     "no instant at all": ("/api/v1/verdicts/acme?at=yesterday", 400, "ISO 8601"),
     "a name that cannot be": ("/api/v1/verdicts/%27%3B%20DROP%20TABLE", 400, "provider"),
@@ -174,8 +227,10 @@ def test_the_api_shows_verdicts_and_incidents(house: Deployment) -> None:
 
     assert code == 200
     assert json.loads(answer)["tier"] == "unrated"
-    assert sent(house, "/api/v1/incidents?limit=5")[0] == 200
-    assert sent(house, "/readyz")[0] == 200
+    assert json.loads(sent(house, "/api/v1/verdicts/acme?at=2199-01-01T00:00:00Z")[1])["provider"] == "acme"
+    assert sent(house, "/api/v1/verdicts/acme?at=2000-01-01T00:00:00Z")[0] == 404
+    assert json.loads(sent(house, "/api/v1/incidents?limit=5")[1]) == []
+    assert (sent(house, "/healthz")[0], sent(house, "/readyz")[0]) == (200, 200)
 
 
 def test_while_the_store_is_away_nothing_is_acknowledged_and_afterwards_it_is_stored_once(tmp_path: Path) -> None:
@@ -188,11 +243,13 @@ def test_while_the_store_is_away_nothing_is_acknowledged_and_afterwards_it_is_st
         body = batch("acme/east/chat")
         house.kill("store")
         code, answer, headers = traces(house, body)
-        unready = sent(house, "/readyz")[0]
+        health = [sent(house, path)[0] for path in ("/healthz", "/readyz", "/api/v1/verdicts")]
         house.start("store")
         wait_for("the store again", lambda: traces(house, body)[0] == 200, timeout_s=30)
 
-        assert (code, unready) == (503, 503)
+        assert (code, health) == (503, [200, 503, 503])
         assert headers["Retry-After"] == "1"
         assert "connection refused" in message_of(answer)
+        assert traces(house, body)[0] == 200
         assert stored(house, "acme/east/chat") == 3
+        assert sent(house, "/readyz")[0] == 200

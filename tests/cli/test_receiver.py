@@ -163,6 +163,18 @@ async def test_every_page_arrives_once_and_in_order_whatever_the_receiver_does(
     assert ROUTING_KEY not in receiver.file.read_text()
 
 
+async def test_a_page_that_is_taken_too_late_comes_again_under_the_same_id(receiver: Receiver, tmp_path: Path) -> None:
+    """The sender cannot know; the id tells the receiver, and the resolve still comes last."""
+    receiver.fail(status=202, times=2, hang_s=1.0)
+    await delivered(receiver, tmp_path / "state.db", wait_s=20)
+    accepted = receiver.accepted()
+    hook = [page["webhook_id"] for page in accepted if page["path"] == "/webhook"]
+    duty = [page["body"]["event_action"] for page in accepted if page["path"] == "/v2/enqueue"]
+
+    assert hook == ["inc-000000000001.1.hook"] * 2 + ["inc-000000000001.2.hook"]
+    assert duty == ["trigger", "trigger", "resolve"]
+
+
 def test_a_wrong_signature_is_refused(receiver: Receiver) -> None:
     """401, recorded as such."""
     headers = {"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
@@ -173,9 +185,33 @@ def test_a_wrong_signature_is_refused(receiver: Receiver) -> None:
     assert [page["status"] for page in receiver.recorded()] == [401]
 
 
-@pytest.mark.parametrize("body", [b"not json", b"[]", b'{"event_action": "trigger"}', b'{"routing_key": "r"}'])
-def test_what_pagerduty_would_refuse_is_refused(body: bytes, receiver: Receiver) -> None:
-    """400 with the reason."""
-    request = urllib.request.Request(f"{receiver.url}/v2/enqueue", data=body)
+REFUSED = [
+    b"not json",
+    b"[]",
+    b'{"event_action": "trigger"}',
+    b'{"routing_key": "r"}',
+    b'{"event_action": ["trigger"], "data": 7, "payload": "x"}',
+    b'{"event_action": "trigger", "routing_key": "r", "dedup_key": "k", "payload": {"summary": 7, "source": "s"}}',
+]
+
+
+def test_what_pagerduty_would_refuse_is_refused(receiver: Receiver) -> None:
+    """400 with the reason, whatever the body is; no routing key is recorded even from what cannot be read."""
+    cut_off = f'{{"routing_key": "{ROUTING_KEY}", "event_'.encode()
+    for body in (*REFUSED, cut_off, f'["{ROUTING_KEY}"]'.encode()):
+        request = urllib.request.Request(f"{receiver.url}/v2/enqueue", data=body)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(request, timeout=5)
+
+    assert {page["status"] for page in receiver.recorded()} == {400}
+    assert len(receiver.recorded()) == len(REFUSED) + 2
+    assert ROUTING_KEY not in receiver.file.read_text()
+
+
+@pytest.mark.parametrize("fault", [{"status": "bad"}, {"stauts": 503}, {"times": None}])
+def test_a_fault_that_is_none_is_refused(fault: dict[str, Any], receiver: Receiver) -> None:
+    """The receiver goes on without it."""
     with pytest.raises(urllib.error.HTTPError, match="400"):
-        urllib.request.urlopen(request, timeout=5)
+        receiver.fail(**fault)
+
+    assert receiver.answers()

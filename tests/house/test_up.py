@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,10 +17,12 @@ from typing import Any
 import clickhouse_connect
 import orjson
 import pytest
+import yaml
 
 from schemas.incident import Severity
 from simulator.world import World
 from tests.support.processes import answer_of, touchstone, wait_for
+from touchstone.address import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +49,27 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def living(children: dict[str, int]) -> list[str]:
+    """Which of *children* live."""
+    return [name for name, pid in children.items() if alive(pid)]
+
+
+def listening(folder: Path) -> list[str]:
+    """Which addresses of the configuration somebody listens on."""
+    settings = config_of(folder)
+    places = [
+        settings["store"]["url"], settings["collector"]["listen"], settings["dashboard"]["listen"],
+        *(destination["url"] for destination in settings["paging"]["destinations"].values()),
+    ]  # fmt: skip
+    found = []
+    for place in places:
+        host, _, port = place.split("//")[-1].split("/")[0].rpartition(":")
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                found.append(place)
+    return found
 
 
 def ended(process: subprocess.Popen[str], folder: Path, *, timeout_s: float) -> dict[str, Any]:
@@ -84,6 +108,7 @@ def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
     assert "Streamlit" in page
     wait_for("tiers", lambda: len(answer_of(*config, "tiers", "--json")["providers"]) == 18, timeout_s=40)
     children = pids(folder)
+    assert len(listening(folder)) >= 4
     report = ended(process, folder, timeout_s=180)
 
     check_report(report)
@@ -92,7 +117,7 @@ def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
         assert 0 < delay_s.total_seconds() < 15, page_
     assert first_page_s < 25  # measured alone: 10 s
     assert {"store", "collect", "agent", "dashboard", "clouds", "receiver"} <= set(children)
-    assert [name for name, pid in children.items() if alive(pid)] == []
+    assert (living(children), listening(folder)) == ([], [])
     check_judged_again(folder, config)
 
 
@@ -108,11 +133,13 @@ def fetched(url: str) -> str | None:
 
 def check_judged_again(folder: Path, config: tuple[str, ...]) -> None:
     """`judge --at T`, twice, for the last and the first stored verdicts: the stored bytes."""
+    settings, port = config_of(folder), free_port()  # the port of the run may be somebody else's by now
+    settings["store"]["url"] = f"http://127.0.0.1:{port}"
+    Path(config[1]).write_text(yaml.safe_dump(settings))
     store = subprocess.Popen(
         [sys.executable, "-m", "touchstone", *config, "store"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        port = int(config_of(folder)["store"]["url"].rsplit(":", 1)[1])
         wait_for("the store", lambda: fetched(f"http://127.0.0.1:{port}/ping"))
         client = clickhouse_connect.get_client(host="127.0.0.1", port=port, database="touchstone_simulated")
         ends = client.query("SELECT toUnixTimestamp64Milli(min(at)), toUnixTimestamp64Milli(max(at)) FROM verdicts")
@@ -135,8 +162,6 @@ def check_judged_again(folder: Path, config: tuple[str, ...]) -> None:
 
 def config_of(folder: Path) -> dict[str, Any]:
     """The settings of a run."""
-    import yaml
-
     found: dict[str, Any] = yaml.safe_load((folder / "config" / "touchstone.yaml").read_text())
     return found
 
@@ -166,13 +191,27 @@ def test_ctrl_c_stops_everything_and_a_second_run_on_the_folder_is_refused(tmp_p
     time.sleep(6)
     children = pids(folder)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=30)
 
     assert second.returncode == 3
     assert "held by another" in second.stderr
     assert process.returncode == 0, (tmp_path / "up.err").read_text()
     assert "0 lost, 0 double" in output
-    assert [name for name, pid in children.items() if alive(pid)] == []
+    assert (living(children), listening(folder)) == ([], [])
+
+
+def test_no_child_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    """kill -9 of `up` itself: all that it started ends, and the folder is free for the next run."""
+    folder = tmp_path / "up"
+    process = started(folder, "--days", "1")
+    wait_for("the dashboard", lambda: {"agent", "dashboard"} <= set(pids(folder)))
+    time.sleep(4)
+    children = pids(folder)
+    process.kill()
+    process.wait()
+
+    wait_for("the end of every child", lambda: not living(children), timeout_s=30)
+    assert listening(folder) == []
 
 
 def test_a_folder_that_up_did_not_make_is_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from touchstone.address import free_port
 
 T = TypeVar("T")
 STOP_S = 40
+LOG_TAIL_CHARS = 3000
 WEBHOOK_SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
 
 
@@ -107,6 +108,10 @@ class Deployment:
         file = self.folder / f"{name}.log"
         return file.read_text() if file.exists() else ""
 
+    def running(self, name: str) -> bool:
+        """Whether the process that `start` made is still the one that runs."""
+        return self._running[name].poll() is None
+
     def stop(self, name: str) -> int:
         """SIGTERM; the exit code."""
         process = self._running.pop(name)
@@ -131,9 +136,11 @@ class Deployment:
 
 @contextmanager
 def deployment(folder: Path) -> Iterator[Deployment]:
-    """A Deployment in *folder*; what was started is stopped at the end."""
+    """A Deployment in *folder*; what was started is stopped at the end. A test that fails shows the logs."""
     made = Deployment(folder)
     try:
         yield made
     finally:
         made.close()
+        for log in sorted(folder.glob("*.log")):
+            print(f"--- {log.name}\n{log.read_text(errors='replace')[-LOG_TAIL_CHARS:]}")

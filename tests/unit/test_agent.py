@@ -184,14 +184,23 @@ async def test_a_collector_that_refuses_for_a_time_loses_nothing(tmp_path: Path)
 
 
 async def test_stopping_finishes_what_is_under_way_and_hands_it_over(tmp_path: Path) -> None:
-    """An answer that takes 0.4 s when stop comes: awaited, spooled, delivered; no new tick is begun."""
-    slowly = sends(0.4, plain("200 OK", b"{}"))
+    """Answers that take 0.9 s when stop comes: awaited, spooled, delivered; no new tick is begun meanwhile."""
+    slowly = sends(0.9, plain("200 OK", b"{}"))
     async with bad_server(slowly) as server, otlp_sink() as sink:
-        subject = http_subject(server.url, interval="100ms")
+        subject = http_subject(server.url, interval="100ms", timeout="3s")
         ledger = await runs(0.35, (subject,), tmp_path / "spool.db", sink.url, ship_every="10s")
 
     assert {one.outcome for one in sink.taken} == {Outcome.OK}
-    assert 2 <= len(sink.taken) == ledger.delivered == ledger.spooled <= 4
+    assert 2 <= len(server.requests) == len(sink.taken) == ledger.delivered == ledger.spooled <= 4
+
+
+async def test_stopping_stops_at_whatever_instant_it_comes(tmp_path: Path) -> None:
+    """Ticks so dense that one nearly always falls on the stop: no room of the agent may live on."""
+    async with bad_server(FINE) as server:
+        for number in range(8):
+            subject = http_subject(server.url, interval="3ms")
+            async with asyncio.timeout(5):
+                await runs(0.05 + number / 1000, (subject,), tmp_path / f"{number}.db", streams_max=1)
 
 
 async def test_stopping_without_a_collector_leaves_everything_in_the_spool(tmp_path: Path) -> None:

@@ -194,3 +194,21 @@ async def test_no_verdict_is_stored_while_a_past_is_being_loaded_or_the_watermar
 
     assert loading.verdicts == unknown.verdicts == []
     assert [(v.provider, v.tier, v.at) for v in fine.verdicts] == [("acme", "unrated", AT.replace(microsecond=123_000))]
+
+
+async def test_the_watermark_is_read_before_it_is_asked_whether_a_past_is_being_loaded() -> None:
+    """A load that begins in between takes in its rows later than the verdict's instant, so they are not in it."""
+    order = list[str]()
+
+    class AskedStore(QuietStore):
+        """Notes when it is asked."""
+
+        async def history_progress(self) -> Any:
+            """Nothing is being loaded."""
+            order.append("progress")
+
+    service = service_of(AskedStore(loading=False), AT)
+    service.watermark = lambda: order.append("watermark") or AT
+    await service.give_verdicts()
+
+    assert order == ["watermark", "progress"]

@@ -116,6 +116,21 @@ async def test_a_place_that_cannot_be_reached_is_tried_again(url: str) -> None:
     assert result.error
 
 
+async def test_a_sender_that_is_cancelled_ends_also_while_it_is_woken() -> None:
+    """Woken and cancelled in the same instant, a thousand times: it always ends."""
+    sender = Sender(Paging(), Queue(), SystemClock())
+    for _ in range(1000):
+        running = asyncio.create_task(sender.run())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        sender.wake()
+        await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=1)
+        assert done
+
+
 async def test_a_page_that_cannot_be_signed_is_dead_and_the_sender_lives() -> None:
     """A secret of the wrong form: said once, without the secret."""
     result = await sent("http://127.0.0.1:1/", secret="hunter2!")

@@ -144,7 +144,9 @@ def _show(session: Session, seen: Observation, subject: Subject) -> None:
     for name, start, length in phases(seen.timings):
         table.add_row(name, f"{length:,.1f} ms", bar(start, length, total))
     session.out.print(table)
-    session.out.print(f"total {total:,.1f} ms" + escape(_tokens_said(seen)), soft_wrap=True)
+    for line in (f"total {total:,.1f} ms{_tokens_said(seen)}", _gaps_said(seen)):
+        if line:
+            session.out.print(escape(line), soft_wrap=True)
 
 
 def phases(timings: Timings) -> list[tuple[str, float, float]]:
@@ -179,12 +181,13 @@ def bar(start: float, length: float, total: float) -> str:
 
 
 def _tokens_said(seen: Observation) -> str:
-    tokens, timings = seen.tokens, seen.timings
+    tokens = seen.tokens
     if not tokens.chunks:
         return ""
     billed = "not billed" if tokens.billed_out is None else f"{tokens.billed_out} billed"
-    said = f" · {tokens.chunks} chunks, {billed}"
-    gaps = sorted(timings.gaps_ms)
-    if gaps:
-        said += f" · gap p50 {gaps[len(gaps) // 2]:.1f} ms, max {gaps[-1]:.1f} ms (n={len(gaps)})"
-    return said + (f" · finish {seen.finish_reason}" if seen.finish_reason else "")
+    return f" · {tokens.chunks} chunks, {billed}" + (f" · finish {seen.finish_reason}" if seen.finish_reason else "")
+
+
+def _gaps_said(seen: Observation) -> str:
+    gaps = sorted(seen.timings.gaps_ms)
+    return f"gap p50 {gaps[len(gaps) // 2]:.1f} ms, max {gaps[-1]:.1f} ms (n={len(gaps)})" if gaps else ""
