@@ -8,10 +8,12 @@ from datetime import datetime
 
 from probes.catalog import KINDS
 from probes.connection import Connections
-from probes.contract import Finding, Subject
+from probes.contract import Ask, Finding, Subject
 from probes.failure import detail_of
 from probes.loop_lag import LagMonitor
+from probes.schedule import tick_number
 from schemas.clock import Clock
+from schemas.config import Module
 from schemas.errors import TouchstoneError
 from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason
 from schemas.tick import observation_id
@@ -41,7 +43,8 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         target=subject.place.id, vantage=bench.vantage, kind=subject.module.kind, tick=tick, attempt=attempt
     ).hex[:NONCE_HEX]
     try:
-        finding = await KINDS[subject.module.kind](subject, nonce, bench.connections, bench.clock)
+        ask = Ask(subject, nonce, wants_warm(subject.module, tick, attempt), bench.connections, bench.clock)
+        finding = await KINDS[subject.module.kind].probe(ask)
     except TouchstoneError as error:  # our own files
         logger.error("%s: %s", subject.key, error)
         finding = Finding(
@@ -62,6 +65,13 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
             bytes_in=finding.bytes_in,
         )
     return observation_of(bench, subject, tick, attempt, finding, started_at, lag_s * 1000, streams_open)
+
+
+def wants_warm(module: Module, tick: datetime, attempt: int) -> bool:
+    """Whether an attempt goes over a warm connection; re-probes never do, every other tick does when alternating."""
+    if attempt > 0 or module.connection == "cold":
+        return False
+    return module.connection == "warm" or tick_number(tick, module.interval) % 2 == 1
 
 
 def unobserved(bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str) -> Observation:
@@ -101,6 +111,8 @@ def observation_of(
         detail=finding.detail,
         http_status=finding.http_status,
         timings=finding.timings,
+        instrument=finding.instrument,
+        figures=finding.figures,
         tokens=finding.tokens,
         bytes_in=finding.bytes_in,
         finish_reason=finding.finish_reason,

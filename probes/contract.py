@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from probes.connection import Connections
 from schemas.clock import Clock
 from schemas.config import Module
 from schemas.fleet import Place
-from schemas.observation import Outcome, Reason, Timings, Tokens
+from schemas.observation import Instrument, Outcome, Reason, Timings, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +42,42 @@ class Finding:
     detail: str = ""
     http_status: int | None = None
     timings: Timings = field(default_factory=Timings)
+    instrument: Instrument = field(default_factory=Instrument)
     tokens: Tokens = field(default_factory=Tokens)
+    figures: Mapping[str, float] = field(default_factory=dict)
     bytes_in: int = 0
     finish_reason: str = ""
     answer_digest: str = ""
     server_request_id: str = ""
 
 
-class ProbeKind(Protocol):
-    """One way of asking. *nonce* is unique to the attempt; the same nonce gives the same request."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """
+    One attempt to make.
 
-    async def __call__(self, subject: Subject, nonce: str, connections: Connections, clock: Clock) -> Finding:
-        """Send one request and say what became of it; whatever the server does is a Finding."""
+    *nonce* is unique to it, and the same nonce gives the same request; *warm* asks on a connection that has just
+    answered another.
+    """
+
+    subject: Subject
+    nonce: str
+    warm: bool
+    connections: Connections
+    clock: Clock
+
+
+class Probe(Protocol):
+    """One way of asking."""
+
+    async def __call__(self, ask: Ask) -> Finding:
+        """Send the request and say what became of it; whatever the server does is a Finding."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A probe kind: its settings and how it asks."""
+
+    settings: type[Module]
+    probe: Probe

@@ -22,6 +22,11 @@ def tick_after(key: str, interval_s: float, instant: datetime) -> datetime:
     return _EPOCH + timedelta(milliseconds=((past - phase) // interval + 1) * interval + phase)
 
 
+def tick_number(tick: datetime, interval_s: float) -> int:
+    """Which interval since the epoch *tick* falls in."""
+    return (tick - _EPOCH) // timedelta(milliseconds=1) // round(interval_s * 1000)
+
+
 def ticks_between(key: str, interval_s: float, start: datetime, end: datetime) -> Iterator[datetime]:
     """Every tick of (start, end], ascending."""
     tick = tick_after(key, interval_s, start)

@@ -44,37 +44,38 @@ class Expect(Strict):
     contains: str | None = None
 
 
-class ChatStreamModule(Strict):
-    """OpenAI-compatible chat completions over SSE."""
+class Module(Strict):
+    """
+    What every probe module says; the settings of its kind stand beside the kind, in probes/kinds/.
 
-    kind: Literal["chat_stream"]
+    connection: `cold` asks on a connection of its own, `warm` on one that has just answered another request,
+    `alternate` one and the other in turn.
+    """
+
+    kind: str
     interval: DurationS = 60.0
     timeout: DurationS = 30.0
-    ttft_timeout: DurationS = 15.0
-    stall_timeout: DurationS = 10.0
-    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 64
-    max_tokens_min: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
-        default=None, description="lower end when the length varies per tick (token arithmetic needs varied lengths)"
-    )
-    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
-    ttft_objective: DurationS | None = Field(default=None, description="slower than this is degraded, `slow`")
-    expect: Expect = Expect()
+    connection: Literal["cold", "warm", "alternate"] = "alternate"
 
+    @property
+    def hang_s(self) -> float:
+        """How long a server that never answers keeps a probe waiting."""
+        return self.timeout
 
-class HttpRequestModule(Strict):
-    """One plain HTTP request."""
+    @property
+    def requests(self) -> int:
+        """Requests of one tick."""
+        return 1
 
-    kind: Literal["http_request"]
-    interval: DurationS = 60.0
-    timeout: DurationS = 10.0
-    method: Literal["GET", "HEAD", "POST"] = "GET"
-    path: str = ""
-    status: tuple[Annotated[int, Field(ge=100, le=599)], ...] = (200,)
-    expect: Expect = Expect()
-    total_objective: DurationS | None = None
+    @property
+    def tokens_in(self) -> int | None:
+        """Prompt tokens of one request, when the module says how many; None for a short prompt."""
+        return None
 
-
-Module = Annotated[ChatStreamModule | HttpRequestModule, Field(discriminator="kind")]
+    @property
+    def tokens_out(self) -> float | None:
+        """Answer tokens of one request at most, their mean where the length varies; None for no model's answer."""
+        return None
 
 
 class Agent(Strict):
@@ -220,7 +221,11 @@ class Paging(Strict):
 
 
 class Settings(Strict):
-    """Everything in touchstone.yaml. *fleet* is a file or a folder of files, relative to it."""
+    """
+    Everything in touchstone.yaml. *fleet* is a file or a folder of files, relative to it.
+
+    Here modules are what they have in common; touchstone/settings_file.py says which kinds there are.
+    """
 
     version: Literal[1]
     fleet: str = "fleet"

@@ -13,6 +13,7 @@ from schemas.tick import observation_id
 
 DETAIL_CHARS_MAX = 300
 ATTEMPT_MAX = 15
+FIGURES_MAX = 64
 
 
 class Outcome(StrEnum):
@@ -58,9 +59,17 @@ class Reason(StrEnum):
     HTTP_5XX = "http_5xx"
     HTTP_UNEXPECTED = "http_unexpected"  # 1xx, 3xx, a 2xx that the module did not allow
     ANSWER_TOO_LARGE = "answer_too_large"
+    COMMAND_FAILED = "command_failed"  # exec: it ran and said no
+    HEARTBEAT_MISSED = "heartbeat_missed"  # the other side did not call us in time
     SLOW = "slow"  # degraded: over the latency objective
     WRONG_CONTENT = "wrong_content"  # degraded: the content check failed
+    INVALID_JSON = "invalid_json"  # degraded: JSON was asked for, and this is none
+    UNKNOWN_NAME = "unknown_name"  # degraded: it called a tool that was not offered, or none
+    SCHEMA_MISMATCH = "schema_mismatch"  # degraded: JSON, but not of the schema that was asked for
+    CERTIFICATE_EXPIRING = "certificate_expiring"  # degraded: valid, but not for long
     OBSERVER_OVERLOADED = "observer_overloaded"
+    OBSERVER_NETWORK = "observer_network"  # our own way out was broken at that moment
+    OBSERVER_BUDGET = "observer_budget"  # the provider's budget for probes was spent
     OBSERVER_OFFLINE = "observer_offline"
     OBSERVER_ERROR = "observer_error"  # our own bug
 
@@ -75,12 +84,23 @@ BLAME: Mapping[Reason, Blame] = MappingProxyType(
         Reason.BAD_REQUEST: Blame.CALLER,
         Reason.RATE_LIMITED: Blame.UNKNOWN,
         Reason.OBSERVER_OVERLOADED: Blame.OBSERVER,
+        Reason.OBSERVER_NETWORK: Blame.OBSERVER,
+        Reason.OBSERVER_BUDGET: Blame.OBSERVER,
         Reason.OBSERVER_OFFLINE: Blame.OBSERVER,
         Reason.OBSERVER_ERROR: Blame.OBSERVER,
     }
 )
 
-DEGRADED_REASONS = frozenset({Reason.SLOW, Reason.WRONG_CONTENT})
+DEGRADED_REASONS = frozenset(
+    {
+        Reason.SLOW,
+        Reason.WRONG_CONTENT,
+        Reason.INVALID_JSON,
+        Reason.UNKNOWN_NAME,
+        Reason.SCHEMA_MISMATCH,
+        Reason.CERTIFICATE_EXPIRING,
+    }
+)
 OBSERVER_REASONS = frozenset(reason for reason, blame in BLAME.items() if blame is Blame.OBSERVER)
 
 
@@ -91,15 +111,53 @@ class Source(StrEnum):
     PASSIVE = "passive"
 
 
+class Connection(StrEnum):
+    """What the request went over; cold and warm are different kinds of fact."""
+
+    COLD = "cold"  # a connection of its own
+    WARM = "warm"  # one that has just answered another request
+
+
+class Stamp(StrEnum):
+    """Which clock stamped the arrivals."""
+
+    USER = "user"  # the process, when it came to read
+    KERNEL = "kernel"  # the kernel, when the segment came in
+
+
+class Distrust(StrEnum):
+    """Why the timings of an observation count for no objective; its outcome stands."""
+
+    LOOP_LAG = "loop_lag"  # the event loop ran later than the limit while it was measured
+    CLOCK_STEP = "clock_step"  # the wall clock was set while it was measured
+    STREAMS_OPEN = "streams_open"  # more streams were open beside it than the agent measures truly
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """
+    How an observation was measured.
+
+    reads: how often the socket was read; merged_reads: reads that brought more than one content chunk, which then
+    share one stamp. clock_step_ms: how far the wall clock moved against the monotonic one meanwhile.
+    """
+
+    connection: Connection = Connection.COLD
+    stamp: Stamp = Stamp.USER
+    reads: int = 0
+    merged_reads: int = 0
+    clock_step_ms: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """
     What the clocks said, in milliseconds; None where the phase did not happen (or, warm, was not needed).
 
-    dns, connect, tls: durations of the phases. sent: start of the probe to the request's last byte
-    written. first_byte, first_token, last_token: counted from *sent*. total: start to end.
-    arrivals: each content chunk's arrival, counted from *sent*, ascending. Durations come from the
-    monotonic clock.
+    dns, connect, tls: durations of the phases. sent: start of the probe to the write of the request's last byte.
+    first_byte, reasoning (the first reasoning token), first_token, last_token (of content), stream_end (the last byte
+    of the answer): counted from *sent*. total: start to end. arrivals: each content chunk's arrival, counted from
+    *sent*, ascending. Durations come from the monotonic clock.
     """
 
     dns_ms: float | None = None
@@ -107,8 +165,10 @@ class Timings:
     tls_ms: float | None = None
     sent_ms: float | None = None
     first_byte_ms: float | None = None
+    reasoning_ms: float | None = None
     first_token_ms: float | None = None
     last_token_ms: float | None = None
+    stream_end_ms: float | None = None
     total_ms: float | None = None
     arrivals_ms: tuple[float, ...] = ()
 
@@ -122,6 +182,16 @@ class Timings:
     def gaps_ms(self) -> tuple[float, ...]:
         """The inter-chunk gaps, in order of arrival; one fewer than there are arrivals."""
         return tuple(b - a for a, b in zip(self.arrivals_ms, self.arrivals_ms[1:], strict=False))
+
+    @property
+    def chunk_gap_ms(self) -> float | None:
+        """The mean gap between content chunks; None with fewer than two."""
+        return self.content_span_ms / (len(self.arrivals_ms) - 1) if len(self.arrivals_ms) > 1 else None
+
+    @property
+    def content_span_ms(self) -> float:
+        """From the first content to the last; 0 without two chunks."""
+        return self.arrivals_ms[-1] - self.arrivals_ms[0] if len(self.arrivals_ms) > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +209,21 @@ class Tokens:
     counted_by: str = ""
     chunks: int = 0
 
+    @property
+    def out(self) -> int | None:
+        """The answer's tokens as best known: billed, else counted exactly; None when only chunks were counted."""
+        exact = self.counted_out if self.counted_by not in {"", "chunks"} else None
+        return self.billed_out if self.billed_out is not None else exact
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """
     The fact that one tick (or one re-probe of it) left. Never changed, never deleted before its TTL.
 
-    The natural key is (target, vantage, kind, tick, attempt); `id` derives from it. attempt 0 is the
-    tick's own; attempts above 0 are confirmation re-probes, which page but never count in availability.
+    The natural key is (target, vantage, kind, tick, attempt), and of a passive one its span; `id` derives from it.
+    attempt 0 is the tick's own; attempts above 0 are confirmation re-probes, which page but never count in
+    availability.
     """
 
     target: str
@@ -166,17 +243,20 @@ class Observation:
     reason: Reason | None = None
     detail: str = ""
     http_status: int | None = None
-    connection: str = "cold"  # cold | warm
     timings: Timings = field(default_factory=Timings)
+    instrument: Instrument = field(default_factory=Instrument)
     tokens: Tokens = field(default_factory=Tokens)
+    figures: Mapping[str, float] = field(default_factory=dict)  # what the kind measures beside time; absent is unknown
     bytes_in: int = 0
     finish_reason: str = ""
     answer_digest: str = ""  # 16 hex digits of the answer's SHA-256; never the answer
     server_request_id: str = ""
-    stamp: str = "user"  # user | kernel: which clock stamped the arrivals
+    late_ms: float = 0.0  # from the intended instant to started_at
     loop_lag_ms: float = 0.0
     streams_open: int = 1
+    distrust: Distrust | None = None
     source: Source = Source.ACTIVE
+    span: str = ""  # passive: 16 hex digits that tell requests of one millisecond apart
     simulated: bool = False
     agent_version: str = ""
 
@@ -192,6 +272,10 @@ class Observation:
             raise ValueError(
                 f"outcome {self.outcome} with reason {self.reason}: our faults are not_observed, only they"
             )
+        if (self.source is Source.PASSIVE) != bool(self.span):
+            raise ValueError(f"source {self.source} with span {self.span!r}: passive ones have one, only they")
+        if len(self.figures) > FIGURES_MAX:
+            raise ValueError(f"{len(self.figures)} figures; at most {FIGURES_MAX}")
         if len(self.detail) > DETAIL_CHARS_MAX:
             raise ValueError(f"detail is longer than {DETAIL_CHARS_MAX} characters")
 
@@ -199,8 +283,19 @@ class Observation:
     def id(self) -> UUID:
         """The derived identity."""
         return observation_id(
-            target=self.target, vantage=self.vantage, kind=self.kind, tick=self.tick, attempt=self.attempt
+            target=self.target,
+            vantage=self.vantage,
+            kind=self.kind,
+            tick=self.tick,
+            attempt=self.attempt,
+            span=self.span,
         )
+
+    @property
+    def token_gap_ms(self) -> float | None:
+        """The mean time per output token after the first, whatever the chunks held; None when tokens are unknown."""
+        tokens = self.tokens.out
+        return self.timings.content_span_ms / (tokens - 1) if tokens is not None and tokens > 1 else None
 
     @property
     def confirm(self) -> bool:

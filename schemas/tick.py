@@ -18,6 +18,6 @@ class Tick:
     module: str
 
 
-def observation_id(*, target: str, vantage: str, kind: str, tick: datetime, attempt: int) -> UUID:
+def observation_id(*, target: str, vantage: str, kind: str, tick: datetime, attempt: int, span: str = "") -> UUID:
     """The id of an observation, derived from its natural key, so that a replay collapses onto itself."""
-    return uuid5(NAMESPACE, f"{target}|{vantage}|{kind}|{tick.isoformat()}|{attempt}")
+    return uuid5(NAMESPACE, f"{target}|{vantage}|{kind}|{tick.isoformat()}|{attempt}" + (f"|{span}" if span else ""))

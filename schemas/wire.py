@@ -13,7 +13,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from schemas.errors import WireError
-from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason, Source, Timings, Tokens
+from schemas.observation import (
+    DETAIL_CHARS_MAX,
+    FIGURES_MAX,
+    Connection,
+    Distrust,
+    Instrument,
+    Observation,
+    Outcome,
+    Reason,
+    Source,
+    Stamp,
+    Timings,
+    Tokens,
+)
 
 SCOPE_NAME = "touchstone.probes"
 ATTR_BATCH = "touchstone.batch_id"
@@ -25,7 +38,7 @@ _OPERATIONS = {"chat_stream": "chat"}
 _ARRIVALS_MAX = 20_000
 _TEXT_CHARS_MAX = 500
 
-Value = str | bool | int | float | Sequence[float]
+Value = str | bool | int | float | Sequence[float] | Sequence[str]
 T = TypeVar("T")
 
 
@@ -43,7 +56,7 @@ def from_ns(nanoseconds: int) -> datetime:
 
 def to_attributes(observation: Observation) -> dict[str, Value]:
     """The attributes of an observation's span; absent (None, empty) fields are left out, arrivals past 20,000 too."""
-    o, t, k = observation, observation.timings, observation.tokens
+    o, t, k, i = observation, observation.timings, observation.tokens, observation.instrument
     attributes: dict[str, Value | None] = {
         "touchstone.target": o.target,
         "touchstone.vantage": o.vantage,
@@ -58,11 +71,19 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.outcome": o.outcome.value,
         "error.type": o.reason.value if o.reason else None,
         "touchstone.detail": o.detail or None,
-        "touchstone.connection": o.connection,
-        "touchstone.stamp": o.stamp,
+        "touchstone.connection": i.connection.value,
+        "touchstone.stamp": i.stamp.value,
+        "touchstone.reads": i.reads or None,
+        "touchstone.merged_reads": i.merged_reads or None,
+        "touchstone.clock_step_ms": i.clock_step_ms or None,
+        "touchstone.late_ms": o.late_ms or None,
         "touchstone.loop_lag_ms": o.loop_lag_ms,
         "touchstone.streams_open": o.streams_open,
+        "touchstone.distrust": o.distrust.value if o.distrust else None,
         "touchstone.source": o.source.value,
+        "touchstone.span": o.span or None,
+        "touchstone.figures.names": tuple(o.figures) or None,
+        "touchstone.figures.values": tuple(o.figures.values()) or None,
         "touchstone.simulated": o.simulated,
         ATTR_AGENT_VERSION: o.agent_version or None,
         "touchstone.bytes_in": o.bytes_in,
@@ -82,8 +103,10 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.tls_ms": t.tls_ms,
         "touchstone.sent_ms": t.sent_ms,
         "touchstone.first_byte_ms": t.first_byte_ms,
+        "touchstone.reasoning_ms": t.reasoning_ms,
         "touchstone.first_token_ms": t.first_token_ms,
         "touchstone.last_token_ms": t.last_token_ms,
+        "touchstone.stream_end_ms": t.stream_end_ms,
         "touchstone.total_ms": t.total_ms,
         "touchstone.arrivals_ms": t.arrivals_ms[:_ARRIVALS_MAX] or None,
     }
@@ -111,10 +134,12 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
             outcome=read.word("touchstone.outcome", Outcome),
             reason=read.word("error.type", Reason) if reason is not None else None,
             detail=read.text_or("touchstone.detail")[:DETAIL_CHARS_MAX],
-            connection=read.text_or("touchstone.connection", "cold"),
-            stamp=read.text_or("touchstone.stamp", "user"),
+            late_ms=read.number("touchstone.late_ms") or 0.0,
             loop_lag_ms=read.number("touchstone.loop_lag_ms") or 0.0,
             streams_open=read.count("touchstone.streams_open", 1),
+            distrust=read.word("touchstone.distrust", Distrust) if "touchstone.distrust" in attributes else None,
+            span=read.text_or("touchstone.span"),
+            figures=read.figures("touchstone.figures"),
             source=read.word("touchstone.source", Source, Source.ACTIVE),
             simulated=read.optional("touchstone.simulated", bool) or False,
             agent_version=read.text_or(ATTR_AGENT_VERSION),
@@ -124,6 +149,13 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
             model=read.text_or("gen_ai.request.model"),
             server_request_id=read.text_or("gen_ai.response.id"),
             finish_reason=read.text_or("touchstone.finish_reason"),
+            instrument=Instrument(
+                connection=read.word("touchstone.connection", Connection, Connection.COLD),
+                stamp=read.word("touchstone.stamp", Stamp, Stamp.USER),
+                reads=read.optional_count("touchstone.reads") or 0,
+                merged_reads=read.optional_count("touchstone.merged_reads") or 0,
+                clock_step_ms=read.number("touchstone.clock_step_ms") or 0.0,
+            ),
             tokens=Tokens(
                 billed_in=read.optional_count("gen_ai.usage.input_tokens"),
                 billed_out=read.optional_count("gen_ai.usage.output_tokens"),
@@ -137,8 +169,10 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
                 tls_ms=read.number("touchstone.tls_ms"),
                 sent_ms=read.number("touchstone.sent_ms"),
                 first_byte_ms=read.number("touchstone.first_byte_ms"),
+                reasoning_ms=read.number("touchstone.reasoning_ms"),
                 first_token_ms=read.number("touchstone.first_token_ms"),
                 last_token_ms=read.number("touchstone.last_token_ms"),
+                stream_end_ms=read.number("touchstone.stream_end_ms"),
                 total_ms=read.number("touchstone.total_ms"),
                 arrivals_ms=read.numbers("touchstone.arrivals_ms"),
             ),
@@ -205,6 +239,14 @@ class _Reader:
         if not isinstance(values, list | tuple) or len(values) > _ARRIVALS_MAX:
             raise WireError(f"attribute {name}: expected at most {_ARRIVALS_MAX} numbers")
         return tuple(self._finite(name, value) for value in values)
+
+    def figures(self, prefix: str) -> dict[str, float]:
+        names, values = self._attributes.get(f"{prefix}.names") or (), self.numbers(f"{prefix}.values")
+        if not isinstance(names, list | tuple) or len(names) > FIGURES_MAX or len(names) != len(values):
+            raise WireError(f"attribute {prefix}.names: expected at most {FIGURES_MAX} names, one for each value")
+        if not all(isinstance(name, str) and 0 < len(name) <= _TEXT_CHARS_MAX for name in names):
+            raise WireError(f"attribute {prefix}.names: a name is no text, empty or too long")
+        return dict(zip(names, values, strict=True))
 
     def word(self, name: str, kind: type[T], default: T | None = None) -> T:
         value = self.optional(name, str)

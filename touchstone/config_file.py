@@ -19,6 +19,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from schemas.config import Configuration, Settings
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet
+from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
 SECRET_BYTES_MAX = 16_384
@@ -34,7 +35,7 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
     """The configuration in *path* and the fleet it names; raises ConfigurationError with every finding at once."""
     findings: list[Finding] = []
     settings_document = read_document(path, findings)
-    settings = _validate(Settings, settings_document, environ, findings) if settings_document else None
+    settings = _validate(SettingsFile, settings_document, environ, findings) if settings_document else None
     fleet_documents = _read_fleet(path, settings_document, findings) if settings_document else []
     fleet = _merge_fleet(fleet_documents, environ, findings)
     if settings is not None and settings_document is not None:

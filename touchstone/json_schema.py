@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from schemas.config import Settings
 from schemas.fleet import Fleet, Strict
+from touchstone.settings_file import SettingsFile
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-FILES: dict[str, type[Strict]] = {"touchstone.schema.json": Settings, "fleet.schema.json": Fleet}
+FILES: dict[str, type[Strict]] = {"touchstone.schema.json": SettingsFile, "fleet.schema.json": Fleet}
 
 
 def json_schema(model: type[Strict]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from collector.judgement.availability import claimable, probes_to_claim
-from schemas.config import Agent, ChatStreamModule, Configuration, HardDownRule, Module
+from schemas.config import Agent, Configuration, HardDownRule, Module
 
 DAY_S = 86_400.0
 CLAIM_DAYS = (1, 7, 28)
@@ -64,9 +64,9 @@ def _of_provider(
     agent, rule = configuration.settings.agent, configuration.settings.paging.hard_down
     confidence = configuration.settings.tiers.confidence
     probes = sum(DAY_S / module.interval for module in modules)
-    chats = [module for module in modules if isinstance(module, ChatStreamModule)]
-    tokens_in = sum(DAY_S / module.interval * prompt_tokens for module in chats)
-    tokens_out = sum(DAY_S / module.interval * _answer_tokens(module) for module in chats)
+    asked = [(module, DAY_S / module.interval * module.requests, module.tokens_out) for module in modules]
+    tokens_in = sum(n * (module.tokens_in or prompt_tokens) for module, n, out in asked if out is not None)
+    tokens_out = sum(n * out for _, n, out in asked if out is not None)
     return ProviderPlan(
         provider=provider,
         targets=targets,
@@ -87,13 +87,5 @@ def notice_s(module: Module, agent: Agent, rule: HardDownRule, *, worst: bool) -
     ticks = rule.failures - 1 - again  # failures that only the next ticks can bring
     wait = module.interval if worst else module.interval / 2
     gap = agent.confirm_gap_max if worst else (agent.confirm_gap_min + agent.confirm_gap_max) / 2
-    hang = _hang_s(module) * (again + 1) if worst else 0.0
+    hang = module.hang_s * (again + 1) if worst else 0.0
     return wait + again * gap + ticks * module.interval + hang
-
-
-def _hang_s(module: Module) -> float:
-    return min(module.ttft_timeout, module.timeout) if isinstance(module, ChatStreamModule) else module.timeout
-
-
-def _answer_tokens(module: ChatStreamModule) -> float:
-    return (module.max_tokens + (module.max_tokens_min or module.max_tokens)) / 2

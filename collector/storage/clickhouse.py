@@ -95,7 +95,7 @@ class ClickHouse:
             return frozenset()
         ticks = [key_of(observation)[3] for observation in observations]
         rows = await self._rows(
-            """SELECT target, vantage, kind, toUnixTimestamp64Milli(tick), attempt FROM {database}.observations
+            """SELECT target, vantage, kind, toUnixTimestamp64Milli(tick), attempt, span FROM {database}.observations
                WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick <= fromUnixTimestamp64Milli({b:Int64})
                  AND provider IN {providers:Array(String)} AND target IN {targets:Array(String)}""",
             a=_ms(min(ticks)),
@@ -104,7 +104,7 @@ class ClickHouse:
             targets=sorted({observation.target for observation in observations}),
         )
         return frozenset(
-            (target, vantage, kind, _stamp(tick), attempt) for target, vantage, kind, tick, attempt in rows
+            (target, vantage, kind, _stamp(tick), attempt, span) for target, vantage, kind, tick, attempt, span in rows
         )
 
     async def facts(self, at: datetime, policy: TierPolicy) -> dict[str, ProviderFacts]:

@@ -10,7 +10,7 @@ from typing import Any
 from schemas.observation import Observation
 
 TABLE = "observations"
-Key = tuple[str, str, str, datetime, int]  # target, vantage, kind, tick, attempt
+Key = tuple[str, str, str, datetime, int, str]  # target, vantage, kind, tick, attempt, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class StoredRow:
 def key_of(observation: Observation) -> Key:
     """The natural key; tick at the store's resolution of 1 ms."""
     o = observation
-    return o.target, o.vantage, o.kind, to_ms(o.tick), o.attempt
+    return o.target, o.vantage, o.kind, to_ms(o.tick), o.attempt, o.span
 
 
 def to_ms(stamp: datetime) -> datetime:
@@ -52,7 +52,7 @@ _NAMES_AND_TYPES: tuple[tuple[str, str, Callable[[Observation], Any]], ...] = (
     ("reason", "LowCardinality(String)", lambda o: o.reason.value if o.reason else ""),
     ("detail", "String", lambda o: o.detail),
     ("http_status", "UInt16", lambda o: o.http_status or 0),
-    ("connection", "LowCardinality(String)", lambda o: o.connection),
+    ("connection", "LowCardinality(String)", lambda o: o.instrument.connection.value),
     ("dns_ms", "Nullable(Float32)", lambda o: o.timings.dns_ms),
     ("connect_ms", "Nullable(Float32)", lambda o: o.timings.connect_ms),
     ("tls_ms", "Nullable(Float32)", lambda o: o.timings.tls_ms),
@@ -72,12 +72,23 @@ _NAMES_AND_TYPES: tuple[tuple[str, str, Callable[[Observation], Any]], ...] = (
     ("finish_reason", "LowCardinality(String)", lambda o: o.finish_reason),
     ("answer_digest", "String", lambda o: o.answer_digest),
     ("server_request_id", "String", lambda o: o.server_request_id),
-    ("stamp", "LowCardinality(String)", lambda o: o.stamp),
+    ("stamp", "LowCardinality(String)", lambda o: o.instrument.stamp.value),
     ("loop_lag_ms", "Float32", lambda o: o.loop_lag_ms),
     ("streams_open", "UInt16", lambda o: min(o.streams_open, 65535)),
     ("source", "LowCardinality(String)", lambda o: o.source.value),
     ("simulated", "Bool", lambda o: o.simulated),
     ("agent_version", "LowCardinality(String)", lambda o: o.agent_version),
+    ("reasoning_ms", "Nullable(Float32)", lambda o: o.timings.reasoning_ms),
+    ("stream_end_ms", "Nullable(Float32)", lambda o: o.timings.stream_end_ms),
+    ("chunk_gap_ms", "Nullable(Float32)", lambda o: o.timings.chunk_gap_ms),
+    ("token_gap_ms", "Nullable(Float32)", lambda o: o.token_gap_ms),
+    ("reads", "UInt32", lambda o: o.instrument.reads),
+    ("merged_reads", "UInt32", lambda o: o.instrument.merged_reads),
+    ("clock_step_ms", "Float32", lambda o: o.instrument.clock_step_ms),
+    ("late_ms", "Float32", lambda o: o.late_ms),
+    ("distrust", "LowCardinality(String)", lambda o: o.distrust.value if o.distrust else ""),
+    ("figures", "Map(LowCardinality(String), Float64)", lambda o: dict(o.figures)),
+    ("span", "String", lambda o: o.span),
 )
 
 COLUMNS = (*(name for name, _, _ in _NAMES_AND_TYPES), "batch_id", "seq", "ingested_at")

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import orjson
+from pydantic import Field
 
-from probes.connection import Connections
-from probes.contract import Finding, Subject
+from probes.contract import Ask, Finding, Subject
 from probes.failure import (
     SERVER_ERRORS,
     detail_of,
@@ -31,12 +31,38 @@ from probes.phases import CURRENT, Phases
 from probes.server_sent_events import events
 from probes.stream_reader import Body, Ending, read_body
 from schemas.clock import Clock
-from schemas.config import ChatStreamModule
+from schemas.config import Expect, Module
 from schemas.observation import Outcome, Reason, Tokens
+from schemas.quantity import DurationS
 
 CONNECT_S_MAX = 10.0
 ERROR_BODY_S = 1.0
 TOPICS = ("rivers", "bridges", "lighthouses", "maps", "clocks", "harbours", "orchards", "weather", "glass", "trains")
+
+
+class ChatStreamModule(Module):
+    """OpenAI-compatible chat completions over SSE."""
+
+    kind: Literal["chat_stream"]
+    ttft_timeout: DurationS = 15.0
+    stall_timeout: DurationS = 10.0
+    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 64
+    max_tokens_min: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None, description="lower end when the length varies per tick (token arithmetic needs varied lengths)"
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    ttft_objective: DurationS | None = Field(default=None, description="slower than this is degraded, `slow`")
+    expect: Expect = Expect()
+
+    @property
+    def hang_s(self) -> float:
+        """No first token."""
+        return min(self.ttft_timeout, self.timeout)
+
+    @property
+    def tokens_out(self) -> float:
+        """The mean of the lengths asked for."""
+        return (self.max_tokens + (self.max_tokens_min or self.max_tokens)) / 2
 
 
 @dataclass(slots=True)
@@ -56,8 +82,9 @@ class Answer:
     events: int = 0
 
 
-async def chat_stream(subject: Subject, nonce: str, connections: Connections, clock: Clock) -> Finding:
+async def chat_stream(ask: Ask) -> Finding:
     """Send one chat completion and say what became of it."""
+    subject, nonce, clock = ask.subject, ask.nonce, ask.clock
     module, target = subject.module, subject.place.target
     assert isinstance(module, ChatStreamModule)
     phases = Phases(clock)
@@ -69,7 +96,7 @@ async def chat_stream(subject: Subject, nonce: str, connections: Connections, cl
             phases.on_sent = lambda: patience.reschedule(
                 loop.time() + min(module.ttft_timeout, deadline - clock.monotonic())
             )
-            response = await connections.request(
+            response = await ask.connections.request(
                 "POST",
                 f"{target.url.rstrip('/')}/chat/completions",
                 target,

@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
+from typing import Annotated, Literal
 
-from probes.connection import Connections
-from probes.contract import Finding, Subject
+from pydantic import Field
+
+from probes.contract import Ask, Finding, Subject
 from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
 from probes.phases import CURRENT, Phases
 from probes.stream_reader import Body, Ending, read_body
-from schemas.clock import Clock
-from schemas.config import HttpRequestModule
+from schemas.config import Expect, Module
 from schemas.observation import Outcome, Reason, Timings
+from schemas.quantity import DurationS
 
 
-async def http_request(subject: Subject, nonce: str, connections: Connections, clock: Clock) -> Finding:
+class HttpRequestModule(Module):
+    """One plain HTTP request."""
+
+    kind: Literal["http_request"]
+    timeout: DurationS = 10.0
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    path: str = ""
+    status: tuple[Annotated[int, Field(ge=100, le=599)], ...] = (200,)
+    expect: Expect = Expect()
+    total_objective: DurationS | None = None
+
+
+async def http_request(ask: Ask) -> Finding:
     """Send one request and say what became of it."""
+    subject, nonce, clock = ask.subject, ask.nonce, ask.clock
     module, target = subject.module, subject.place.target
     assert isinstance(module, HttpRequestModule)
     phases = Phases(clock)
@@ -26,7 +41,7 @@ async def http_request(subject: Subject, nonce: str, connections: Connections, c
     url = target.url.rstrip("/") + (f"/{module.path.lstrip('/')}" if module.path else "")
     try:
         async with asyncio.timeout(module.timeout):
-            response = await connections.request(
+            response = await ask.connections.request(
                 module.method, url, target, headers={"X-Request-Id": nonce}, phases=phases
             )
     except SERVER_ERRORS as error:

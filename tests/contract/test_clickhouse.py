@@ -93,7 +93,7 @@ async def test_the_largest_that_the_wire_lets_through_can_be_stored(house: Click
     """A hostile sender's numbers must not make a batch that is refused for ever."""
     largest = at(
         1, attempt=15, http_status=999, bytes_in=2**62, streams_open=2**62, loop_lag_ms=9e11,
-        timings=Timings(*([9e11] * 8), (9e11,)), tokens=Tokens(*([2**32 - 1] * 3), "x" * 500, 2**32 - 1),
+        timings=Timings(*([9e11] * 10), (9e11,)), tokens=Tokens(*([2**32 - 1] * 3), "x" * 500, 2**32 - 1),
         finish_reason="é" * 500, started_at=datetime(2199, 12, 31, tzinfo=UTC),
         finished_at=datetime(1970, 1, 1, tzinfo=UTC),
     )  # fmt: skip
@@ -121,7 +121,7 @@ async def test_facts_count_by_block_cluster_and_blame(house: ClickHouse) -> None
         seen("acme/west/chat", AT - timedelta(minutes=8)), seen("acme/east/chat", AT - timedelta(hours=7)),
     ]  # fmt: skip
     outside = [
-        at(1, FAILED, attempt=1), at(2, FAILED, source=Source.PASSIVE, module="real", kind="passive"),
+        at(1, FAILED, attempt=1), at(2, FAILED, source=Source.PASSIVE, span="1f", module="real", kind="passive"),
         at(0, FAILED), seen(tick=AT - timedelta(days=31), outcome=FAILED),
     ]  # fmt: skip
     await house.insert_observations(stored([*inside, *outside]))

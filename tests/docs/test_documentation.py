@@ -24,13 +24,14 @@ from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import RETRY_S
 from probes.catalog import KINDS
 from schemas import config, fleet
-from schemas.config import Settings, TierPolicy
+from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
 from tests.support.compose import ROOT
 from tests.unit.test_chat_stream import CASES
 from touchstone import exit_codes
 from touchstone.cli import COMMANDS, application
+from touchstone.settings_file import SettingsFile
 
 DOCS = ROOT / "docs"
 FRONT = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
@@ -42,8 +43,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "store": config.Store,
         "store.embedded": config.Embedded,
         "vantage": config.Vantage,
-        "chat_stream module": config.ChatStreamModule,
-        "http_request module": config.HttpRequestModule,
+        "module": config.Module,
         "expect": config.Expect,
         "agent": config.Agent,
         "collector": config.Collector,
@@ -188,7 +188,7 @@ def test_settings_in_a_page_are_valid(page: Path) -> None:
     """A block that begins with `# touchstone.yaml` is a whole configuration."""
     for block in blocks(page.read_text(), "yaml"):
         if block.startswith("# touchstone.yaml"):
-            Settings.model_validate(yaml.safe_load(block))
+            SettingsFile.model_validate(yaml.safe_load(block))
 
 
 def test_every_reason_has_its_row_with_its_blame() -> None:
@@ -199,14 +199,34 @@ def test_every_reason_has_its_row_with_its_blame() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_probe_page_defines_every_timing_and_blames_as_the_code_does(kind: str) -> None:
+def test_a_probe_page_blames_as_the_code_does(kind: str) -> None:
     """Reasons in its table have the blame of the vocabulary."""
     text = (DOCS / "probes" / f"{kind}.md").read_text()
 
-    assert {name for name in Timings.__dataclass_fields__ if f"`{name}`" not in text} == set()
     for row in rows(text):
         if len(row) == 4 and row[2].startswith("`"):
             assert row[3] == BLAME[Reason(row[2].strip("`"))].value, row
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_probe_page_has_every_setting_of_its_kind_with_its_default(kind: str) -> None:
+    """Those that not every module has, or that default to something else."""
+    table = rows(sections(DOCS / "probes" / f"{kind}.md")["Settings"])[1:]
+    common = config.Module.model_fields
+    own = {
+        name: field
+        for name, field in KINDS[kind].settings.model_fields.items()
+        if name != "kind" and (name not in common or field.default != common[name].default)
+    }
+
+    agree({row[0].strip("`"): row[1].strip("`") for row in table}, own)
+
+
+def test_every_timing_is_defined() -> None:
+    """On the page of timings, in the order of the code."""
+    found = [row[0].strip("`") for row in rows((DOCS / "timings.md").read_text()) if row[0].endswith("_ms`")]
+
+    assert found == list(Timings.__dataclass_fields__)
 
 
 def test_the_table_of_chat_stream_is_what_its_test_shows() -> None:
@@ -265,8 +285,11 @@ def test_every_part_of_the_configuration_has_its_section() -> None:
 def test_every_field_of_the_configuration_has_its_row_and_default(section: str) -> None:
     """The default, read as somebody would write it, is the default of the code."""
     table = {row[0].strip("`"): row[1].strip("`") for row in rows(sections(DOCS / "configuration.md")[section])[1:]}
-    fields = SECTIONS[section].model_fields
+    agree(table, SECTIONS[section].model_fields)
 
+
+def agree(table: Mapping[str, str], fields: Mapping[str, FieldInfo]) -> None:
+    """Assert that *table*, name to default as written, says of *fields* what the code says."""
     assert list(table) == list(fields)
     for name, written in table.items():
         field = fields[name]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import ChatStreamModule, Configuration
+from probes.kinds.chat_stream import ChatStreamModule
+from schemas.config import Configuration
 from simulator.configuration import write_configuration
 from simulator.world import World
 from touchstone.config_file import load_configuration

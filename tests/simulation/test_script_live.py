@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from probes.attempt import observe
 from probes.contract import Subject
-from schemas.config import ChatStreamModule
+from probes.kinds.chat_stream import ChatStreamModule
 from schemas.fleet import Auth, Place, Target
 from schemas.incident import Severity
 from schemas.observation import Blame, Observation, Outcome, Reason

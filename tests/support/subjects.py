@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from probes.attempt import Bench
 from probes.connection import Connections
 from probes.contract import Subject
+from probes.kinds.chat_stream import ChatStreamModule
+from probes.kinds.http_request import HttpRequestModule
 from probes.loop_lag import LagMonitor
-from schemas.config import ChatStreamModule, HttpRequestModule
 from schemas.fleet import Auth, Place, Target, Tls
 from touchstone.system_clock import SystemClock
 

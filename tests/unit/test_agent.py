@@ -14,10 +14,11 @@ from opentelemetry.sdk.resources import Resource
 
 from probes.agent import Agent, subjects_of
 from probes.contract import Subject
+from probes.kinds.chat_stream import ChatStreamModule
+from probes.kinds.http_request import HttpRequestModule
 from probes.schedule import ticks_between
 from probes.spool import Ledger, Spool
 from schemas.config import Agent as AgentSettings
-from schemas.config import ChatStreamModule, HttpRequestModule
 from schemas.fleet import Cluster, Fleet, Provider, Target
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import Script, bad_server, echoes, hangs, plain, sends

@@ -10,8 +10,7 @@ import pytest
 import trustme
 
 from probes.attempt import observe
-from probes.kinds.chat_stream import request_body
-from schemas.config import ChatStreamModule
+from probes.kinds.chat_stream import ChatStreamModule, request_body
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import (
     DONE,

@@ -14,11 +14,12 @@ from collector.ingest import Ingest, Received
 from collector.service import Service
 from probes.ship import encoded
 from probes.spool import Batch
-from schemas.config import Configuration, Settings
+from schemas.config import Configuration
 from schemas.errors import StoreUnavailable
 from schemas.fleet import Fleet
 from schemas.observation import Observation
 from tests.support.observations import seen
+from touchstone.settings_file import SettingsFile
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -170,7 +171,7 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     """A service over one provider."""
     cluster = {"targets": {"chat": {"model": "m", "url": "http://127.0.0.1:1/v1", "modules": ["chat"]}}}
     configuration = Configuration(
-        settings=Settings.model_validate({"version": 1, "modules": {"chat": {"kind": "chat_stream"}}}),
+        settings=SettingsFile.model_validate({"version": 1, "modules": {"chat": {"kind": "chat_stream"}}}),
         fleet=Fleet.model_validate({"providers": {"acme": {"clusters": {"east": cluster}}}}),
     )
 

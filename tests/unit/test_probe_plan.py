@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.config import Agent, ChatStreamModule, Configuration, HardDownRule, HttpRequestModule, Settings
+from probes.kinds.chat_stream import ChatStreamModule
+from probes.kinds.http_request import HttpRequestModule
+from schemas.config import Agent, Configuration, HardDownRule, Settings
 from schemas.fleet import Fleet
 from touchstone.probe_plan import notice_s, plan
 

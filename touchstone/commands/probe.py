@@ -49,7 +49,8 @@ def _ad_hoc(url: str | None, options: dict[str, Any]) -> Subject:
     from pydantic import SecretStr, ValidationError
 
     from probes.contract import Subject
-    from schemas.config import ChatStreamModule, HttpRequestModule
+    from probes.kinds.chat_stream import ChatStreamModule
+    from probes.kinds.http_request import HttpRequestModule
     from schemas.fleet import Auth, Place, Target, Tls
 
     kind, model = options["kind"], options["model"]
