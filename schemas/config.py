@@ -79,8 +79,9 @@ class Module(Strict):
 
 
 class Agent(Strict):
-    """The probing process of a vantage."""
+    """The probing processes of a vantage."""
 
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes that probe")
     spool: str = "var/spool.db"
     collector_url: Url = "http://127.0.0.1:4318"
     spool_rows_max: Annotated[int, Field(ge=1000)] = 2_000_000

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from probes.subjects import subjects_at
 from schemas.config import Configuration, Settings
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet
@@ -43,6 +44,8 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
         settings = _with_secrets(settings, settings_document, findings)
     if fleet is not None:
         fleet = _fleet_with_secrets(fleet, fleet_documents, findings)
+    if settings is not None and fleet is not None and not findings:
+        findings += _meeting_grids(settings, fleet, fleet_documents)
     if findings or settings is None or fleet is None:
         raise ConfigurationError(
             tuple(sorted(set(findings), key=lambda f: (f.file, f.line, f.column, f.path, f.message)))
@@ -240,6 +243,18 @@ def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[
             near = get_close_matches(value, list(settings.modules), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(settings.modules))}"
             yield document.finding(path, f"no probe module is called {value!r}; {hint}")
+
+
+def _meeting_grids(settings: Settings, fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
+    """A finding for each target with two modules of one kind that cannot be kept from ticking together."""
+    for place in fleet.places():
+        try:
+            subjects_at(place, settings.modules)
+        except ConfigurationError as error:
+            provider, cluster, target = place.id.split("/")
+            path = ("providers", provider, "clusters", cluster, "targets", target, "modules")
+            home = next(document for document in documents if document.has(path))
+            yield from (home.finding(path, finding.message) for finding in error.findings)
 
 
 def _with_secrets(settings: Settings, document: Document, findings: list[Finding]) -> Settings:
