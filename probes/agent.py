@@ -21,6 +21,7 @@ from probes.attempt import Bench, unobserved
 from probes.contract import Subject
 from probes.course import Course, missed
 from probes.disk_thread import Disk
+from probes.observe import Observe
 from probes.schedule import confirm_gap_s
 from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
@@ -35,14 +36,6 @@ UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
 DRAIN_S = 20.0
 SPOOL_RETRY_S = 1.0
 STEP_S = 1.0  # the wall clock may drift this far between two looks; more is a step
-
-
-class Observe(Protocol):
-    """How one attempt is made."""
-
-    async def __call__(self, subject: Subject, tick: datetime, attempt: int, streams_open: int) -> Observation:
-        """Ask, and say what became of it."""
-        ...
 
 
 class Memory(Protocol):

@@ -8,12 +8,15 @@ from pathlib import Path
 
 from probes.spool import Ledger, Seen, Spool, SpoolView, joined
 
-WORKERS_MAX = 64
-
 
 def spool_file(spool: Path, worker: int) -> Path:
     """The spool of *worker*, where the setting `agent.spool` is *spool*: `spool.db` gives `spool-0.db`."""
     return spool.with_name(f"{spool.stem}-{worker}{spool.suffix}")
+
+
+def budget_file(spool: Path) -> Path:
+    """The ledger of budgets that the workers share: `spool.db` gives `spool-budget.db`."""
+    return spool.with_name(f"{spool.stem}-budget{spool.suffix}")
 
 
 def spool_files(spool: Path) -> list[Path]:

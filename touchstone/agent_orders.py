@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from probes.contract import Subject
@@ -11,6 +12,7 @@ from probes.sharding import worker_of
 from probes.subjects import subjects_of
 from schemas.config import Agent as AgentSettings
 from schemas.config import Configuration
+from schemas.fleet import Budget
 
 FRAME_BYTES_MAX = 256 * 1024 * 1024
 FAILURE = b"!"  # what a worker writes when a failure is safe in its spool
@@ -26,6 +28,7 @@ class Orders:
     simulated: bool
     settings: AgentSettings
     subjects: tuple[Subject, ...]
+    budgets: Mapping[str, Budget]
 
 
 def orders_of(configuration: Configuration, workers: int) -> list[Orders]:
@@ -34,10 +37,8 @@ def orders_of(configuration: Configuration, workers: int) -> list[Orders]:
     shards: list[list[Subject]] = [[] for _ in range(workers)]
     for subject in subjects_of(configuration.fleet, settings.modules):
         shards[worker_of(subject.place.id, workers)].append(subject)
-    return [
-        Orders(number, settings.vantage.name, settings.simulated, settings.agent, tuple(shard))
-        for number, shard in enumerate(shards)
-    ]
+    common, budgets = (settings.vantage.name, settings.simulated, settings.agent), configuration.fleet.budgets()
+    return [Orders(number, *common, tuple(shard), budgets) for number, shard in enumerate(shards)]
 
 
 def framed(orders: Orders) -> bytes:

@@ -13,11 +13,12 @@ from pathlib import Path
 import aiohttp
 from opentelemetry.sdk.resources import Resource
 
+from probes.budget_ledger import BudgetLedger
 from probes.disk_thread import DiskThread
 from probes.ship import encoded, post
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
-from probes.spool_files import spool_file, spool_files, total
+from probes.spool_files import budget_file, spool_file, spool_files, total
 from schemas.clock import Clock
 from schemas.config import Configuration
 from schemas.errors import ConfigurationError, DeliveryError, SpoolError, TouchstoneError
@@ -83,6 +84,7 @@ class AgentProcess:
             await post(session, self._configuration.settings.agent.collector_url, encoded(batch, resource))
 
         place = Path(settings.spool)
+        BudgetLedger(budget_file(place)).close()  # made before the workers open it
         ours = {spool_file(place, number) for number in range(self._workers)}
         spools = []
         for file in sorted(ours | set(spool_files(place))):

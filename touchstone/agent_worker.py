@@ -14,10 +14,13 @@ from pathlib import Path
 from probes.agent import Agent, Duty
 from probes.alarm import SchedulerAlarm
 from probes.attempt import Bench, observe
+from probes.budget_ledger import BudgetLedger
 from probes.connection import Connections
 from probes.disk_thread import DiskThread
 from probes.loop_lag import LagMonitor
-from probes.spool_files import WorkerSpool
+from probes.own_network import OwnNetwork
+from probes.purse import Purse
+from probes.spool_files import WorkerSpool, budget_file
 from schemas.clock import Clock
 from touchstone import __version__
 from touchstone.agent_orders import FAILURE, Orders, read_orders
@@ -46,23 +49,32 @@ async def work(clock: Clock) -> None:
             vantage=orders.vantage, connections=connections, clock=clock, lag=LagMonitor(clock),
             lag_limit_s=settings.lag_limit, simulated=orders.simulated, agent_version=__version__,
         )  # fmt: skip
-        agent = Agent(_duty(orders, bench), spool, disk, alarm, _ring_parent)
-        listening = asyncio.create_task(_keep_listening(pipe, agent, bench, stop))
+        ledger = stack.enter_context(closing(BudgetLedger(budget_file(Path(settings.spool)))))
+        purse = Purse(orders.budgets, ledger, disk)
+        agent = Agent(_duty(orders, bench, purse), spool, disk, alarm, _ring_parent)
+        listening = asyncio.create_task(_keep_listening(pipe, agent, bench, purse, stop))
         try:
             await agent.run(stop)
         finally:
             listening.cancel()
+            await purse.give_back()
 
 
-def _duty(orders: Orders, bench: Bench) -> Duty:
+def _duty(orders: Orders, bench: Bench, purse: Purse) -> Duty:
+    """What *orders* say, with the probe as it is made: paid for, and its failures weighed against our own network."""
     now = replace(bench, lag_limit_s=orders.settings.lag_limit)
-    return Duty(subjects=orders.subjects, settings=orders.settings, bench=now, observe=partial(observe, now))
+    own_network = OwnNetwork(orders.settings.canaries, now.clock)
+    asks = own_network.around(purse.around(partial(observe, now), now))
+    return Duty(subjects=orders.subjects, settings=orders.settings, bench=now, observe=asks)
 
 
-async def _keep_listening(pipe: asyncio.StreamReader, agent: Agent, bench: Bench, stop: asyncio.Event) -> None:
+async def _keep_listening(
+    pipe: asyncio.StreamReader, agent: Agent, bench: Bench, purse: Purse, stop: asyncio.Event
+) -> None:
     """Take new orders as they come; without a parent there is nobody to ship what is spooled."""
     while (orders := await read_orders(pipe)) is not None:
-        agent.change(_duty(orders, bench))
+        purse.budgets = orders.budgets
+        agent.change(_duty(orders, bench, purse))
     stop.set()
 
 
