@@ -32,6 +32,7 @@ class Course:
     since: datetime
     following: datetime
     earlier: list[Span] = field(default_factory=list)
+    settled: frozenset[Span] = frozenset()  # of the earlier ones, those known to be complete
 
     @classmethod
     def begun(cls, subject: Subject, now: datetime, seen: Seen | None = None) -> Course:
@@ -66,15 +67,24 @@ class Course:
 
     def rewind(self, now: datetime) -> None:
         """The clock was set back to *now*: go on there, past what was taken already."""
-        tick = self.grid.after(now)
-        if tick < self.following:
-            self._close()
-            self.since = tick
-            self._go_on_at(tick)
+        if self.grid.after(now) < self.following:
+            self.resume(now)
+
+    def resume(self, now: datetime) -> None:
+        """Go on at *now*: what was not taken until then is not taken any more, what was is passed over."""
+        self._close()
+        self.since = self.grid.after(now)
+        self._go_on_at(self.since)
+
+    def settle(self) -> datetime:
+        """Every tick that was taken so far has its observation; the last of them."""
+        self._close()
+        self.since, self.settled = self.following, frozenset(self.earlier)
+        return max((last for _, last in self.earlier), default=self._last)
 
     def spans(self) -> tuple[Span, ...]:
-        """Every span of taken ticks, as far back as is remembered."""
-        return (*self.earlier, (self.since, self.following - self.interval))
+        """Every span of taken ticks that may want for observations, as far back as is remembered."""
+        return (*(span for span in self.earlier if span not in self.settled), (self.since, self._last))
 
     def _go_on_at(self, tick: datetime) -> None:
         """The next tick is *tick*, or the first after it that was not taken earlier."""
@@ -83,10 +93,13 @@ class Course:
                 tick = last + self.interval
         self.following = tick
 
+    @property
+    def _last(self) -> datetime:
+        return self.following - self.interval
+
     def _close(self) -> None:
-        last = self.following - self.interval
-        if self.since <= last:
-            self.earlier.append((self.since, last))
+        if self.since <= self._last:
+            self.earlier.append((self.since, self._last))
             del self.earlier[:-SPANS_MAX]
 
 
