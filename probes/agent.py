@@ -25,6 +25,7 @@ from probes.disk_thread import Disk
 from probes.gap_filler import GapFiller, Memory
 from probes.observe import Observe
 from probes.schedule import confirm_gap_s
+from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
 from schemas.errors import SpoolError
 from schemas.observation import Blame, Observation, Outcome, Reason
@@ -92,20 +93,22 @@ class Agent:
         finally:
             await self._drain(rooms, spooling)
 
-    def change(self, duty: Duty) -> None:
+    async def change(self, duty: Duty) -> None:
         """
         Go on with *duty*: what is under way ends as it began, and no tick is lost or doubled.
 
         A subject whose grid stays keeps its next tick, with the module as it now is; one that is gone has no further
-        tick; a new one, or a new grid, begins after now.
+        tick; a new one, or a new grid, begins after now. Raises SpoolError, and nothing has changed then.
         """
+        fresh = {subject.trail for subject in duty.subjects} - set(self._courses)
+        seen = {trail: await self.disk(self.memory.seen, trail) for trail in sorted(fresh)}
         now = self.duty.bench.clock.now()
         self._begin_due(now)
         self.duty = duty
         before, self._courses = self._courses, {}
         for subject in duty.subjects:
             trail = subject.trail
-            course = before.pop(trail, None) or self._come_back(trail, now) or Course.begun(subject, now)
+            course = before.pop(trail, None) or self._taken_up(subject, now, seen[trail])
             course.subject = subject
             self._courses[trail] = course
         self._gone |= before
@@ -115,17 +118,21 @@ class Agent:
         self._line_up()
         self.alarm.ring()
 
-    def _come_back(self, trail: str, now: datetime) -> Course | None:
-        """The course of a subject that was gone for a time: what it took before is not taken again."""
-        course = self._gone.pop(trail, None)
-        if course is not None:
-            course.resume(now)
+    def _taken_up(self, subject: Subject, now: datetime, seen: Seen | None) -> Course:
+        """The course of a subject that is new, or comes back: what was taken of it before is not taken again."""
+        self._filler.begin((subject.trail,), now)
+        course = self._gone.pop(subject.trail, None)
+        if course is None:
+            return Course.begun(subject, now, seen, new=True)
+        course.resume(now)
         return course
 
     async def _begin_courses(self) -> None:
         now = self.duty.bench.clock.now()
         for subject in self.duty.subjects:
-            course = Course.begun(subject, now, await self.disk(self.memory.seen, subject.trail))
+            seen = await self.disk(self.memory.seen, subject.trail)
+            known = seen is not None
+            course = Course.begun(subject, now, seen) if known else self._taken_up(subject, now, seen)
             self._courses[course.trail] = course
         self._line_up()
         self._filler.look("no agent ran")
@@ -179,9 +186,7 @@ class Agent:
             self._refuse(course, tick, Reason.OBSERVER_OVERLOADED, said)
         else:
             self._asking.add((course.trail, tick))
-            task = asyncio.create_task(self._attempt(course.trail, subject, tick))
-            self._attempts.add(task)
-            task.add_done_callback(self._attempts.discard)
+            self._attempts.add(asyncio.create_task(self._attempt(course.trail, subject, tick)))
 
     def _leap(self, course: Course, now: datetime, stepped_s: float) -> None:
         """Go on at the present; the ticks between are filled in, at the speed of the disk."""
@@ -194,6 +199,14 @@ class Agent:
 
     async def _attempt(self, trail: str, subject: Subject, tick: datetime) -> None:
         """Probe one tick; a first failure that may be the provider's is asked again, on fresh connections."""
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._ask(trail, subject, tick)
+        finally:
+            self._attempts.discard(task)
+
+    async def _ask(self, trail: str, subject: Subject, tick: datetime) -> None:
         seen = await self.duty.observe(subject, tick, 0, len(self._attempts))
         self._asking.discard((trail, tick))
         self._keep(trail, seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -36,8 +36,8 @@ class Memory(Protocol):
         """The ticks remembered."""
         ...
 
-    def forget(self, trail: str, until: datetime) -> None:
-        """Remember of *trail* nothing up to *until* any more."""
+    def forget(self, until: Mapping[str, datetime]) -> None:
+        """Remember of each trail nothing up to its instant any more."""
         ...
 
 
@@ -79,7 +79,14 @@ class GapFiller:
         self._wake = asyncio.Event()
         self._why = ""
         self._owed: deque[Owed] = deque()
+        self._ready: tuple[list[Row], int, Owed | None] | None = None
+        self._begun: dict[str, datetime] = {}
         self._leaving: dict[str, Course] = {}
+
+    def begin(self, trails: Iterable[str], now: datetime) -> None:
+        """They are new at *now*: what is missing from then on is remembered, though none of their ticks came yet."""
+        self._begun |= {trail: now for trail in trails if trail not in self._leaving}
+        self._wake.set()
 
     def look(self, why: str) -> None:
         """There may be ticks without an observation, and *why*."""
@@ -97,14 +104,21 @@ class GapFiller:
             await self._wake.wait()
             self._wake.clear()
             try:
+                await self._remember_begun()
                 await self._find()
                 await self._fill_in()
                 await self._let_go()
             except SpoolError as error:
                 logger.error("%s", error)
-            if self._owed or self._why or self._leaving:
+            if self._begun or self._owed or self._why or self._leaving:
                 await clock.sleep(RETRY_S)
                 self._wake.set()
+
+    async def _remember_begun(self) -> None:
+        begun = dict(self._begun)
+        if begun:
+            await self._disk(self._memory.forget, begun)
+            self._begun = {trail: at for trail, at in self._begun.items() if begun.get(trail) != at}
 
     async def _find(self) -> None:
         """Add what is missing to what is owed."""
@@ -127,30 +141,37 @@ class GapFiller:
 
     async def _fill_in(self) -> None:
         while self._owed:
-            rows, rest = self._next_rows()
+            self._ready = self._ready or self._next_rows()  # made once, however often the disk refuses them
+            rows, paid, rest = self._ready
             await self._disk(self._memory.put, rows)
-            self._owed = rest
+            self._ready = None
+            for _ in range(paid):
+                self._owed.popleft()
+            if rest is not None:
+                self._owed[0] = rest
 
-    def _next_rows(self) -> tuple[list[Row], deque[Owed]]:
-        """The rows of the oldest that is owed, and what is owed after them."""
+    def _next_rows(self) -> tuple[list[Row], int, Owed | None]:
+        """The rows of the oldest that is owed; how many they pay in full, and what they leave of the next."""
         rows: list[Row] = []
-        rest = self._owed.copy()
-        while rest and len(rows) < self._rows_max:
-            owed = rest.popleft()
+        for paid, owed in enumerate(self._owed):
             ticks = list(islice(owed.ticks(), self._rows_max - len(rows)))
             rows += [self._probing.missing(owed.course, tick, owed.why) for tick in ticks]
+            if not ticks:
+                return rows, paid, None
             if ticks[-1] < owed.span[1]:
-                rest.appendleft(Owed(owed.course, (ticks[-1] + owed.course.interval, owed.span[1]), owed.why))
-        return rows, rest
+                return rows, paid, Owed(owed.course, (ticks[-1] + owed.course.interval, owed.span[1]), owed.why)
+        return rows, len(self._owed), None
 
     async def _let_go(self) -> None:
         if not self._leaving:
             return
         probed, spoken_for = {course.trail for course in self._probing.courses()}, self._spoken_for()
-        for trail in [trail for trail in self._leaving if trail in probed or trail not in spoken_for]:
-            course = self._leaving.pop(trail)
-            if trail not in probed:
-                await self._disk(self._memory.forget, trail, course.settle())
+        well = {trail: one for trail, one in self._leaving.items() if trail in probed or trail not in spoken_for}
+        for trail in well:
+            del self._leaving[trail]
+        until = {trail: course.settle() for trail, course in well.items() if trail not in probed}
+        if until:
+            await self._disk(self._memory.forget, until)
 
 
 def runs(ticks: Sequence[datetime], interval: timedelta) -> list[Span]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,6 +73,11 @@ class Seen:
 
     since: datetime
     ticks: frozenset[datetime]
+
+    @property
+    def start(self) -> datetime | None:
+        """From when on the subject is known to have been probed; None when it is not."""
+        return self.since if self.since > _EPOCH else min(self.ticks, default=None)
 
 
 class Spool:
@@ -149,12 +154,13 @@ class Spool:
         """The ticks remembered of *trail*; None when it was never probed."""
         return _seen_in(self._read(_SEEN, trail))
 
-    def forget(self, trail: str, until: datetime) -> None:
-        """Remember of *trail* nothing up to *until* any more: all is well with it, and it is probed no longer."""
+    def forget(self, until: Mapping[str, datetime]) -> None:
+        """Remember of each trail nothing up to its instant any more: it begins there, or all is well until then."""
+        rows = [(trail, _ms(instant)) for trail, instant in until.items()]
         try:
             with self._transaction():
-                self._db.execute("DELETE FROM seen WHERE subject = ? AND tick_ms <= ?", (trail, _ms(until)))
-                self._db.execute(f"INSERT INTO forgotten VALUES (?, ?) {_LATEST}", (trail, _ms(until)))
+                self._db.executemany("DELETE FROM seen WHERE subject = ? AND tick_ms <= ?", rows)
+                self._db.executemany(f"INSERT INTO forgotten VALUES (?, ?) {_LATEST}", rows)
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be written: {error}") from error
 
@@ -268,7 +274,7 @@ def _seen_in(rows: Sequence[tuple[int, int]]) -> Seen | None:
     """What *rows* remember: (newest tick that was forgotten, 1), if any was, and (a tick that was seen, 0) for each."""
     if not rows:
         return None
-    since_ms = 1 + max((tick for tick, forgotten in rows if forgotten), default=-1)
+    since_ms = max((tick + 1 for tick, forgotten in rows if forgotten), default=0)
     ticks = frozenset(_at(tick) for tick, forgotten in rows if not forgotten and tick >= since_ms)
     return Seen(_at(since_ms), ticks)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import math
 import selectors
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +13,6 @@ from typing import Any
 from probes.alarm import ALARM_S_MAX
 
 START = datetime(2026, 11, 23, tzinfo=UTC)  # a Monday
-STEP_NS_MIN = 1_000  # a float's rounding must not stop time
 
 
 class VirtualClock:
@@ -38,7 +39,11 @@ class VirtualClock:
 
     def pass_(self, seconds: float) -> None:
         """Let time pass at once: what a busy callback does to everybody else."""
-        self._ns += max(round(seconds * 1e9), STEP_NS_MIN)
+        self._ns += round(seconds * 1e9)
+
+    def reach(self, instant_s: float) -> None:
+        """Let time pass until *instant_s* of the monotonic clock."""
+        self._ns = max(self._ns, math.ceil(instant_s * 1e9))
 
     def set_by(self, seconds: float) -> None:
         """Set the wall clock forward, or back."""
@@ -46,11 +51,8 @@ class VirtualClock:
         self._now_at = -1
 
 
-class _Selector(selectors.BaseSelector):
-    """Instead of waiting for files, moves *clock*."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
+class _NoFiles(selectors.BaseSelector):
+    """For asyncio's own pipe, which nobody writes to."""
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return selectors.SelectorKey(fileobj, 0, events, data)
@@ -59,10 +61,6 @@ class _Selector(selectors.BaseSelector):
         return selectors.SelectorKey(fileobj, 0, 0, None)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen again: everybody waits for somebody")
-        if timeout > 0:
-            self._clock.pass_(timeout)
         return []
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
@@ -73,12 +71,32 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time is *clock*'s."""
 
     def __init__(self, clock: VirtualClock) -> None:
-        super().__init__(_Selector(clock))
+        super().__init__(_NoFiles())
         self._virtual = clock
 
     def time(self) -> float:
         """Virtual seconds."""
         return self._virtual.monotonic()
+
+    def _run_once(self) -> None:
+        """As asyncio's own, without what has to do with files: with nothing ready, time goes on to the next timer."""
+        timers, ready, clock = self._scheduled, self._ready, self._virtual
+        if not ready:
+            while timers and timers[0]._cancelled:
+                heapq.heappop(timers)._scheduled = False
+                self._timer_cancelled_count -= 1
+            if not timers:
+                raise RuntimeError("nothing will ever happen again: everybody waits for somebody")
+            clock.reach(timers[0]._when)
+        end = clock.monotonic() + self._clock_resolution
+        while timers and timers[0]._when <= end:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
 
 class VirtualAlarm:

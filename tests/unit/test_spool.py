@@ -225,7 +225,7 @@ def test_ticks_filled_in_before_what_was_forgotten_do_not_make_the_memory_look_w
 def test_a_trail_that_is_forgotten_has_no_past(spool: Spool) -> None:
     """Its rows are still delivered; others are not touched."""
     spool.put([*ticks(0, 3), ("other", seen("acme/west/chat"))])
-    spool.forget(KEY, TICK + timedelta(seconds=2))
+    spool.forget({KEY: TICK + timedelta(seconds=2)})
 
     assert spool.seen(KEY) == Seen(TICK + timedelta(seconds=2, milliseconds=1), frozenset())
     assert joined([spool.seen(KEY), Seen(EPOCH, frozenset({TICK}))]) == spool.seen(KEY)
@@ -330,7 +330,7 @@ def test_a_spool_that_breaks_while_open_is_a_spool_error(spool: Spool, path: Pat
         lambda: spool.next_batch(10),
         lambda: spool.delivered(batch),
         lambda: spool.seen(KEY),
-        lambda: spool.forget(KEY, TICK),
+        lambda: spool.forget({KEY: TICK}),
         spool.ledger,
     ):
         with pytest.raises(SpoolError, match=f"^{path}: "):

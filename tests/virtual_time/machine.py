@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -49,13 +49,15 @@ class MemorySpool:
         """As Spool.seen."""
         if trail not in self._seen and trail not in self._forgotten:
             return None
-        floor = self._forgotten.get(trail, EPOCH)
-        return Seen(floor + MS, frozenset(tick for tick in self._seen[trail] if tick > floor))
+        floor = self._forgotten.get(trail)
+        since = EPOCH if floor is None else floor + MS
+        return Seen(since, frozenset(tick for tick in self._seen[trail] if tick >= since))
 
-    def forget(self, trail: str, until: datetime) -> None:
+    def forget(self, until: Mapping[str, datetime]) -> None:
         """As Spool.forget."""
-        self._seen[trail] = {tick for tick in self._seen[trail] if tick > until}
-        self._forgotten[trail] = max(until, self._forgotten.get(trail, EPOCH))
+        for trail, instant in until.items():
+            self._seen[trail] = {tick for tick in self._seen[trail] if tick > instant}
+            self._forgotten[trail] = max(instant, self._forgotten.get(trail, EPOCH))
 
     def next_batch(self, rows_max: int) -> Batch | None:
         """As Spool.next_batch."""
@@ -171,6 +173,10 @@ class Tally:
         """Once more."""
         self.counts[(tick_ms - self._phase_ms) // self._interval_ms - self._base] += 1
 
+    def forgive(self, tick: datetime) -> None:
+        """As if it had not been counted."""
+        self.counts[self._number(tick) - self._base] = 0
+
     def of(self, start: datetime, end: datetime) -> bytearray:
         """The counts of the ticks in (start, end]."""
         return self.counts[self._number(start) + 1 - self._base : self._number(end) + 1 - self._base]
@@ -186,6 +192,7 @@ class Book:
         self._start, self._end = start, end
         self._by_module: dict[tuple[str, str], list[Tally]] = defaultdict(list)
         self.by_trail: dict[str, Tally] = {}
+        self._by_subject: dict[tuple[str, str, float], Tally] = {}
         self._shared: set[tuple[str, str, int]] = set()
 
     def open(self, subject: Subject) -> None:
@@ -193,6 +200,11 @@ class Book:
         if subject.trail not in self.by_trail:
             tally = self.by_trail[subject.trail] = Tally(subject.grid, self._start, self._end)
             self._by_module[subject.place.id, subject.module_name].append(tally)
+            self._by_subject[_key(subject)] = tally
+
+    def count_asked(self, subject: Subject, tick: datetime) -> None:
+        """Once more, of exactly this subject."""
+        self._by_subject[_key(subject)].count((tick - EPOCH) // MS)
 
     def count(self, target: str, module: str, tick: datetime) -> None:
         """Once more."""
@@ -209,6 +221,11 @@ class Book:
             self._shared.add(key)
         for tally in fitting:
             tally.count(tick_ms)
+
+
+def _key(subject: Subject) -> tuple[str, str, float]:
+    """As good as its trail, and sooner made."""
+    return subject.place.id, subject.module_name, subject.module.interval
 
 
 class Collector:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -29,8 +29,12 @@ from tests.virtual_time.machine import Book, Collector, Disk, Machine
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 SETTLE_S = 300.0  # at the end all is well again: what waits is handed over
+WRONG_MAX = 20
 KILL_ROUNDS_MAX = 20
-SETTINGS = AgentSettings(canaries=("one.example:1", "two.example:1"), streams_max=200, batch_rows_max=500)
+TASKS_KEPT_MAX = 2_000  # of a process, until those that are done are let go
+SETTINGS = AgentSettings(
+    canaries=("one.example:1", "two.example:1"), streams_max=200, batch_rows_max=500, ship_every="10s"
+)
 
 OWNER: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("owner", default=None)
 
@@ -58,20 +62,30 @@ class Result:
     reasons: dict[Reason | None, int] = field(default_factory=dict)
 
 
-WRONG_MAX = 20
-
-
-def run(seed: int, scale: Scale) -> Result:
-    """Simulate one seed."""
+def run(seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: None) -> Result:
+    """Simulate one seed; *on_day* is told when a day of it is over."""
     logging.disable(logging.CRITICAL)
     clock = VirtualClock()
     loop = VirtualLoop(clock)
     loop.set_task_factory(_owned)  # type: ignore[arg-type]
     try:
-        return loop.run_until_complete(Week(seed, scale, clock).run())
+        return loop.run_until_complete(_with_days(Week(seed, scale, clock), on_day))
     finally:
         loop.close()
         logging.disable(logging.NOTSET)
+
+
+async def _with_days(week: Week, on_day: Callable[[int], None]) -> Result:
+    async def say() -> None:
+        for day in range(1, 10**6):
+            await asyncio.sleep(DAY_S)
+            on_day(day)
+
+    saying = asyncio.create_task(say())
+    try:
+        return await week.run()
+    finally:
+        saying.cancel()
 
 
 def _owned(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
@@ -80,7 +94,8 @@ def _owned(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **op
     owner = OWNER.get()
     if owner is not None:
         owner.add(task)
-        task.add_done_callback(owner.discard)
+        if len(owner) > TASKS_KEPT_MAX:
+            owner -= {one for one in owner if one.done()}
     return task
 
 
@@ -100,14 +115,14 @@ class Process:
             OWNER.reset(token)
 
     async def kill(self) -> None:
-        """As kill -9: from now on nothing of it reaches the disk, and it is gone before anything else happens."""
+        """As kill -9: nothing of it reaches the disk any more, and it is gone before anything else happens."""
         self.disk.dead = True
         await self.end()
 
     async def end(self) -> None:
         """Cancel everything in it."""
         for _ in range(KILL_ROUNDS_MAX):
-            tasks = tuple(self.tasks)
+            tasks = [task for task in self.tasks if not task.done()]
             if not tasks:
                 return
             for task in tasks:
@@ -136,16 +151,23 @@ class Worker(Process):
         self.agent = Agent(self._duty(plan), memory, self.disk, VirtualAlarm(week.clock), lambda: week.ring(number))
         self.running = self.start(self.agent.run(self._stop))
 
-    def change(self, plan: Plan) -> None:
+    async def change(self, plan: Plan) -> None:
         """Go on with *plan*."""
         self.plan, self.purse.budgets = plan, plan.budgets
-        self.agent.change(self._duty(plan))
+        await self.agent.change(self._duty(plan))
 
     async def stop(self) -> None:
         """As SIGTERM."""
         self._stop.set()
         await self.running
         await self.purse.give_back()
+
+    async def kill(self) -> None:
+        """What it had asked and not put on disk died with it, and may be asked again if the clock is set back."""
+        for trail, ticks in self.agent.under_way().items():
+            for tick in ticks:
+                self._week.asked.by_trail[trail].forgive(tick)
+        await super().kill()
 
     def _duty(self, plan: Plan) -> Duty:
         asks = self._week.clouds.observe(self.bench)
@@ -182,16 +204,16 @@ class Week:
         self._later: set[asyncio.Task[None]] = set()
         self._result = Result(seed)
 
-    # the run
-
     async def run(self) -> Result:
         """Faults one after another, a quiet end, and the count."""
         self._start(1 + self._dice.randrange(3))
         for fault in self._faults:
             await self.clock.sleep(max(fault.at_s - self.clock.monotonic(), 0.0))
             await self._befall(fault)
-        await self.clock.sleep(max(self.scale.length_s - self.clock.monotonic(), SETTLE_S))
-        await asyncio.gather(*self._later)
+        await self.clock.sleep(max(self.scale.length_s - self.clock.monotonic(), 0.0))
+        await self._settled()
+        self._heal()
+        await self.clock.sleep(SETTLE_S)
         await self._stop()
         counted_to = self.clock.now()
         self._start(2)
@@ -200,12 +222,15 @@ class Week:
         assert all(spool.empty for spool in self.machine.spools.all.values()), "something was not handed over"
         return self._counted(counted_to)
 
+    def _heal(self) -> None:
+        """All is well again."""
+        self._collector.down_until = self._collector.answers_lost_until = 0.0
+        self.machine.disk_refuses_until = self.machine.disk_slow_until = self.clouds.cut_until = 0.0
+        self.clouds.down_until.clear()
+        self.clouds.slow_until.clear()
+
     async def _befall(self, fault: Fault) -> None:
         self._result.faults += 1
-        import os
-
-        if os.environ.get("DBG"):
-            print(self.clock.now(), round(self.clock.monotonic()), fault)
         now, until = self.clock.monotonic(), self.clock.monotonic() + fault.size
         provider = f"cloud-{fault.whom:02}"
         match fault.kind:
@@ -241,18 +266,16 @@ class Week:
             case "edit":
                 await self._edit(int(fault.size), provider)
 
-    # processes
-
     def _start(self, workers: int) -> None:
         """The parent with its shippers, and the workers."""
         self._parent = Process(self.clock, self.machine)
-        for number in sorted({*range(workers), *self.machine.spools.all}):
-            spool = self.machine.spools.of(number)
-            outbound: Any = self.machine.spools.all[number]
-            shipper = Shipper(outbound, SETTINGS, self._collector.deliver, self.clock, self._parent.disk)
+        spools = self.machine.spools
+        for number in range(workers):
+            spools.of(number)
+        for number, spool in spools.all.items():
+            shipper = Shipper(spool, SETTINGS, self._collector.deliver, self.clock, self._parent.disk)
             self._shippers[number] = shipper
             self._parent.start(shipper.run())
-            assert spool is not None
         self._workers = dict.fromkeys(range(workers))
         for number in range(workers):
             self._start_worker(number)
@@ -310,8 +333,6 @@ class Week:
         """Every worker that was killed runs again."""
         await asyncio.gather(*self._later)
 
-    # the configuration
-
     async def _edit(self, what: int, provider: str) -> None:
         """A cluster goes or comes, the heartbeats of all change their interval, or a module changes otherwise."""
         await self._settled()
@@ -327,16 +348,16 @@ class Week:
                 self._modules = modules(max_tokens=8)
             case _:
                 self._modules = modules()
-        before = {one.trail for one in self._plan.subjects}
         self._plan = Plan.of(self._fleet, self._modules, without)
-        self._enrol(self._plan.subjects)
-        self._withdraw(before - {one.trail for one in self._plan.subjects}, self.clock.now())
         for number, worker in self._workers.items():
             if worker is not None:
-                worker.change(self._shard(number))
+                before, plan = {one.trail for one in worker.plan.subjects}, self._shard(number)
+                for subject in plan.subjects:
+                    self._open(subject)
+                await worker.change(plan)
+                self._withdraw(before - {one.trail for one in plan.subjects}, self.clock.now())
+                self._enrol(plan.subjects)
         await self.clock.sleep(60.0)  # what was asked by an old grid is on disk before the next fault
-
-    # the count
 
     def ring(self, number: int) -> None:
         """A worker has a failure."""
@@ -348,7 +369,7 @@ class Week:
 
         async def asks(subject: Any, tick: datetime, attempt: int, streams_open: int) -> Any:
             if attempt == 0:
-                self.asked.count(subject.place.id, subject.module_name, tick)
+                self.asked.count_asked(subject, tick)
             return await observe(subject, tick, attempt, streams_open)
 
         return asks
@@ -356,9 +377,12 @@ class Week:
     def _enrol(self, subjects: Sequence[Any]) -> None:
         now = self.clock.now()
         for subject in subjects:
-            self.book.open(subject)
-            self.asked.open(subject)
+            self._open(subject)
             self._enrolled.setdefault(subject.trail, now)
+
+    def _open(self, subject: Any) -> None:
+        self.book.open(subject)
+        self.asked.open(subject)
 
     def _withdraw(self, trails: set[str], until: datetime) -> None:
         for trail in trails:
