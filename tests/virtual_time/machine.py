@@ -20,6 +20,7 @@ from tests.support.virtual_loop import VirtualClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
+SLOW_S = 1.0  # for each piece of work, while the disk is slow
 PRUNED_AT = SEEN_PER_SUBJECT_MAX + 100
 
 
@@ -129,8 +130,8 @@ class Disk:
 
     async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Done at once, in order of asking; late when the disk is slow."""
-        if self._machine.busy or self._clock.monotonic() < self._machine.disk_slow_until:
-            await self._machine.turn(1.0)
+        if self._machine.busy or self._machine.slow:
+            await self._machine.turn()
         writes = work.__name__ in {"put", "forget"}
         refuses = writes and self._clock.monotonic() < self._machine.disk_refuses_until
         if self.dead or refuses:
@@ -144,17 +145,23 @@ class Machine:
     def __init__(self, clock: VirtualClock) -> None:
         self.spools, self.till = Spools(), MemoryTill()
         self.disk_slow_until = self.disk_refuses_until = 0.0
-        self._turn = asyncio.Lock()
+        self._clock, self._turn = clock, asyncio.Lock()
+
+    @property
+    def slow(self) -> bool:
+        """Whether the disk takes its time."""
+        return self._clock.monotonic() < self.disk_slow_until
 
     @property
     def busy(self) -> bool:
         """Whether somebody waits for the disk: who comes later waits behind."""
         return self._turn.locked()
 
-    async def turn(self, seconds: float) -> None:
-        """Wait for one's turn at a slow disk."""
+    async def turn(self) -> None:
+        """Wait for one's turn at the disk."""
         async with self._turn:
-            await asyncio.sleep(seconds)
+            if self.slow:
+                await asyncio.sleep(SLOW_S)
 
 
 class Tally:

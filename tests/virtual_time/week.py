@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -30,6 +31,7 @@ DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 SETTLE_S = 300.0  # at the end all is well again: what waits is handed over
 WRONG_MAX = 20
+BUDGETED = "cloud-00"  # the provider with a budget of requests, which never lasts the day
 KILL_ROUNDS_MAX = 20
 TASKS_KEPT_MAX = 2_000  # of a process, until those that are done are let go
 SETTINGS = AgentSettings(
@@ -189,7 +191,9 @@ class Week:
     def __init__(self, seed: int, scale: Scale, clock: VirtualClock) -> None:
         self.clock, self.scale, self._dice = clock, scale, Random(f"week|{seed}")
         self.machine, self.clouds = Machine(clock), Clouds(clock, seed)
-        self._fleet = fleet(scale.providers, scale.clusters, budget_of_first=scale.clusters * 6_000)
+        self._budget = int(scale.clusters * 6_000 * min(1.0, scale.length_s / DAY_S))  # it needs 10,000 a day
+        self._spent: dict[date, int] = defaultdict(int)
+        self._fleet = fleet(scale.providers, scale.clusters, budget_of_first=self._budget)
         self._modules = modules()
         self._plan = Plan.of(self._fleet, self._modules)
         span = timedelta(seconds=scale.length_s * 2 + DAY_S)
@@ -370,6 +374,8 @@ class Week:
         async def asks(subject: Any, tick: datetime, attempt: int, streams_open: int) -> Any:
             if attempt == 0:
                 self.asked.count_asked(subject, tick)
+            if subject.place.provider == BUDGETED:
+                self._spent[tick.date()] += 1
             return await observe(subject, tick, attempt, streams_open)
 
         return asks
@@ -401,6 +407,9 @@ class Week:
         for trail, tally in self.book.by_trail.items():
             if max(tally.counts) > 1:
                 result.wrong.append(f"{trail}: {sum(count > 1 for count in tally.counts)} ticks have several rows")
+        for day, spent in self._spent.items():
+            if spent > self._budget:
+                result.wrong.append(f"{BUDGETED}: {spent} requests on {day}, the budget is {self._budget}")
         result.asked_twice = sum(count > 1 for tally in self.asked.by_trail.values() for count in tally.counts)
         result.rows, result.reasons = self._collector.rows, dict(self._collector.reasons)
         del result.wrong[WRONG_MAX:]
