@@ -13,11 +13,13 @@ from typing import Protocol
 
 from collector.judgement.availability import Availability, availability
 from collector.judgement.facts import Block, ProviderFacts, quantile_ms
+from collector.judgement.first_token import FirstTokens, by_connection, merged
 from schemas.incident import IncidentState, Level, Severity
 from schemas.observation import BLAME, Reason
 from schemas.verdict import Verdict
 
-FORMAT = "touchstone.scorecard/1"
+FORMAT = "touchstone.scorecard/2"
+ALL_CONNECTIONS = "all"
 
 
 class ClusterFacts(Protocol):
@@ -32,8 +34,8 @@ class ClusterFacts(Protocol):
         """Counts by block of time."""
 
     @property
-    def ttft_hist(self) -> dict[int, int]:
-        """Log buckets of the time to first token."""
+    def first_tokens(self) -> tuple[FirstTokens, ...]:
+        """Times to first token by connection."""
 
 
 class IncidentFacts(Protocol):
@@ -80,9 +82,30 @@ class IncidentFacts(Protocol):
         """Proven recovery."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TtftLine:
+    """
+    Time to first token over one kind of connection, or over all of them (`all`).
+
+    Plain percentiles are of *n* answers, from the last byte sent. intended_*: from the intended instant, of
+    *intended_n* requests, of which *waited_n* had no token and count at the time they had waited.
+    """
+
+    connection: str
+    n: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    intended_n: int
+    waited_n: int
+    intended_p50_ms: float | None
+    intended_p95_ms: float | None
+    intended_p99_ms: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Counts, availability and time to first token of the provider or of one cluster."""
+    """Counts, availability and time to first token (all connections first) of the provider or of one cluster."""
 
     name: str
     n_ok: int
@@ -91,10 +114,7 @@ class Line:
     n_unknown: int
     n_not_observed: int
     availability: Availability | None
-    ttft_p50_ms: float | None
-    ttft_p95_ms: float | None
-    ttft_p99_ms: float | None
-    ttft_n: int
+    ttft: tuple[TtftLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +188,14 @@ def scorecard(
         end=verdict.at,
         confidence=confidence,
         verdict=verdict,
-        whole=_line(verdict.provider, facts.blocks, facts.ttft_hist, confidence),
+        whole=_line(
+            verdict.provider,
+            facts.blocks,
+            by_connection(part for one in clusters for part in one.first_tokens),
+            confidence,
+        ),
         clusters=tuple(
-            _line(one.cluster, one.blocks, one.ttft_hist, confidence)
+            _line(one.cluster, one.blocks, one.first_tokens, confidence)
             for one in sorted(clusters, key=lambda one: one.cluster)
         ),
         reasons=_reasons(facts.reasons),
@@ -183,8 +208,25 @@ def scorecard(
     )
 
 
-def _line(name: str, blocks: Sequence[Block], ttft_hist: Mapping[int, int], confidence: float) -> Line:
-    p50, p95, p99 = (quantile_ms(ttft_hist, share) for share in (0.5, 0.95, 0.99))
+def ttft_line(part: FirstTokens) -> TtftLine:
+    """The percentiles of *part*."""
+    p50, p95, p99 = (quantile_ms(part.answered, share) for share in (0.5, 0.95, 0.99))
+    intended_p50, intended_p95, intended_p99 = (quantile_ms(part.intended, share) for share in (0.5, 0.95, 0.99))
+    return TtftLine(
+        connection=part.connection,
+        n=part.n,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        intended_n=part.n_intended,
+        waited_n=part.waited,
+        intended_p50_ms=intended_p50,
+        intended_p95_ms=intended_p95,
+        intended_p99_ms=intended_p99,
+    )
+
+
+def _line(name: str, blocks: Sequence[Block], first_tokens: Sequence[FirstTokens], confidence: float) -> Line:
     return Line(
         name=name,
         n_ok=sum(block.n_ok for block in blocks),
@@ -193,10 +235,7 @@ def _line(name: str, blocks: Sequence[Block], ttft_hist: Mapping[int, int], conf
         n_unknown=sum(block.n_unknown for block in blocks),
         n_not_observed=sum(block.n_not_observed for block in blocks),
         availability=availability(blocks, confidence=confidence),
-        ttft_p50_ms=p50,
-        ttft_p95_ms=p95,
-        ttft_p99_ms=p99,
-        ttft_n=sum(ttft_hist.values()),
+        ttft=tuple(ttft_line(part) for part in (merged(first_tokens, ALL_CONNECTIONS), *first_tokens)),
     )
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from collector.exports.scorecard import IncidentLine, Line, Scorecard
+from collector.exports.scorecard import IncidentLine, Line, Scorecard, TtftLine
 from collector.judgement.wording import gate_result
 
 HEADER = ("section", "item", "figure", "value", "unit", "op", "threshold", "n", "low", "high", "result", "note")
@@ -68,10 +68,23 @@ def _line(line: Line) -> Iterator[Row]:
         }  # fmt: skip
     for name in ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed"):
         yield {"section": "measured", "item": line.name, "figure": name, "value": getattr(line, name)}
-    for name in ("ttft_p50_ms", "ttft_p95_ms", "ttft_p99_ms"):
+    for ttft in line.ttft:
+        yield from _ttft(line.name, ttft)
+
+
+def _ttft(item: str, line: TtftLine) -> Iterator[Row]:
+    plain = (("p50", line.p50_ms), ("p95", line.p95_ms), ("p99", line.p99_ms))
+    intended = (("p50", line.intended_p50_ms), ("p95", line.intended_p95_ms), ("p99", line.intended_p99_ms))
+    for name, value in plain:
         yield {
-            "section": "measured", "item": line.name, "figure": name, "value": getattr(line, name), "unit": "ms",
-            "n": line.ttft_n,
+            "section": "measured", "item": item, "figure": f"ttft_{name}_ms {line.connection}", "value": value,
+            "unit": "ms", "n": line.n, "note": "answers, from the last byte sent",
+        }  # fmt: skip
+    for name, value in intended:
+        yield {
+            "section": "measured", "item": item, "figure": f"ttft_intended_{name}_ms {line.connection}",
+            "value": value, "unit": "ms", "n": line.intended_n,
+            "note": f"from the intended instant; {line.waited_n} without a token at the time they had waited",
         }  # fmt: skip
 
 

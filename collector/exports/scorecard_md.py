@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from collector.exports.scorecard import Line, Scorecard
+from collector.exports.scorecard import Line, Scorecard, TtftLine
 from collector.judgement import wording
 from collector.judgement.wording import duration, percent
 
@@ -58,8 +58,14 @@ def _measured(card: Scorecard) -> Iterator[str]:
     yield "## Measured"
     yield ""
     yield from _table(
-        ("", bounds, "n", "Failed", "Unknown", "Not observed", "TTFT p50", "TTFT p95", "TTFT p99"),
+        ("", bounds, "n", "Failed", "Unknown", "Not observed"),
         (_measured_row(line) for line in (card.whole, *card.clusters)),
+    )
+    yield "## Time to first token"
+    yield ""
+    yield from _table(
+        ("", "Connection", "p50", "p95", "p99", "n", "p95 from the intended instant", "n", "of them without a token"),
+        (_ttft_row(line.name, ttft) for line in (card.whole, *card.clusters) for ttft in line.ttft),
     )
 
 
@@ -74,7 +80,18 @@ def _measured_row(line: Line) -> Sequence[str]:
         str(line.n_failed),
         str(line.n_unknown),
         str(line.n_not_observed),
-        *(_ms(value) for value in (line.ttft_p50_ms, line.ttft_p95_ms, line.ttft_p99_ms)),
+    )
+
+
+def _ttft_row(name: str, line: TtftLine) -> Sequence[str]:
+    return (
+        name,
+        line.connection,
+        *(_ms(value) for value in (line.p50_ms, line.p95_ms, line.p99_ms)),
+        str(line.n),
+        _ms(line.intended_p95_ms),
+        str(line.intended_n),
+        str(line.waited_n),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from collector.exports import catalog
 from collector.exports.scorecard import Scorecard, scorecard
 from collector.judgement.facts import Block, ProviderFacts, bucket_of
+from collector.judgement.first_token import FirstTokens
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
@@ -28,7 +29,7 @@ class ClusterCounts:
 
     cluster: str
     blocks: tuple[Block, ...]
-    ttft_hist: dict[int, int]
+    first_tokens: tuple[FirstTokens, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +57,15 @@ def card(**changes: object) -> Scorecard:
     )
     facts = ProviderFacts(
         provider="acme", blocks=blocks, reasons={"http_5xx": 100, "rate_limited": 100, "slow": 3},
-        ttft_hist={bucket_of(300.0): 80_000, bucket_of(800.0): 6_400},
+        ttft_hists={"cold": {bucket_of(300.0): 40_000}, "warm": {bucket_of(200.0): 40_000}},
         first_tick=START, last_tick=AT,
     )  # fmt: skip
+    cold = FirstTokens(
+        "cold", {bucket_of(300.0): 20_000}, {bucket_of(310.0): 20_000, bucket_of(15_000.0): 2_000}, 2_000
+    )
+    warm = FirstTokens("warm", {bucket_of(200.0): 20_000}, {bucket_of(205.0): 20_000})
     clusters = [
-        ClusterCounts(name, tuple(b for b in blocks if b.cluster == name), {bucket_of(300.0): 40_000})
+        ClusterCounts(name, tuple(b for b in blocks if b.cluster == name), (cold, warm))
         for name in ("acme/us-east", "acme/eu-west")
     ]
     child = Trouble(id="inc-child", state=IncidentState.CHILD, scope="acme/us-east")
@@ -93,13 +98,34 @@ def test_the_json_card_holds_the_whole_verdict() -> None:
     made = card()
     plain = json.loads(catalog.renderer("json")(made))
 
-    assert plain["format"] == "touchstone.scorecard/1"
+    assert plain["format"] == "touchstone.scorecard/2"
     assert plain["verdict"] == json.loads(made.verdict.canonical_json())
     assert [line["name"] for line in plain["clusters"]] == ["acme/eu-west", "acme/us-east"]
     assert plain["whole"]["n_failed"] == 120
     assert [incident["id"] for incident in plain["incidents"]] == ["inc-0123456789ab"]
     assert plain["down_s"] == 90.0
     assert plain["incidents"][0]["noticed_s"] == 2.5
+
+
+def test_cold_and_warm_stand_apart_with_their_own_n_in_every_format() -> None:
+    """Plain and from the intended instant, where those that never answered hold the percentile up."""
+    made = card()
+    whole, cold, warm = made.whole.ttft
+    rows = {
+        (row["item"], row["figure"]): row
+        for row in csv.DictReader(io.StringIO(catalog.renderer("csv")(made)))
+        if row["section"] == "measured"
+    }
+
+    assert [line.connection for line in made.whole.ttft] == ["all", "cold", "warm"]
+    assert (whole.n, cold.n, warm.n) == (80_000, 40_000, 40_000)
+    assert (whole.intended_n, cold.intended_n, cold.waited_n, warm.waited_n) == (84_000, 44_000, 4_000, 0)
+    assert cold.p95_ms == pytest.approx(300, rel=0.01)
+    assert cold.intended_p95_ms == pytest.approx(15_000, rel=0.01)
+    assert warm.intended_p95_ms == pytest.approx(205, rel=0.01)
+    assert rows["acme", "ttft_p95_ms cold"]["n"] == "40000"
+    assert rows["acme", "ttft_intended_p95_ms cold"]["n"] == "44000"
+    assert "| acme/us-east | cold | 3" in catalog.renderer("md")(made)
 
 
 def test_an_open_incident_counts_as_down_to_the_end() -> None:
@@ -133,7 +159,7 @@ def test_the_markdown_card_escapes_what_comes_from_outside() -> None:
 
 def test_a_card_without_evidence_says_unknown() -> None:
     """No figure is made up."""
-    nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hist={})
+    nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hists={})
     verdict = judge("acme", None, TierPolicy(), AT, None)
     empty = scorecard(verdict, nothing, [], [], start=START, confidence=0.95)
 
