@@ -102,6 +102,10 @@ def application(
         limit = _whole(request, "limit", 100)
         return _json(await _read(lambda: reads().recent_incidents(limit)))
 
+    async def ingested(request: web.Request) -> web.Response:
+        _known(request)
+        return _json(ingest.counts())
+
     async def alive(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -117,6 +121,7 @@ def application(
     app.router.add_get("/api/v1/verdicts", verdicts)
     app.router.add_get("/api/v1/verdicts/{provider}", verdict)
     app.router.add_get("/api/v1/incidents", incidents)
+    app.router.add_get("/api/v1/ingest", ingested)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", is_ready)
     return app

@@ -11,35 +11,17 @@ import aiohttp
 import orjson
 
 from probes.phases import Phases
+from schemas.failure_reasons import reason_of_status as reason_of_status
 from schemas.observation import DETAIL_CHARS_MAX, Reason
 
 # What aiohttp and the sockets beneath it raise for what a server or a network does.
 SERVER_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError, UnicodeError)
 
-_STATUS_REASONS = {
-    401: Reason.AUTH_FAILED,
-    402: Reason.PAYMENT_REQUIRED,
-    403: Reason.AUTH_FAILED,
-    404: Reason.MODEL_NOT_FOUND,
-    408: Reason.HTTP_UNEXPECTED,
-    429: Reason.RATE_LIMITED,
-    503: Reason.NO_CAPACITY,
-    529: Reason.NO_CAPACITY,
-}
 _OVERLOADED = re.compile(r"overload|capacity|no available (?:server|worker|instance)|too busy", re.IGNORECASE)
 _LIMITED = re.compile(r"rate.?limit|too many requests|quota", re.IGNORECASE)
 _KEY_LIKE = re.compile(
     r"(?i)\b(?:bearer\s+)?(?:sk|rk|pk|key|api|whsec)[-_][A-Za-z0-9_\-]{8,}|\bbearer\s+[A-Za-z0-9._\-]{8,}"
 )
-
-
-def reason_of_status(status: int) -> Reason:
-    """The reason of an HTTP status that is not a success."""
-    if status in _STATUS_REASONS:
-        return _STATUS_REASONS[status]
-    if 400 <= status < 500:
-        return Reason.BAD_REQUEST
-    return Reason.HTTP_5XX if 500 <= status < 600 else Reason.HTTP_UNEXPECTED
 
 
 def reason_of_message(text: str) -> Reason:

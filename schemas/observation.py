@@ -61,6 +61,7 @@ class Reason(StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     COMMAND_FAILED = "command_failed"  # exec: it ran and said no
     HEARTBEAT_MISSED = "heartbeat_missed"  # the other side did not call us in time
+    UNCLASSIFIED = "unclassified"  # real traffic failed, and its span does not say why
     SLOW = "slow"  # degraded: over the latency objective
     WRONG_CONTENT = "wrong_content"  # degraded: the content check failed
     INVALID_JSON = "invalid_json"  # degraded: JSON was asked for, and this is none
@@ -83,6 +84,7 @@ BLAME: Mapping[Reason, Blame] = MappingProxyType(
         Reason.MODEL_NOT_FOUND: Blame.CALLER,
         Reason.BAD_REQUEST: Blame.CALLER,
         Reason.RATE_LIMITED: Blame.UNKNOWN,
+        Reason.UNCLASSIFIED: Blame.UNKNOWN,
         Reason.OBSERVER_OVERLOADED: Blame.OBSERVER,
         Reason.OBSERVER_NETWORK: Blame.OBSERVER,
         Reason.OBSERVER_BUDGET: Blame.OBSERVER,
@@ -116,6 +118,7 @@ class Connection(StrEnum):
 
     COLD = "cold"  # a connection of its own
     WARM = "warm"  # one that has just answered another request
+    UNKNOWN = "unknown"  # real traffic: its span does not say
 
 
 class Stamp(StrEnum):
