@@ -98,7 +98,13 @@ async def _run(
     )
     await ingest.start()
     reads = cache(lambda: Reader.open(settings.store))
-    app = application(ingest, reads, store.ping, body_bytes_max=settings.collector.body_bytes_max)
+    app = application(
+        ingest,
+        reads,
+        store.ping,
+        body_bytes_max=settings.collector.body_bytes_max,
+        confidence=settings.tiers.confidence,
+    )
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     host, port = split_address(settings.collector.listen)

@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from collector.judgement.availability import Availability, availability
-from collector.judgement.facts import Block, ProviderFacts, quantile_ms
-from collector.judgement.first_token import FirstTokens, by_connection, merged
+from collector.judgement.beside import Beside
+from collector.judgement.facts import Block, ProviderFacts
+from collector.judgement.first_token import FirstTokens, Percentiles, by_connection, merged, percentiles
 from schemas.incident import IncidentState, Level, Severity
 from schemas.observation import BLAME, Reason
 from schemas.verdict import Verdict
@@ -82,27 +83,6 @@ class IncidentFacts(Protocol):
         """Proven recovery."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TtftLine:
-    """
-    Time to first token over one kind of connection, or over all of them (`all`).
-
-    Plain percentiles are of *n* answers, from the last byte sent. intended_*: from the intended instant, of
-    *intended_n* requests, of which *waited_n* had no token and count at the time they had waited.
-    """
-
-    connection: str
-    n: int
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    intended_n: int
-    waited_n: int
-    intended_p50_ms: float | None
-    intended_p95_ms: float | None
-    intended_p99_ms: float | None
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """Counts, availability and time to first token (all connections first) of the provider or of one cluster."""
@@ -114,7 +94,7 @@ class Line:
     n_unknown: int
     n_not_observed: int
     availability: Availability | None
-    ttft: tuple[TtftLine, ...]
+    ttft: tuple[Percentiles, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +137,7 @@ class Scorecard:
     clusters: tuple[Line, ...]
     reasons: tuple[ReasonLine, ...]
     incidents: tuple[IncidentLine, ...]
+    beside: Beside
     simulated: bool
 
     @property
@@ -174,6 +155,7 @@ def scorecard(
     facts: ProviderFacts,
     clusters: Sequence[ClusterFacts],
     incidents: Iterable[IncidentFacts],
+    beside: Beside,
     *,
     start: datetime,
     confidence: float,
@@ -204,25 +186,8 @@ def scorecard(
             for one in sorted(incidents, key=lambda one: (one.failed_at, one.id))
             if one.state is not IncidentState.CHILD
         ),
+        beside=beside,
         simulated=simulated,
-    )
-
-
-def ttft_line(part: FirstTokens) -> TtftLine:
-    """The percentiles of *part*."""
-    p50, p95, p99 = (quantile_ms(part.answered, share) for share in (0.5, 0.95, 0.99))
-    intended_p50, intended_p95, intended_p99 = (quantile_ms(part.intended, share) for share in (0.5, 0.95, 0.99))
-    return TtftLine(
-        connection=part.connection,
-        n=part.n,
-        p50_ms=p50,
-        p95_ms=p95,
-        p99_ms=p99,
-        intended_n=part.n_intended,
-        waited_n=part.waited,
-        intended_p50_ms=intended_p50,
-        intended_p95_ms=intended_p95,
-        intended_p99_ms=intended_p99,
     )
 
 
@@ -235,7 +200,7 @@ def _line(name: str, blocks: Sequence[Block], first_tokens: Sequence[FirstTokens
         n_unknown=sum(block.n_unknown for block in blocks),
         n_not_observed=sum(block.n_not_observed for block in blocks),
         availability=availability(blocks, confidence=confidence),
-        ttft=tuple(ttft_line(part) for part in (merged(first_tokens, ALL_CONNECTIONS), *first_tokens)),
+        ttft=tuple(percentiles(part) for part in (merged(first_tokens, ALL_CONNECTIONS), *first_tokens)),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from collector.exports.scorecard import Line, Scorecard, TtftLine
+from collector.exports.scorecard import Line, Scorecard
 from collector.judgement import wording
+from collector.judgement.beside import SideLine
+from collector.judgement.first_token import Percentiles
 from collector.judgement.wording import duration, percent
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"} | {"\n": " ", "\r": " "})
@@ -14,7 +16,9 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 def render(card: Scorecard) -> str:
     """The card as one Markdown document that ends in a newline."""
-    return "\n".join((*_head(card), *_why(card), *_measured(card), *_errors(card), *_incidents(card), *_foot(card)))
+    return "\n".join(
+        (*_head(card), *_why(card), *_measured(card), *_beside(card), *_errors(card), *_incidents(card), *_foot(card))
+    )
 
 
 def _head(card: Scorecard) -> Iterator[str]:
@@ -83,7 +87,7 @@ def _measured_row(line: Line) -> Sequence[str]:
     )
 
 
-def _ttft_row(name: str, line: TtftLine) -> Sequence[str]:
+def _ttft_row(name: str, line: Percentiles) -> Sequence[str]:
     return (
         name,
         line.connection,
@@ -92,6 +96,35 @@ def _ttft_row(name: str, line: TtftLine) -> Sequence[str]:
         _ms(line.intended_p95_ms),
         str(line.intended_n),
         str(line.waited_n),
+    )
+
+
+def _beside(card: Scorecard) -> Iterator[str]:
+    yield "## Our probes beside real traffic"
+    yield ""
+    if not card.beside.any_passive:
+        yield "No real traffic was seen in this period."
+        yield ""
+        return
+    yield from _table(
+        ("", "Source", "Connection", "n", "Failed", "TTFT p50", "TTFT p95", "n"),
+        (_side_row(line) for line in card.beside.lines),
+    )
+    for said in wording.standard_words(card.beside.standard):
+        yield f"- {_text(said)}"
+    yield ""
+
+
+def _side_row(line: SideLine) -> Sequence[str]:
+    return (
+        line.name,
+        wording.SOURCE_NAME[line.source],
+        line.connection,
+        str(line.n),
+        wording.failed_words(line),
+        _ms(line.ttft.p50_ms),
+        _ms(line.ttft.p95_ms),
+        str(line.ttft.n),
     )
 
 

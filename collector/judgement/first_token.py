@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from collector.judgement.facts import summed
+from collector.judgement.facts import quantile_ms, summed
 from schemas.observation import Observation, Outcome, Reason
 
 # A request that ended so, without a first token, had waited for one.
@@ -60,6 +60,27 @@ class FirstTokens:
         return sum(self.intended.values())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentiles:
+    """
+    The time to first token over one kind of connection, or over all of them (`all`).
+
+    Plain percentiles are of *n* answers, from the last byte sent. intended_*: from the intended instant, of
+    *intended_n* requests, of which *waited_n* had no token and count at the time they had waited.
+    """
+
+    connection: str
+    n: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    intended_n: int
+    waited_n: int
+    intended_p50_ms: float | None
+    intended_p95_ms: float | None
+    intended_p99_ms: float | None
+
+
 def from_intended_ms(seen: Observation) -> float | None:
     """
     From the intended instant to the first token, or, without one, to the end of waiting; None when neither counts.
@@ -74,6 +95,24 @@ def from_intended_ms(seen: Observation) -> float | None:
     if in_vain and seen.kind in FIRST_TOKEN_KINDS and seen.timings.total_ms is not None:
         return seen.late_ms + seen.timings.total_ms
     return None
+
+
+def percentiles(part: FirstTokens) -> Percentiles:
+    """The percentiles of *part*."""
+    p50, p95, p99 = (quantile_ms(part.answered, share) for share in (0.5, 0.95, 0.99))
+    intended_p50, intended_p95, intended_p99 = (quantile_ms(part.intended, share) for share in (0.5, 0.95, 0.99))
+    return Percentiles(
+        connection=part.connection,
+        n=part.n,
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        intended_n=part.n_intended,
+        waited_n=part.waited,
+        intended_p50_ms=intended_p50,
+        intended_p95_ms=intended_p95,
+        intended_p99_ms=intended_p99,
+    )
 
 
 def merged(parts: Iterable[FirstTokens], connection: str) -> FirstTokens:

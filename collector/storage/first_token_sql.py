@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collector.judgement.first_token import FIRST_TOKEN_KINDS, WAITED_REASONS
 
-_KINDS = "(" + ", ".join(f"'{kind}'" for kind in sorted(FIRST_TOKEN_KINDS)) + ")"
+MODEL_KINDS = "(" + ", ".join(f"'{kind}'" for kind in sorted(FIRST_TOKEN_KINDS)) + ")"
 _REASONS = "(" + ", ".join(f"'{reason}'" for reason in sorted(WAITED_REASONS)) + ")"
 
 TRUSTED = "distrust = ''"
 ANSWERED = f"({TRUSTED} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL)"
 WAITED = (
-    f"({TRUSTED} AND outcome = 'failed' AND reason IN {_REASONS} AND kind IN {_KINDS} AND first_token_ms IS NULL "
+    f"({TRUSTED} AND outcome = 'failed' AND reason IN {_REASONS} AND kind IN {MODEL_KINDS} AND first_token_ms IS NULL "
     "AND total_ms IS NOT NULL)"
 )
 INTENDED_MS = (

@@ -13,20 +13,24 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
+from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
+from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
-from collector.storage import day_bars, history_loads, incident_queries, series_queries, verdict_queries
+from collector.storage import day_bars, history_loads, incident_queries, series_queries, side_queries, verdict_queries
 from collector.storage.connection import arguments, named_errors
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
-from collector.storage.series_queries import ErrorPoint, LatencyPoint, first_tokens_of
+from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
 from schemas.verdict import Verdict
 
 POINTS_MAX = 500
 ROWS_MAX = 1_000
+BESIDE_STEP_S = 3_600
+BESIDE_STEPS_MAX = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -181,11 +185,9 @@ class Reader:
         """What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever."""
         window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
         clusters: dict[str, ClusterFacts] = {}
-        tokens = first_tokens_of(
-            self._rows(series_queries.CARD_ANSWERED, **window), self._rows(series_queries.CARD_INTENDED, **window)
-        )
+        sides = self.sides(provider, start, end)
         for cluster, at, *counts in self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s)):
-            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, tokens.get(cluster, ())))
+            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, first_tokens_of(sides, cluster)))
             clusters[cluster] = replace(known, blocks=(*known.blocks, Block(cluster, _stamp(at), *counts)))
         for cluster, reason, n in self._rows(series_queries.CARD_REASONS, **window):
             clusters[cluster].reasons[reason] = n
@@ -205,6 +207,28 @@ class Reader:
             tuple(clusters.values()),
             bool(simulated),
         )
+
+    def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
+        """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
+        window = self._beside_window(provider, start, end, cluster)
+        return side_queries.sides_of(
+            self._rows(side_queries.COUNTS, **window),
+            self._rows(side_queries.PLAIN, **window),
+            self._rows(side_queries.INTENDED, **window),
+        )
+
+    def beside(self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = "") -> Beside:
+        """Both sides with their figures, and whether they differ more than chance allows."""
+        lines = side_lines(provider, self.sides(provider, start, end, cluster=cluster), confidence=confidence)
+        standard = DoubleStandard(None, None)
+        if any(line.source == "passive" for line in lines):
+            window = self._beside_window(provider, start, end, cluster)
+            standard = double_standard(
+                side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
+                side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
+                confidence=confidence,
+            )
+        return Beside(provider, start, end, confidence, lines, standard)
 
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""
@@ -251,6 +275,10 @@ class Reader:
     ) -> Sequence[tuple[Any, ...]]:
         step = max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1)))
         return self._rows(sql, provider=provider, cluster=cluster, a=_ms(start), b=_ms(end), step=step)
+
+    def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
+        step = max(BESIDE_STEP_S, math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX))
+        return {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end), "step": step}
 
     def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._query(sql, parameters).result_rows

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from collector.judgement.first_token import FirstTokens
 from collector.storage.fact_queries import UNKNOWN_REASONS
-from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, WAITED, bucket_sql
+from collector.storage.first_token_sql import ANSWERED
 
 _UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
 
@@ -52,16 +48,6 @@ CARD_REASONS = f"""
 SELECT cluster, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND reason != ''
 GROUP BY cluster, reason ORDER BY cluster, reason"""
 
-CARD_ANSWERED = f"""
-SELECT cluster, connection, {bucket_sql("first_token_ms")} AS bucket, count()
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND {ANSWERED}
-GROUP BY cluster, connection, bucket ORDER BY cluster, connection, bucket"""
-
-CARD_INTENDED = f"""
-SELECT cluster, connection, {bucket_sql(INTENDED_MS)} AS bucket, count(), countIf(first_token_ms IS NULL)
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND ({ANSWERED} OR {WAITED})
-GROUP BY cluster, connection, bucket ORDER BY cluster, connection, bucket"""
-
 CARD_SPAN = f"""
 SELECT count(), min(tick), max(tick), max(simulated)
 FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
@@ -85,23 +71,3 @@ class ErrorPoint:
     start: datetime
     reason: str
     n: int
-
-
-def first_tokens_of(
-    answered: Iterable[Sequence[Any]], intended: Iterable[Sequence[Any]]
-) -> dict[str, tuple[FirstTokens, ...]]:
-    """Rows of CARD_ANSWERED and CARD_INTENDED as histograms by cluster and connection."""
-    plain: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
-    corrected: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
-    waited: dict[tuple[str, str], int] = defaultdict(int)
-    for cluster, connection, bucket, n in answered:
-        plain[cluster, connection][bucket] = n
-    for cluster, connection, bucket, n, in_vain in intended:
-        corrected[cluster, connection][bucket] = n
-        waited[cluster, connection] += in_vain
-    found: dict[str, tuple[FirstTokens, ...]] = {}
-    for cluster, connection in sorted(corrected):
-        key = cluster, connection
-        part = FirstTokens(connection, plain.get(key, {}), corrected[key], waited[key])
-        found[cluster] = (*found.get(cluster, ()), part)
-    return found

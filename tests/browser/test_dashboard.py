@@ -172,6 +172,24 @@ def test_the_provider_page_shows_latency_errors_incidents_and_observations(page:
     assert page.locator(".ts-long tbody tr").count() == 50
 
 
+def test_real_traffic_stands_beside_our_probes_with_every_n(page: Any, address: str) -> None:
+    """Cold, warm and real traffic in rows of their own; a double standard is a note that leaves the tier as it is."""
+    show(page, f"{address}/provider?provider=beryl", ".ts-long")
+    rows = [row.replace("\t", " | ") for row in page.locator(".ts-beside tbody tr").all_inner_texts()]
+    note = page.locator(".ts-note-box").inner_text()
+
+    assert [row.split(" | ")[:3] for row in rows[:3]] == [
+        ["beryl", "our probes", "cold"], ["beryl", "our probes", "warm"], ["beryl", "real traffic", "unknown"],
+    ]  # fmt: skip
+    assert "6.25 % (5." in rows[2] and "2\u202f68" in rows[2]
+    assert len(rows) == 9
+    assert "probes_treated_better" in note and "would have shown" in note
+    assert page.locator(".ts-badge").first.inner_text() == "● Reliable"
+    show(page, f"{address}/provider?provider=agate", ".ts-long")
+    assert page.locator(".ts-note-box").count() == 0
+    assert "No real traffic was seen." in page.locator("ul.ts-note").inner_text()
+
+
 def test_no_request_leaves_the_machine(page: Any, address: str) -> None:
     """Fonts, icons, scripts: everything is our own, on both pages."""
     show(page, address, ".ts-foot")
@@ -209,7 +227,7 @@ def test_old_facts_are_called_stale(page: Any, address: str) -> None:
     assert "stale" in page.locator(".ts-fresh").inner_text()
 
 
-@pytest.mark.parametrize("path", ["/", "/provider?provider=clay"])
+@pytest.mark.parametrize("path", ["/", "/provider?provider=clay", "/provider?provider=beryl"])
 def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str) -> None:
     """At 390 pixels nothing is wider than the screen; wide tables scroll within themselves."""
     page.set_viewport_size({"width": 390, "height": 844})
@@ -219,7 +237,8 @@ def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") == 0
     beyond = page.evaluate(
-        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-bars, .ts-tiles, .ts-provider, .ts-cluster')]"
+        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-bars, .ts-tiles, .ts-provider, .ts-cluster, "
+        ".ts-note-box')]"
         ".filter(e => e.getBoundingClientRect().right > 391).map(e => e.className)"
     )
     assert beyond == []

@@ -99,11 +99,12 @@ def test_an_hour_rolled_up_before_it_closed_is_counted_from_facts(store: Store) 
 
 
 def test_latency_is_a_bounded_number_of_points(reader: Reader) -> None:
-    """Never more than asked for, and the quantiles are of answers only."""
+    """Never more than asked for of each kind of connection, and the quantiles are of answers only."""
     points = reader.latency_series("agate", AT - timedelta(days=30), AT, points=100)
     one = reader.latency_series("agate", AT - timedelta(days=30), AT, points=100, cluster="agate/us-east")
 
-    assert 50 < len(points) <= 100
+    assert 50 < len(points) / 2 <= 100
+    assert sum(point.n for point in points if point.connection == "cold") == 2880
     assert sum(point.n for point in points) == 2 * sum(point.n for point in one) == 5760
     assert all(240 <= point.p50_ms <= point.p95_ms <= 336 for point in points)
 

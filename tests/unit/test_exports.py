@@ -13,6 +13,8 @@ import pytest
 
 from collector.exports import catalog
 from collector.exports.scorecard import Scorecard, scorecard
+from collector.judgement.beside import Beside, Side, side_lines
+from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.facts import Block, ProviderFacts, bucket_of
 from collector.judgement.first_token import FirstTokens
 from collector.judgement.tiers import judge
@@ -71,9 +73,32 @@ def card(**changes: object) -> Scorecard:
     child = Trouble(id="inc-child", state=IncidentState.CHILD, scope="acme/us-east")
     verdict = judge("acme", facts, TierPolicy(), AT, None)
     made = scorecard(
-        verdict, facts, clusters, [Trouble(), child], start=START, confidence=0.95, name="=Acme | <b>", simulated=True
+        verdict,
+        facts,
+        clusters,
+        [Trouble(), child],
+        beside(),
+        start=START,
+        confidence=0.95,
+        name="=Acme | <b>",
+        simulated=True,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def beside() -> Beside:
+    """Both sides: real traffic fails more, and its first token comes later than chance allows."""
+    sides = [
+        Side("acme/us-east", "active", (Block("acme/us-east", START, n_ok=990, n_failed=10),), FirstTokens("cold")),
+        Side(
+            "acme/us-east",
+            "passive",
+            (Block("acme/us-east", START, n_ok=900, n_failed=100, n_unknown=7),),
+            FirstTokens("unknown", {bucket_of(900.0): 900}),
+        ),
+    ]
+    worse = Comparison(0.09, 0.07, 0.11, 1e-9, 0.03, 1000, 1000, 40)
+    return Beside("acme", START, AT, 0.95, side_lines("acme", sides, confidence=0.95), DoubleStandard(worse, None))
 
 
 @pytest.mark.parametrize("form", sorted(catalog.FORMATS))
@@ -161,8 +186,29 @@ def test_a_card_without_evidence_says_unknown() -> None:
     """No figure is made up."""
     nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hists={})
     verdict = judge("acme", None, TierPolicy(), AT, None)
-    empty = scorecard(verdict, nothing, [], [], start=START, confidence=0.95)
+    nobody = Beside("acme", START, AT, 0.95, (), DoubleStandard(None, None))
+    empty = scorecard(verdict, nothing, [], [], nobody, start=START, confidence=0.95)
 
     assert json.loads(catalog.renderer("json")(empty))["whole"]["availability"] is None
     assert "| acme | unknown | 0 |" in catalog.renderer("md")(empty)
+    assert "No real traffic was seen" in catalog.renderer("md")(empty)
     assert "unrated" in catalog.renderer("csv")(empty)
+
+
+def test_a_card_shows_real_traffic_beside_our_probes_in_every_format() -> None:
+    """n, failures with bounds and first tokens of both, and the reason code with its numbers."""
+    made = card()
+    plain = json.loads(catalog.renderer("json")(made))["beside"]
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(made))))
+    said = {row["figure"]: row for row in rows if row["section"] == "beside" and row["item"] == "acme"}
+    text = catalog.renderer("md")(made)
+
+    assert plain["reasons"] == ["probes_treated_better"]
+    assert [(line["source"], line["n"], line["n_unknown"]) for line in plain["lines"][:2]] == [
+        ("active", 1000, 0), ("passive", 1000, 7),
+    ]  # fmt: skip
+    assert plain["standard"]["failures"]["effect"] == 0.09
+    assert (said["failed_share passive unknown"]["value"], said["failed_share passive unknown"]["n"]) == ("0.1", "1000")
+    assert said["ttft_p95_ms active cold"]["value"] == ""
+    assert "| acme | real traffic | unknown | 1000 | 10.00 % (" in text
+    assert "probes\\_treated\\_better" in text
