@@ -27,6 +27,7 @@ from probes.contract import Subject
 from probes.schedule import confirm_gap_s, tick_after, ticks_between
 from probes.ship import backoff_s, encoded, post
 from probes.spool import Ledger, Spool
+from probes.telemetry.telemetry import Telemetry
 from schemas.config import Agent as AgentSettings
 from schemas.errors import DeliveryError, SpoolError
 from schemas.fleet import Fleet
@@ -59,6 +60,7 @@ class Agent:
     bench: Bench
     spool: Spool
     resource: Resource
+    telemetry: Telemetry | None = None  # is told what was delivered
     _due: list[tuple[datetime, int]] = field(default_factory=list)
     _attempts: set[asyncio.Task[None]] = field(default_factory=set)
     _unspooled: list[tuple[str, Observation]] = field(default_factory=list)
@@ -213,6 +215,9 @@ class Agent:
                 return
             await post(session, self.settings.collector_url, encoded(batch, self.resource))
             await self._on_disk(self.spool.delivered, batch)
+            if self.telemetry is not None:
+                self.telemetry.observed([observation for _, observation in batch.rows])
+                self.telemetry.spooled((await self._on_disk(self.spool.ledger)).pending)
 
     async def _drain(self, rooms: Sequence[asyncio.Task[Any]], spooling: asyncio.Task[None]) -> None:
         """No new ticks; what is under way ends, is spooled, and handed over while the collector takes it."""

@@ -44,7 +44,9 @@ def show(home: Any) -> None:
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
     if verdict is not None:
-        st.html(_note(reader.beside(provider, verdict.window_start, verdict.at, "")))
+        beside = reader.beside(provider, verdict.window_start, verdict.at, "")
+        if beside.standard.reasons:
+            st.html(_note(beside))
     _clusters(provider, face)
     st.html("<h2>Why this tier</h2>")
     if verdict is None or not verdict.gates:
@@ -85,8 +87,6 @@ def _title(
 
 def _note(beside: Beside) -> str:
     """Beside the tier, and no part of it: a double standard that is proven, with its numbers."""
-    if not beside.standard.reasons:
-        return ""
     said = "".join(f"<li>{text(words)}</li>" for words in wording.standard_words(beside.standard))
     return f'<div class="ts-note-box"><b>▲ A note beside the tier</b><ul>{said}</ul></div>'
 
@@ -171,7 +171,7 @@ def _beside(beside: Beside, window: str) -> str:
         return f"{head}{_nothing('Neither probes nor traffic in this window.')}"
     words = wording.standard_words(beside.standard) if beside.any_passive else ("No real traffic was seen.",)
     said = "".join(f"<li>{text(one)}</li>" for one in words)
-    return f'{head}{markup.table(header, rows, "ts-list ts-beside")}<ul class="ts-note">{said}</ul>'
+    return f'{head}{markup.table(header, rows, "ts-beside")}<ul class="ts-note">{said}</ul>'
 
 
 def _side_cells(line: SideLine) -> Sequence[str]:

@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "expect": config.Expect,
         "agent": config.Agent,
         "collector": config.Collector,
+        "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
         "objectives": config.Objective,
         "tiers": config.TierPolicy,

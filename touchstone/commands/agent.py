@@ -22,12 +22,16 @@ def command(session: Session, as_json: bool) -> int:
     configuration = session.configuration
 
     async def run(spool: Spool) -> Ledger:
+        from contextlib import nullcontext
+
         from opentelemetry.sdk.resources import Resource
 
         from probes.agent import Agent, subjects_of
         from probes.attempt import Bench
         from probes.connection import Connections
         from probes.loop_lag import LagMonitor
+        from probes.telemetry.conventions import addresses_of
+        from probes.telemetry.telemetry import Telemetry
         from touchstone.signals import stop_on_signals
 
         settings = configuration.settings
@@ -45,7 +49,11 @@ def command(session: Session, as_json: bool) -> int:
             resource = Resource({"service.name": "touchstone-agent", "service.version": __version__})
             subjects = subjects_of(configuration.fleet, settings.modules)
             session.err.print(f"agent: {len(subjects)} subjects from {settings.vantage.name}")
-            return await Agent(subjects, settings.agent, bench, spool, resource).run(stop)
+            addresses = addresses_of(configuration.fleet)
+            told = Telemetry(settings.telemetry, resource, addresses, session.clock, version=__version__)
+            telemetry = told if settings.telemetry.wanted else None
+            async with told.running() if telemetry else nullcontext(""):
+                return await Agent(subjects, settings.agent, bench, spool, resource, telemetry).run(stop)
 
     spool = Spool(Path(configuration.settings.agent.spool), rows_max=configuration.settings.agent.spool_rows_max)
     try:
