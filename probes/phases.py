@@ -46,8 +46,14 @@ class Phases:
         if self.on_sent is not None:
             self.on_sent()
 
-    def timings(self, token_arrivals: tuple[float, ...] = ()) -> Timings:
-        """The timings, with the instants (s) at which content arrived."""
+    def timings(
+        self,
+        token_arrivals: tuple[float, ...] = (),
+        *,
+        reasoning_at: float | None = None,
+        stream_end_at: float | None = None,
+    ) -> Timings:
+        """The timings, with the instants (s) at which content, the first reasoning and the last byte arrived."""
         tcp_start = self.dns_end or self.connect_start
         since_sent = tuple(_ms(self.sent, at) or 0.0 for at in token_arrivals) if self.sent is not None else ()
         return Timings(
@@ -56,8 +62,10 @@ class Phases:
             tls_ms=_ms(self.tls_start, self.connected),
             sent_ms=_ms(self.start, self.sent),
             first_byte_ms=_ms(self.sent, self.first_byte),
+            reasoning_ms=_ms(self.sent, reasoning_at),
             first_token_ms=since_sent[0] if since_sent else None,
             last_token_ms=since_sent[-1] if since_sent else None,
+            stream_end_ms=_ms(self.sent, stream_end_at),
             total_ms=_ms(self.start, self.end),
             arrivals_ms=since_sent,
         )
