@@ -26,8 +26,12 @@ _STATUS_REASONS = {
     503: Reason.NO_CAPACITY,
     529: Reason.NO_CAPACITY,
 }
-_OVERLOADED = re.compile(r"overload|capacity|no available (?:server|worker|instance)|too busy", re.IGNORECASE)
-_LIMITED = re.compile(r"rate.?limit|too many requests|quota", re.IGNORECASE)
+# A code stands in what message_in makes as a part of its own: `429: RESOURCE_EXHAUSTED: the words`.
+_OVERLOADED = re.compile(
+    r"overload|capacity|unavailable|no available (?:server|worker|instance)|too busy|(?:^|: )(?:503|529)(?:: |$)",
+    re.IGNORECASE,
+)
+_LIMITED = re.compile(r"rate.?limit|too many requests|quota|resource.?exhausted|(?:^|: )429(?:: |$)", re.IGNORECASE)
 _KEY_LIKE = re.compile(
     r"(?i)\b(?:bearer\s+)?(?:sk|rk|pk|key|api|whsec)[-_][A-Za-z0-9_\-]{8,}|\bbearer\s+[A-Za-z0-9._\-]{8,}"
 )
@@ -96,14 +100,22 @@ def error_text(body: bytes) -> str:
 
 
 def message_in(value: object) -> str | None:
-    """The message of an OpenAI-shaped error object; None when it holds no error."""
-    if not isinstance(value, dict) or not value.get("error"):
+    """
+    What an error object says, in any of the shapes that servers use; None when it holds no error.
+
+    OpenAI, Anthropic, Gemini: {"error": {...}}; Triton, TGI: {"error": "words"}, TGI with an error_type beside it;
+    OpenAI Responses: {"type": "error", "message": ...}.
+    """
+    if not isinstance(value, dict):
         return None
-    error = value["error"]
+    error = value.get("error") or (value if value.get("type") == "error" else None)
+    if not error:
+        return None
     if isinstance(error, dict):
-        words = [str(error[name]) for name in ("type", "code", "message") if error.get(name)]
+        words = [str(error[name]) for name in ("type", "code", "status", "message") if error.get(name)]
         return ": ".join(words) or "error"
-    return str(error)
+    kind = value.get("error_type")
+    return f"{kind}: {error}" if kind else str(error)
 
 
 def _reason_of_timeout(phases: Phases) -> Reason:

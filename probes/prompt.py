@@ -23,7 +23,8 @@ WORDS = (
 )  # fmt: skip
 SENTENCE_WORDS = 12
 NAME_TOKENS = 3  # a made-up name is two to four tokens
-SENTENCE_TOKENS = SENTENCE_WORDS + NAME_TOKENS + 2  # the full stop, and now and then a word of two
+SENTENCE_TOKENS = SENTENCE_WORDS + NAME_TOKENS + 1  # with the full stop
+FRAME_TOKENS = 80  # what stands before and after the text, with the nonce and a chat template
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +41,32 @@ def draws(nonce: str, purpose: str, n: int) -> Sequence[int]:
     return [int.from_bytes(drawn[at : at + 2]) for at in range(0, 2 * n, 2)]
 
 
-def short_prompt(nonce: str, shortest: int, longest: int) -> Prompt:
-    """A prompt of some thirty tokens; the length asked for lies between *shortest* and *longest*, both included."""
-    spread, topic = draws(nonce, "short", 2)
-    length = shortest + spread % (longest - shortest + 1)
-    about = f"{TOPICS[topic % len(TOPICS)]} of {name(nonce, 'topic')}"
-    return Prompt(
-        f"nonce={nonce}. Begin your answer with the nonce, then write about {about} in {length} words.", length
-    )
+def length(nonce: str, shortest: int, longest: int) -> int:
+    """The length of one answer, between *shortest* and *longest*, both included."""
+    return shortest + draws(nonce, "length", 1)[0] % (longest - shortest + 1)
 
 
-def long_prompt(nonce: str, tokens: int, answer_tokens: int) -> Prompt:
+def short_prompt(nonce: str, max_tokens: int) -> Prompt:
+    """A prompt of some forty tokens."""
+    return Prompt(f"nonce={nonce}. {_request(nonce, max_tokens)}", max_tokens)
+
+
+def long_prompt(nonce: str, tokens: int, max_tokens: int) -> Prompt:
     """A prompt of about *tokens* tokens: the nonce, a generated text, and at the end the request to say the nonce."""
     opening = f"nonce={nonce}. Remember the nonce while you read this text."
-    topic = TOPICS[draws(nonce, "long", 1)[0] % len(TOPICS)]
-    closing = f"Begin your answer with the nonce, then write about {topic} in {answer_tokens} words."
-    sentences = max(1, (tokens - 60) // SENTENCE_TOKENS)  # 60: opening, closing and the chat template
-    return Prompt(f"{opening} {_text(nonce, sentences)} {closing}", answer_tokens)
+    sentences = max(1, (tokens - FRAME_TOKENS) // SENTENCE_TOKENS)
+    return Prompt(f"{opening} {_text(nonce, sentences)} {_request(nonce, max_tokens)}", max_tokens)
 
 
 def name(nonce: str, purpose: str) -> str:
     """A made-up name of two syllables."""
     chosen = draws(nonce, f"name {purpose}", 6)
     return "".join(_syllable(chosen[at : at + 3]) for at in (0, 3)).capitalize()
+
+
+def _request(nonce: str, words: int) -> str:
+    topic = TOPICS[draws(nonce, "topic", 1)[0] % len(TOPICS)]
+    return f"Begin your answer with the nonce, then write about {topic} of {name(nonce, 'topic')} in {words} words."
 
 
 def _syllable(chosen: Sequence[int]) -> str:

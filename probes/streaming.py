@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -19,7 +20,7 @@ from probes.contract import Ask, Finding
 from probes.exchange import failed
 from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
 from probes.phases import CURRENT, Phases
-from probes.prompt import Prompt, short_prompt
+from probes.prompt import Prompt, length, short_prompt
 from probes.stream_reader import Body, read_body
 from probes.streaming_module import StreamingModule
 from schemas.observation import Outcome, Reason
@@ -42,10 +43,15 @@ def module_of(ask: Ask) -> StreamingModule:
     return module
 
 
-def prompt_of(ask: Ask) -> Prompt:
-    """The short prompt of one attempt, of a length that varies when the module says so."""
+def length_of(ask: Ask) -> int:
+    """Tokens that the answer of one attempt may have; they vary when the module says so."""
     module = module_of(ask)
-    return short_prompt(ask.nonce, module.shortest, module.max_tokens)
+    return length(ask.nonce, module.shortest, module.max_tokens)
+
+
+def prompt_of(ask: Ask) -> Prompt:
+    """The short prompt of one attempt."""
+    return short_prompt(ask.nonce, length_of(ask))
 
 
 async def streamed(
@@ -83,7 +89,7 @@ async def _requested(ask: Ask, dialect: Dialect, request: Mapping[str, Any], pha
         )
         return await ask.connections.request(
             "POST",
-            target.url.rstrip("/") + dialect.path.replace("{model}", target.model),
+            target.url.rstrip("/") + dialect.path.replace("{model}", quote(target.model, safe="/:@")),
             target,
             headers={"Accept": "text/event-stream", **dialect.headers},
             phases=phases,

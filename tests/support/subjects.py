@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from probes.attempt import Bench
+from probes.catalog import KINDS
 from probes.connection import Connections
 from probes.contract import Subject
 from probes.kinds.chat_stream import ChatStreamModule
@@ -33,9 +34,16 @@ def chat_subject(url: str, *, ca_file: str | None = None, key: str | None = None
     return Subject(place, "chat", ChatStreamModule(kind="chat_stream", **settings))
 
 
+def subject_of(kind: str, url: str, *, auth: Auth | None = None, count_by: Any = "words", **module: Any) -> Subject:
+    """A subject of any kind, a total limit of 2 s; `m/1` is its model."""
+    place = Target(model="m/1", url=url, modules=("one",), count_by=count_by, auth=auth or Auth())
+    settings = KINDS[kind].settings.model_validate({"kind": kind, "timeout": "2s", **module})
+    return Subject(Place("acme", "acme/east", "acme/east/one", "eu", place), "one", settings)
+
+
 def http_subject(url: str, **module: Any) -> Subject:
     """An http_request subject with a total limit of 1 s."""
-    target = Target(model="-", protocol="http", url=url, modules=("up",))
+    target = Target(model="-", url=url, modules=("up",))
     place = Place("acme", "acme/east", "acme/east/up", "eu", target)
     return Subject(place, "up", HttpRequestModule(kind="http_request", **({"timeout": "1s"} | module)))
 
