@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from probes.stream_reader import Body
 
@@ -25,18 +23,16 @@ class Event:
 
 def events(body: Body) -> Iterator[Event]:
     """The events of *body* in order; comments and unknown fields are left out."""
-    text = body.join()
-    ends = list(accumulate(len(piece) for piece in body.pieces))
     kind, line_end = "", 0
     data: list[bytes] = []
-    for match in _LINE.finditer(text):
+    for match in _LINE.finditer(body.content):
         line = match[1]
         if match.end() == match.start():
             break
         line_end = match.end()
         if not line:
             if data:
-                yield Event(kind, b"\n".join(data), _stamp(body, ends, line_end), closed=True)
+                yield Event(kind, b"\n".join(data), body.stamp_of(line_end), closed=True)
             kind, data = "", []
             continue
         name, _, value = line.partition(b":")
@@ -46,9 +42,4 @@ def events(body: Body) -> Iterator[Event]:
         elif name == b"event":
             kind = value.decode(errors="replace")
     if data:
-        yield Event(kind, b"\n".join(data), _stamp(body, ends, line_end), closed=False)
-
-
-def _stamp(body: Body, ends: list[int], offset: int) -> float:
-    """When the byte before *offset* arrived."""
-    return body.stamps[min(bisect_left(ends, offset), len(ends) - 1)]
+        yield Event(kind, b"\n".join(data), body.stamp_of(line_end), closed=False)

@@ -27,7 +27,7 @@ from probes.failure import (
     reason_of_status,
     said,
 )
-from probes.phases import CURRENT, Phases
+from probes.phases import Phases
 from probes.server_sent_events import events
 from probes.stream_reader import Body, Ending, read_body
 from schemas.clock import Clock
@@ -88,7 +88,6 @@ async def chat_stream(ask: Ask) -> Finding:
     module, target = subject.module, subject.place.target
     assert isinstance(module, ChatStreamModule)
     phases = Phases(clock)
-    CURRENT.set(phases)
     deadline = phases.start + module.timeout
     try:
         async with asyncio.timeout(min(CONNECT_S_MAX, module.timeout)) as patience:
@@ -103,12 +102,12 @@ async def chat_stream(ask: Ask) -> Finding:
                 headers={"Accept": "text/event-stream"},
                 phases=phases,
                 json=request_body(target.model, module, nonce),
+                warm=ask.warm,
             )
     except SERVER_ERRORS as error:
-        phases.mark("end")
+        phases.finish()
         reason = reason_of_error(error, phases)
         return _failed(reason, said(error) or _waited(reason, module), subject, phases)
-    phases.mark("first_byte")
     try:
         return await _answered(response, subject, nonce, phases, deadline, clock)
     finally:
@@ -139,18 +138,16 @@ async def _answered(
     assert isinstance(module, ChatStreamModule)
     if response.status != 200:
         body = await read_body(
-            response, clock, first_s=ERROR_BODY_S, stall_s=ERROR_BODY_S, deadline=clock.monotonic() + ERROR_BODY_S
+            response, phases, first_s=ERROR_BODY_S, stall_s=ERROR_BODY_S, deadline=clock.monotonic() + ERROR_BODY_S
         )
-        phases.mark("end")
-        words = f"HTTP {response.status}: {error_text(body.join())}"
+        words = f"HTTP {response.status}: {error_text(body.content)}"
         return replace(
             _failed(reason_of_status(response.status), words, subject, phases),
             http_status=response.status,
-            bytes_in=body.size,
+            bytes_in=len(body.content),
         )
     first_s = module.ttft_timeout if phases.sent is None else module.ttft_timeout - (clock.monotonic() - phases.sent)
-    body = await read_body(response, clock, first_s=first_s, stall_s=module.stall_timeout, deadline=deadline)
-    phases.mark("end")
+    body = await read_body(response, phases, first_s=first_s, stall_s=module.stall_timeout, deadline=deadline)
     return judged(body, read_answer(body), subject, nonce, phases)
 
 
@@ -207,7 +204,7 @@ def judged(body: Body, answer: Answer, subject: Subject, nonce: str, phases: Pha
     module = subject.module
     assert isinstance(module, ChatStreamModule)
     text = "".join(answer.text)
-    timings = phases.timings(tuple(answer.arrivals))
+    timings = phases.timings(answer.arrivals, reasoning=answer.reasoning_at, stream_end=body.end)
     outcome, reason, detail = Outcome.FAILED, *_broken(body, answer, module)
     if reason is None:
         outcome, reason, detail = _content(text, answer, nonce, module, timings.first_token_ms)
@@ -217,8 +214,9 @@ def judged(body: Body, answer: Answer, subject: Subject, nonce: str, phases: Pha
         detail=detail_of(detail, subject.bearer),
         http_status=200,
         timings=timings,
+        instrument=phases.instrument(answer.arrivals),
         tokens=_tokens(answer, text, subject),
-        bytes_in=body.size,
+        bytes_in=len(body.content),
         finish_reason=answer.finish_reason,
         answer_digest=_digest(text.replace(nonce, "")) if text else "",
         server_request_id=answer.id,
@@ -263,7 +261,7 @@ def _cut(ending: Ending, answer: Answer, module: ChatStreamModule) -> tuple[Reas
 
 def _no_events(body: Body) -> tuple[Reason, str]:
     """A body with status 200 that is no event stream: nothing, an error object, or something else."""
-    content = body.join().strip()
+    content = body.content.strip()
     if not content:
         return Reason.EMPTY, "an empty body"
     try:
@@ -306,7 +304,11 @@ def _digest(text: str) -> str:
 
 def _failed(reason: Reason, detail: str, subject: Subject, phases: Phases) -> Finding:
     return Finding(
-        outcome=Outcome.FAILED, reason=reason, detail=detail_of(detail, subject.bearer), timings=phases.timings()
+        outcome=Outcome.FAILED,
+        reason=reason,
+        detail=detail_of(detail, subject.bearer),
+        timings=phases.timings(),
+        instrument=phases.instrument(),
     )
 
 

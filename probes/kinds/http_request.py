@@ -11,7 +11,7 @@ from pydantic import Field
 
 from probes.contract import Ask, Finding, Subject
 from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
-from probes.phases import CURRENT, Phases
+from probes.phases import Phases
 from probes.stream_reader import Body, Ending, read_body
 from schemas.config import Expect, Module
 from schemas.observation import Outcome, Reason, Timings
@@ -36,16 +36,15 @@ async def http_request(ask: Ask) -> Finding:
     module, target = subject.module, subject.place.target
     assert isinstance(module, HttpRequestModule)
     phases = Phases(clock)
-    CURRENT.set(phases)
     deadline = phases.start + module.timeout
     url = target.url.rstrip("/") + (f"/{module.path.lstrip('/')}" if module.path else "")
     try:
         async with asyncio.timeout(module.timeout):
             response = await ask.connections.request(
-                module.method, url, target, headers={"X-Request-Id": nonce}, phases=phases
+                module.method, url, target, headers={"X-Request-Id": nonce}, phases=phases, warm=ask.warm
             )
     except SERVER_ERRORS as error:
-        phases.mark("end")
+        phases.finish()
         reason = reason_of_error(error, phases)
         late = f"no answer within {module.timeout:g} s" if isinstance(error, TimeoutError) else ""
         return Finding(
@@ -53,23 +52,25 @@ async def http_request(ask: Ask) -> Finding:
             reason=Reason.TOTAL_TIMEOUT if reason is Reason.TTFT_TIMEOUT else reason,
             detail=detail_of(said(error) or late, subject.bearer),
             timings=phases.timings(),
+            instrument=phases.instrument(),
         )
-    phases.mark("first_byte")
     try:
-        body = await read_body(response, clock, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
+        body = await read_body(response, phases, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
     finally:
         response.close()
-    phases.mark("end")
-    return judged(response.status, body, module, subject, phases.timings())
+    return replace(
+        judged(response.status, body, module, subject, phases.timings(stream_end=body.end)),
+        instrument=phases.instrument(),
+    )
 
 
 def judged(status: int, body: Body, module: HttpRequestModule, subject: Subject, timings: Timings) -> Finding:
     """The finding of an answered request."""
-    content = body.join()
+    content = body.content
     outcome, reason, detail = _reason(status, body.ending, content, module, timings)
     found = Finding(
         outcome=outcome, reason=reason, detail=detail_of(detail, subject.bearer), http_status=status,
-        timings=timings, bytes_in=body.size,
+        timings=timings, bytes_in=len(body.content),
     )  # fmt: skip
     return replace(found, answer_digest=hashlib.sha256(content).hexdigest()[:16]) if content else found
 
