@@ -36,9 +36,14 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body that has ended: *stamps* (s, monotonic) of the reads that brought it, each up to the offset in *ends*."""
+    """
+    A body that has ended: *stamps* (s, monotonic) of the reads that brought it, each up to the offset in *ends*.
+
+    *size* counts what came; of a body that grew over the limit nothing else is kept.
+    """
 
     content: bytes = b""
+    size: int = 0
     stamps: tuple[float, ...] = ()
     ends: tuple[int, ...] = ()
     ending: Ending = Ending.EOF
@@ -70,9 +75,11 @@ async def read_body(
     except SERVER_ERRORS:
         ending = Ending.LOST
     phases.finish()
+    if ending is Ending.TOO_LARGE:
+        return Body(size=content.total_bytes, ending=ending)
     content.set_exception(None)  # type: ignore[arg-type]  # it has been seen: what came before it can be read
     stamps, ends = _reads_with_body(phases.stamps, phases.journal.ends)
-    return Body(content.read_nowait(), stamps, ends, ending)
+    return Body(content.read_nowait(), content.total_bytes, stamps, ends, ending)
 
 
 async def _ended(

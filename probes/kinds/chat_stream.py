@@ -144,7 +144,7 @@ async def _answered(
         return replace(
             _failed(reason_of_status(response.status), words, subject, phases),
             http_status=response.status,
-            bytes_in=len(body.content),
+            bytes_in=body.size,
         )
     first_s = module.ttft_timeout if phases.sent is None else module.ttft_timeout - (clock.monotonic() - phases.sent)
     body = await read_body(response, phases, first_s=first_s, stall_s=module.stall_timeout, deadline=deadline)
@@ -216,7 +216,7 @@ def judged(body: Body, answer: Answer, subject: Subject, nonce: str, phases: Pha
         timings=timings,
         instrument=phases.instrument(answer.arrivals),
         tokens=_tokens(answer, text, subject),
-        bytes_in=len(body.content),
+        bytes_in=body.size,
         finish_reason=answer.finish_reason,
         answer_digest=_digest(text.replace(nonce, "")) if text else "",
         server_request_id=answer.id,

@@ -70,7 +70,7 @@ def judged(status: int, body: Body, module: HttpRequestModule, subject: Subject,
     outcome, reason, detail = _reason(status, body.ending, content, module, timings)
     found = Finding(
         outcome=outcome, reason=reason, detail=detail_of(detail, subject.bearer), http_status=status,
-        timings=timings, bytes_in=len(body.content),
+        timings=timings, bytes_in=body.size,
     )  # fmt: skip
     return replace(found, answer_digest=hashlib.sha256(content).hexdigest()[:16]) if content else found
 

@@ -35,9 +35,9 @@ def chat_subject(url: str, *, ca_file: str | None = None, key: str | None = None
     return Subject(place, "chat", ChatStreamModule(kind="chat_stream", **settings))
 
 
-def http_subject(url: str, **module: Any) -> Subject:
+def http_subject(url: str, *, ca_file: str | None = None, **module: Any) -> Subject:
     """An http_request subject, cold, with a total limit of 1 s."""
-    target = Target(model="-", protocol="http", url=url, modules=("up",))
+    target = Target(model="-", protocol="http", url=url, modules=("up",), tls=Tls(ca_file=ca_file))
     place = Place("acme", "acme/east", "acme/east/up", "eu", target)
     return Subject(
         place, "up", HttpRequestModule(kind="http_request", **({"connection": "cold", "timeout": "1s"} | module))
