@@ -78,7 +78,6 @@ class Phases:
 
     def finish(self) -> None:
         """The request is over, however: no more reads, no more writes. From here the stamps are known."""
-        self.journal.close_read()
         self.end = self.clock.monotonic()
         step = self.clock.wall_offset() - self._offset
         self.clock_step_s = step if abs(step) >= CLOCK_STEP_S else 0.0

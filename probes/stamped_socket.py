@@ -34,26 +34,22 @@ class Journal:
     """
     What one request did on its socket.
 
-    user: when each read was made (s, monotonic). kernel: the kernel's stamp of it as it came, empty for none. ends: how
-    much of the body there was after it, 0 until the body is known. written: the last write before the answer.
+    user: when each read was made (s, monotonic). kernel: the kernel's stamp of it, empty for none. starts: how
+    much of the body there was before it, 0 until the body is known. written: the last write before the answer.
     """
 
     monotonic: Callable[[], float]
     user: list[float] = field(default_factory=list)
     kernel: list[bytes] = field(default_factory=list)  # bytes, not tuples: the garbage collector need not look at them
-    ends: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
     written: float | None = None
     body: Growing | None = None
 
-    def close_read(self) -> None:
-        """What the last read brought has been taken up by now."""
-        if len(self.ends) < len(self.user):
-            self.ends.append(self.body.total_bytes if self.body is not None else 0)
-
-    def open_read(self, control: Control) -> None:
-        """Note a read that has just been made."""
+    def note_read(self, control: Control) -> None:
+        """A read has just been made; what it brought is not in the body yet."""
         self.user.append(self.monotonic())
         self.kernel.append(control[0][2] if control else b"")
+        self.starts.append(self.body.total_bytes if self.body is not None else 0)
 
     def kernel_s(self) -> list[float | None]:
         """The kernel's stamp of each read, in seconds of the wall clock; None where it gave none."""
@@ -71,9 +67,8 @@ class StampedSocket(socket.socket):
         journal = self.journal
         if journal is None:
             return super().recv(bufsize, flags)
-        journal.close_read()
         data, control, _, _ = self.recvmsg(min(bufsize, READ_BYTES_MAX), _CONTROL_BYTES, flags)
-        journal.open_read(control)
+        journal.note_read(control)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -81,9 +76,8 @@ class StampedSocket(socket.socket):
         journal = self.journal
         if journal is None:
             return super().recv_into(buffer, nbytes, flags)
-        journal.close_read()
         size, control, _, _ = self.recvmsg_into([memoryview(buffer)[:READ_BYTES_MAX]], _CONTROL_BYTES, flags)
-        journal.open_read(control)
+        journal.note_read(control)
         return size
 
     def send(self, data: Any, flags: int = 0, /) -> int:

@@ -78,7 +78,7 @@ async def read_body(
     if ending is Ending.TOO_LARGE:
         return Body(size=content.total_bytes, ending=ending)
     content.set_exception(None)  # type: ignore[arg-type]  # it has been seen: what came before it can be read
-    stamps, ends = _reads_with_body(phases.stamps, phases.journal.ends)
+    stamps, ends = _reads_with_body(phases.stamps, phases.journal.starts, content.total_bytes)
     return Body(content.read_nowait(), content.total_bytes, stamps, ends, ending)
 
 
@@ -102,7 +102,10 @@ async def _ended(
     return Ending.EOF
 
 
-def _reads_with_body(stamps: Sequence[float], ends: Sequence[int]) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """The reads that brought some of the body; the others brought headers, framing or a handshake."""
-    kept = [(at, end) for at, end, before in zip(stamps, ends, (0, *ends), strict=False) if end > before]
+def _reads_with_body(
+    stamps: Sequence[float], starts: Sequence[int], size: int
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Stamps and ends of the reads that brought some of the body; the others brought headers, framing, a handshake."""
+    ends = (*starts[1:], size)
+    kept = [(at, end) for at, start, end in zip(stamps, starts, ends, strict=False) if end > start]
     return tuple(at for at, _ in kept), tuple(end for _, end in kept)

@@ -184,8 +184,7 @@ def test_without_a_stamp_of_the_kernel_it_is_the_users() -> None:
     near, far = socket.socketpair()
     with near, far:
         for control in ([], [(socket.SOL_SOCKET, 35, b"")]):
-            phases.journal.open_read(control)
-            phases.journal.close_read()
+            phases.journal.note_read(control)
         phases.finish()
 
     assert (phases.stamp, phases.stamps) == (Stamp.USER, phases.journal.user)
