@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from probes.catalog import KINDS
@@ -33,6 +34,7 @@ class Bench:
     clock: Clock
     lag: LagMonitor
     limits: TrustLimits
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     simulated: bool = False
     agent_version: str = ""
 
@@ -54,7 +56,8 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         target=subject.place.id, vantage=bench.vantage, kind=subject.module.kind, tick=tick, attempt=attempt
     ).hex[:NONCE_HEX]
     try:
-        ask = Ask(subject, nonce, wants_warm(subject.module, tick, attempt), bench.connections, bench.clock)
+        warm = wants_warm(subject.module, tick, attempt)
+        ask = Ask(subject, nonce, warm, bench.connections, bench.clock, bench.turn)
         finding = await KINDS[subject.module.kind].probe(ask)
     except TouchstoneError as error:  # our own files
         logger.error("%s: %s", subject.key, error)

@@ -97,7 +97,7 @@ class Phases:
         return Stamp.KERNEL, [min(at, read) for at, read in zip(known, user, strict=True)]
 
     def timings(
-        self, content: Sequence[float] = (), *, reasoning: float | None = None, stream_end: float | None = None
+        self, content: Sequence[float] = (), *, reasoning_at: float | None = None, stream_end_at: float | None = None
     ) -> Timings:
         """The timings, with the instants (s) at which content, the first reasoning and the last byte arrived."""
         tcp_start = self.dns_end or self.connect_start
@@ -108,10 +108,10 @@ class Phases:
             tls_ms=_ms(self.tls_start, self.connected),
             sent_ms=_ms(self.start, self.sent),
             first_byte_ms=_ms(self.sent, self.first_byte),
-            reasoning_ms=_ms(self.sent, reasoning),
+            reasoning_ms=_ms(self.sent, reasoning_at),
             first_token_ms=since_sent[0] if since_sent else None,
             last_token_ms=since_sent[-1] if since_sent else None,
-            stream_end_ms=_ms(self.sent, stream_end),
+            stream_end_ms=_ms(self.sent, stream_end_at),
             total_ms=_ms(self.start, self.end),
             arrivals_ms=since_sent,
         )

@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from probes.attempt import observe
-from probes.kinds.chat_stream import ChatStreamModule, request_body
+from probes.kinds.chat_stream import CHAT, ChatStreamModule
+from probes.prompt import short_prompt
 from schemas.observation import Distrust, Observation, Outcome, Reason
 from tests.support.bad_server import (
     DONE,
@@ -239,9 +240,10 @@ async def test_what_a_server_says_stands_however_late_we_were() -> None:
 def test_every_prompt_is_unique_and_its_length_varies_between_the_limits() -> None:
     """The nonce decides both, so a replay asks the same."""
     module = ChatStreamModule(kind="chat_stream", max_tokens=24, max_tokens_min=8)
-    bodies = [request_body("m", module, f"{number:016x}") for number in range(200)]
+    prompts = [short_prompt(f"{number:016x}", module.shortest, module.max_tokens) for number in range(200)]
+    bodies = [CHAT.body("m", module, prompt) for prompt in prompts]
 
     lengths = {body["max_tokens"] for body in bodies}
     assert lengths == set(range(8, 25))
     assert len({body["messages"][0]["content"] for body in bodies}) == 200
-    assert request_body("m", module, "ab") == request_body("m", module, "ab")
+    assert short_prompt("ab", 8, 24) == short_prompt("ab", 8, 24)
