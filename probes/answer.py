@@ -8,7 +8,7 @@ chunk, whatever it holds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from probes.prompt import Prompt
 from probes.server_sent_events import events
 from probes.stream_reader import Body, Ending
 from probes.streaming_module import StreamingModule
-from schemas.observation import Instrument, Reason, Tokens
+from schemas.observation import Reason, Tokens
 
 END_MARKER = b"[DONE]"
 ID_CHARS_MAX = 200
@@ -127,31 +127,30 @@ class Dialect:
     headers: Mapping[str, str] = field(default_factory=_no_headers)
 
 
-def read_answer(body: Body, dialect: Dialect) -> Answer:
-    """What the stream in *body* says, as far as it can be read; reading ends at the first error or broken event."""
-    answer = Answer()
+def reading(answer: Answer, body: Body, dialect: Dialect) -> Iterator[None]:
+    """Fill *answer* with what *body* says, one event at each step, so that a long one can be read with pauses."""
     for event in events(body):
         answer.events += 1
         if event.data.strip() == END_MARKER:
             answer.done = True
-            break
+            return
         try:
             value = orjson.loads(event.data)
         except orjson.JSONDecodeError:
             answer.cut = not event.closed
             answer.broken = f"not JSON: {_beginning(event.data)}" if event.closed else None
-            break
+            return
         message = message_in(value)
         if message is not None or event.kind == "error":
             answer.error = message or event.data[:200].decode(errors="replace")
-            break
+            return
         if not isinstance(value, dict):
             answer.broken = f"not an object: {_beginning(event.data)}"
-            break
+            return
         _take(answer, dialect, value, event.at)
         if answer.error is not None:
-            break
-    return answer
+            return
+        yield
 
 
 def _take(answer: Answer, dialect: Dialect, value: dict[str, Any], at: float) -> None:
@@ -189,12 +188,6 @@ def tokens_of(answer: Answer, count_by: str) -> Tokens:
     return Tokens(answer.billed_in, answer.billed_out, counted, count_by, len(answer.arrivals))
 
 
-def instrument_of(body: Body, answer: Answer) -> Instrument:
-    """How it was read: reads, and those that brought more than one content chunk, which share a stamp."""
-    shared = {stamp for stamp, later in zip(answer.arrivals, answer.arrivals[1:], strict=False) if stamp == later}
-    return Instrument(reads=len(body.pieces), merged_reads=len(shared))
-
-
 def digest_of(text: str, nonce: str) -> str:
     """16 hex digits that tell a repeated answer, with the nonce left out of it; empty without text."""
     return hashlib.sha256(text.replace(nonce, "").strip().encode(errors="replace")).hexdigest()[:16] if text else ""
@@ -225,7 +218,7 @@ def _cut(ending: Ending, answer: Answer, module: StreamingModule) -> tuple[Reaso
 
 def _no_events(body: Body) -> tuple[Reason, str]:
     """A body with status 200 that is no event stream: nothing, an error object, or something else."""
-    content = body.join().strip()
+    content = body.content.strip()
     if not content:
         return Reason.EMPTY, "an empty body"
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from probes.contract import Ask, Finding
 from probes.failure import SERVER_ERRORS, detail_of, reason_of_error, said
-from probes.phases import CURRENT, Phases
+from probes.phases import Phases
 from probes.stream_reader import Body, Ending, read_body
 from schemas.observation import Outcome, Reason
 
@@ -40,23 +40,22 @@ async def exchanged(
     """The answer within the module's timeout; a Finding when there is none."""
     module, target = ask.subject.module, ask.subject.place.target
     phases = Phases(ask.clock)
-    CURRENT.set(phases)
     deadline = phases.start + module.timeout
     try:
         async with asyncio.timeout(module.timeout):
-            response = await ask.connections.request(method, url, target, headers=headers, phases=phases, json=json)
+            response = await ask.connections.request(
+                method, url, target, headers=headers, phases=phases, json=json, warm=ask.warm
+            )
     except SERVER_ERRORS as error:
-        phases.mark("end")
+        phases.finish()
         reason = reason_of_error(error, phases)
         late = f"no answer within {module.timeout:g} s" if isinstance(error, TimeoutError) else ""
         reason = Reason.TOTAL_TIMEOUT if reason is Reason.TTFT_TIMEOUT else reason
         return failed(ask, phases, reason, said(error) or late)
-    phases.mark("first_byte")
     try:
-        body = await read_body(response, ask.clock, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
+        body = await read_body(response, phases, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
     finally:
         response.close()
-    phases.mark("end")
     return Exchange(response.status, body, phases)
 
 
@@ -67,4 +66,5 @@ def failed(ask: Ask, phases: Phases, reason: Reason, detail: str) -> Finding:
         reason=reason,
         detail=detail_of(detail, ask.subject.bearer),
         timings=phases.timings(),
+        instrument=phases.instrument(),
     )

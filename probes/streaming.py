@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import aiohttp
 
-from probes.answer import Answer, Dialect, digest_of, fault_of, instrument_of, read_answer, tokens_of
+from probes.answer import Answer, Dialect, digest_of, fault_of, reading, tokens_of
 from probes.contract import Ask, Finding
 from probes.exchange import failed
 from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
-from probes.phases import CURRENT, Phases
+from probes.phases import Phases
 from probes.prompt import Prompt, length, short_prompt
 from probes.stream_reader import Body, read_body
 from probes.streaming_module import StreamingModule
@@ -27,6 +27,7 @@ from schemas.observation import Outcome, Reason
 
 CONNECT_S_MAX = 10.0
 ERROR_BODY_S = 1.0
+EVENTS_AT_ONCE = 32
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Check = Callable[[Answer], tuple[Reason | None, str]]  # what is wrong with a complete answer's content, with words
@@ -59,23 +60,20 @@ async def streamed(
 ) -> Finding:
     """Ask *prompt*, with *extra* fields in the request; *check* looks at the content of a complete answer."""
     module, phases = module_of(ask), Phases(ask.clock)
-    CURRENT.set(phases)
     request = dialect.body(ask.subject.place.target.model, module, prompt) | dict(extra)
     try:
         response = await _requested(ask, dialect, request, phases)
     except SERVER_ERRORS as error:
-        phases.mark("end")
+        phases.finish()
         reason = reason_of_error(error, phases)
         return failed(ask, phases, reason, said(error) or _waited(reason, module))
-    phases.mark("first_byte")
     try:
         body = await _read(response, ask, phases)
     finally:
         response.close()
-    phases.mark("end")
     if response.status != 200:
         return _refused(response.status, body, ask, phases)
-    return judged(body, read_answer(body, dialect), ask, phases, check)
+    return judged(body, await _read_in_turn(body, dialect, ask), ask, phases, check)
 
 
 async def _requested(ask: Ask, dialect: Dialect, request: Mapping[str, Any], phases: Phases) -> aiohttp.ClientResponse:
@@ -94,6 +92,7 @@ async def _requested(ask: Ask, dialect: Dialect, request: Mapping[str, Any], pha
             headers={"Accept": "text/event-stream", **dialect.headers},
             phases=phases,
             json=request,
+            warm=ask.warm,
         )
 
 
@@ -105,12 +104,22 @@ async def _read(response: aiohttp.ClientResponse, ask: Ask, phases: Phases) -> B
         first_s -= now - phases.sent
     if response.status != 200:
         first_s, stall_s, deadline = ERROR_BODY_S, ERROR_BODY_S, now + ERROR_BODY_S
-    return await read_body(response, ask.clock, first_s=first_s, stall_s=stall_s, deadline=deadline)
+    return await read_body(response, phases, first_s=first_s, stall_s=stall_s, deadline=deadline)
+
+
+async def _read_in_turn(body: Body, dialect: Dialect, ask: Ask) -> Answer:
+    """What *body* said; one answer at a time and with pauses, so that open streams are not kept waiting."""
+    answer = Answer()
+    async with ask.turn:
+        for step, _ in enumerate(reading(answer, body, dialect), start=1):
+            if step % EVENTS_AT_ONCE == 0:
+                await ask.clock.sleep(0)
+    return answer
 
 
 def _refused(status: int, body: Body, ask: Ask, phases: Phases) -> Finding:
     """The finding of an answer that is not 200."""
-    words = f"HTTP {status}: {error_text(body.join())}"
+    words = f"HTTP {status}: {error_text(body.content)}"
     found = failed(ask, phases, reason_of_status(status), words)
     return replace(found, http_status=status, bytes_in=body.size)
 
@@ -118,11 +127,7 @@ def _refused(status: int, body: Body, ask: Ask, phases: Phases) -> Finding:
 def judged(body: Body, answer: Answer, ask: Ask, phases: Phases, check: Check) -> Finding:
     """The finding of a response with status 200, by what it said and how it ended."""
     module = module_of(ask)
-    timings = phases.timings(
-        tuple(answer.arrivals),
-        reasoning_at=answer.reasoning_at,
-        stream_end_at=body.stamps[-1] if body.stamps else None,
-    )
+    timings = phases.timings(answer.arrivals, reasoning_at=answer.reasoning_at, stream_end_at=body.end)
     outcome, (reason, detail) = Outcome.FAILED, fault_of(body, answer, module)
     if reason is None:
         reason, detail = _shortcoming(answer, ask, timings.first_token_ms, check)
@@ -133,7 +138,7 @@ def judged(body: Body, answer: Answer, ask: Ask, phases: Phases, check: Check) -
         detail=detail_of(detail, ask.subject.bearer),
         http_status=200,
         timings=timings,
-        instrument=instrument_of(body, answer),
+        instrument=phases.instrument(answer.arrivals),
         tokens=tokens_of(answer, ask.subject.place.target.count_by),
         bytes_in=body.size,
         finish_reason=answer.finish_reason,

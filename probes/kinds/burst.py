@@ -12,7 +12,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -28,6 +28,20 @@ from schemas.quantity import DurationS, Ratio
 
 REQUESTS_MAX = 256
 ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One request of a burst: when it was begun (s, monotonic), and what became of it."""
+
+    start: float
+    finding: Finding
+
+    @property
+    def sent(self) -> float | None:
+        """When it was sent (s, monotonic)."""
+        sent_ms = self.finding.timings.sent_ms
+        return None if sent_ms is None else self.start + sent_ms / 1000
 
 
 class BurstModule(StreamingModule):
@@ -50,14 +64,19 @@ async def burst(ask: Ask) -> Finding:
     assert isinstance(module, BurstModule)
     phases = Phases(ask.clock)
     asks = [replace(ask, nonce=nonce_of(ask.nonce, number), warm=False) for number in range(module.n)]
-    tasks = [asyncio.create_task(streamed(one, CHAT, prompt_of(one))) for one in asks]
+    tasks = [asyncio.create_task(_asked(one)) for one in asks]
     try:
-        findings = await asyncio.gather(*tasks)
+        shots = await asyncio.gather(*tasks)
     finally:
         for task in tasks:
             task.cancel()
-    phases.mark("end")
-    return summed(findings, module, Timings(total_ms=phases.timings().total_ms), ask.subject.bearer)
+    phases.finish()
+    return summed(shots, module, Timings(total_ms=phases.timings().total_ms), ask.subject.bearer)
+
+
+async def _asked(ask: Ask) -> Shot:
+    start = ask.clock.monotonic()
+    return Shot(start, await streamed(ask, CHAT, prompt_of(ask)))
 
 
 def nonce_of(nonce: str, number: int) -> str:
@@ -65,8 +84,9 @@ def nonce_of(nonce: str, number: int) -> str:
     return hashlib.sha256(f"{nonce}|{number}".encode()).hexdigest()[: len(nonce)]
 
 
-def summed(findings: Sequence[Finding], module: BurstModule, timings: Timings, secret: str | None) -> Finding:
-    """One finding of them all: good when enough were answered, else failed with the commonest reason."""
+def summed(shots: Sequence[Shot], module: BurstModule, timings: Timings, secret: str | None) -> Finding:
+    """One finding of them all."""
+    findings = [shot.finding for shot in shots]
     outcome, reason, detail = _verdict(findings, module.answered_min * len(findings))
     return Finding(
         outcome=outcome,
@@ -75,16 +95,16 @@ def summed(findings: Sequence[Finding], module: BurstModule, timings: Timings, s
         http_status=next((one.http_status for one in findings if one.reason is reason), None),
         timings=timings,
         tokens=_tokens(findings),
-        figures=figures(findings),
+        figures=_counts(findings) | _first_tokens(findings) | _spread_of_sending(shots),
         bytes_in=sum(one.bytes_in for one in findings),
     )
 
 
-def figures(findings: Sequence[Finding]) -> dict[str, float]:
-    """How many of each kind, and how the first tokens of the answered ones were spread."""
+def _counts(findings: Sequence[Finding]) -> dict[str, float]:
+    """How many of each kind."""
     reasons = Counter(one.reason for one in findings if one.outcome is Outcome.FAILED)
     limited, full = reasons[Reason.RATE_LIMITED], reasons[Reason.NO_CAPACITY]
-    found: dict[str, float] = {
+    return {
         "n": len(findings),
         "n_ok": sum(one.outcome in ANSWERED for one in findings),
         "n_degraded": sum(one.outcome is Outcome.DEGRADED for one in findings),
@@ -92,21 +112,27 @@ def figures(findings: Sequence[Finding]) -> dict[str, float]:
         "n_no_capacity": full,
         "n_failed": reasons.total() - limited - full,
     }
-    ttfts = sorted(
-        one.timings.first_token_ms
-        for one in findings
-        if one.outcome in ANSWERED and one.timings.first_token_ms is not None
-    )
-    if ttfts:
-        found |= {
-            "ttft_min_ms": ttfts[0],
-            "ttft_p50_ms": percentile(ttfts, 0.5),
-            "ttft_p95_ms": percentile(ttfts, 0.95),
-            "ttft_max_ms": ttfts[-1],
-            "ttft_spread_ms": ttfts[-1] - ttfts[0],
-        }
-    sent = [one.timings.sent_ms for one in findings if one.timings.sent_ms is not None]
-    return found | ({"sent_spread_ms": max(sent) - min(sent)} if sent else {})
+
+
+def _first_tokens(findings: Sequence[Finding]) -> dict[str, float]:
+    """How the first tokens of the answered ones were spread; nothing without any."""
+    answered = [one.timings.first_token_ms for one in findings if one.outcome in ANSWERED]
+    ttfts = sorted(ttft_ms for ttft_ms in answered if ttft_ms is not None)
+    if not ttfts:
+        return {}
+    return {
+        "ttft_min_ms": ttfts[0],
+        "ttft_p50_ms": percentile(ttfts, 0.5),
+        "ttft_p95_ms": percentile(ttfts, 0.95),
+        "ttft_max_ms": ttfts[-1],
+        "ttft_spread_ms": ttfts[-1] - ttfts[0],
+    }
+
+
+def _spread_of_sending(shots: Sequence[Shot]) -> dict[str, float]:
+    """How far the requests were from being at once."""
+    sent = [shot.sent for shot in shots if shot.sent is not None]
+    return {"sent_spread_ms": (max(sent) - min(sent)) * 1000} if sent else {}
 
 
 def percentile(ascending: Sequence[float], share: float) -> float:

@@ -64,7 +64,7 @@ def judged(exchange: Exchange, ask: Ask) -> Finding:
     """The finding of an answered request."""
     module = ask.subject.module
     assert isinstance(module, EmbeddingModule)
-    value, timings = _parsed(exchange.body.join()), exchange.phases.timings()
+    value, timings = _parsed(exchange.body.content), exchange.phases.timings()
     vectors = [item.get("embedding") for item in objects(found(value, "data"))]
     verdict = _broken(exchange, value, vectors) or _worth(vectors, module, timings)
     return Finding(
@@ -113,7 +113,7 @@ def _parsed(content: bytes) -> Any:
 
 def _broken(exchange: Exchange, value: Any, vectors: Sequence[Any]) -> Verdict | None:
     """Why it is no answer at all; None when it is one."""
-    content = exchange.body.join()
+    content = exchange.body.content
     if exchange.status != 200:
         words = f"HTTP {exchange.status}: {error_text(content)}"
         return Verdict(Outcome.FAILED, reason_of_status(exchange.status), words)

@@ -39,11 +39,12 @@ async def http_request(ask: Ask) -> Finding:
 
 def judged(exchange: Exchange, module: HttpRequestModule, ask: Ask) -> Finding:
     """The finding of an answered request."""
-    content, timings = exchange.body.join(), exchange.phases.timings()
+    content, phases = exchange.body.content, exchange.phases
+    timings = phases.timings(stream_end_at=exchange.body.end)
     outcome, reason, detail = _reason(exchange, content, module, timings)
     found = Finding(
         outcome=outcome, reason=reason, detail=detail_of(detail, ask.subject.bearer), http_status=exchange.status,
-        timings=timings, bytes_in=exchange.body.size,
+        timings=timings, instrument=phases.instrument(), bytes_in=exchange.body.size,
     )  # fmt: skip
     return replace(found, answer_digest=hashlib.sha256(content).hexdigest()[:16]) if content else found
 

@@ -12,7 +12,7 @@ import trustme
 from probes.attempt import observe
 from probes.kinds.chat_stream import CHAT, ChatStreamModule
 from probes.prompt import length, short_prompt
-from schemas.observation import Observation, Outcome, Reason
+from schemas.observation import Distrust, Observation, Outcome, Reason
 from tests.support.bad_server import (
     DONE,
     END,
@@ -208,18 +208,33 @@ async def test_the_key_is_sent_and_never_kept() -> None:
     assert key not in repr(seen) and "***" in seen.detail
 
 
-async def test_our_own_lateness_is_never_charged() -> None:
-    """An event loop blocked longer than the limit makes the attempt not_observed, whatever it saw."""
+async def seen_late(script: Script, **settings: object) -> Observation:
+    """The observation of *script* by an agent whose event loop is blocked for 200 ms, over its limit of 100."""
     import time
 
     async def blocks(reader: object, writer: object, request: object) -> None:
         time.sleep(0.2)  # noqa: ASYNC251 (blocking the loop is the point)
-        await CASES["500"][0](reader, writer, request)  # type: ignore[arg-type]
+        await script(reader, writer, request)  # type: ignore[arg-type]
 
     async with bad_server(blocks) as server, bench(lag_limit_s=0.1) as here:
-        seen = await observe(here, chat_subject(server.url), TICK, 0, 1)
+        return await observe(here, chat_subject(server.url, **settings), TICK, 0, 1)  # type: ignore[arg-type]
 
-    assert (seen.outcome, seen.reason) == (Outcome.NOT_OBSERVED, Reason.OBSERVER_OVERLOADED)
+
+async def test_our_own_lateness_is_never_charged() -> None:
+    """A limit of time that was over while our loop was late is not observed; slowness measured so is none."""
+    stalled = await seen_late(CASES["stalled"][0])
+    slow = await seen_late(CASES["plain"][0], ttft_objective="50ms")
+
+    assert (stalled.outcome, stalled.reason) == (Outcome.NOT_OBSERVED, Reason.OBSERVER_OVERLOADED)
+    assert "stalled" in stalled.detail
+    assert (slow.outcome, slow.distrust) == (OK, Distrust.LOOP_LAG)
+
+
+async def test_what_a_server_says_stands_however_late_we_were() -> None:
+    """A status is a fact; only its timings are not trusted."""
+    seen = await seen_late(CASES["500"][0])
+
+    assert (seen.outcome, seen.reason, seen.distrust) == (FAILED, Reason.HTTP_5XX, Distrust.LOOP_LAG)
 
 
 def test_every_prompt_is_unique_and_its_length_varies_between_the_limits() -> None:

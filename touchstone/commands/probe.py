@@ -170,18 +170,21 @@ def _from_fleet(session: Session, target: str, module_name: str | None) -> Subje
 
 def _observe(session: Session, subject: Subject) -> Observation:
     import asyncio
+    from dataclasses import replace
 
     from probes.attempt import Bench, observe
     from probes.connection import Connections
     from probes.loop_lag import LagMonitor
+    from probes.trust import UNLIMITED
+
+    if subject.module.connection == "alternate":  # one request, and not which of two by the minute
+        subject = replace(subject, module=subject.module.model_copy(update={"connection": "cold"}))
 
     async def once() -> Observation:
         async with Connections() as connections:
             lag = LagMonitor(session.clock)
             watching = asyncio.create_task(lag.run())
-            bench = Bench(
-                vantage="here", connections=connections, clock=session.clock, lag=lag, lag_limit_s=float("inf")
-            )
+            bench = Bench(vantage="here", connections=connections, clock=session.clock, lag=lag, limits=UNLIMITED)
             now = session.clock.now()
             try:
                 return await observe(bench, subject, now.replace(microsecond=now.microsecond // 1000 * 1000), 0, 1)
