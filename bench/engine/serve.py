@@ -36,6 +36,11 @@ _OFFLINE = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
 }
+# Tools are called, and JSON is written without the white space in which a model of random weights loses itself.
+_STRUCTURED = (
+    "--enable-auto-tool-choice", "--tool-call-parser", "hermes",
+    "--structured-outputs-config", '{"disable_any_whitespace": true}',
+)  # fmt: skip
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -62,7 +67,16 @@ def missing() -> str | None:
 def serve_vllm(*, port: int | None = None, log: Path | None = None) -> AbstractContextManager[ServedEngine]:
     """vLLM on the CPU: usage in the stream, log-probabilities, and its own /metrics beside what a probe saw."""
     port = port or _free_port()
-    options = ["--max-model-len", "2048", "--max-num-seqs", "64", "--dtype", "bfloat16", "--enforce-eager"]
+    options = [
+        "--max-model-len",
+        "2048",
+        "--max-num-seqs",
+        "64",
+        "--dtype",
+        "bfloat16",
+        "--enforce-eager",
+        *_STRUCTURED,
+    ]
     command = ["vllm", "serve", str(MODEL_FOLDER), "--served-model-name", "tiny", *_listen(port), *options]
     return _served("vllm", command, model="tiny", port=port, log=log)
 
