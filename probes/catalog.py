@@ -7,11 +7,15 @@ from types import MappingProxyType
 
 from probes.contract import Kind
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
+from probes.kinds.dns_lookup import DnsLookupModule, dns_lookup
 from probes.kinds.http_request import HttpRequestModule, http_request
+from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "chat_stream": Kind(ChatStreamModule, chat_stream),
         "http_request": Kind(HttpRequestModule, http_request),
+        "tcp_connect": Kind(TcpConnectModule, tcp_connect),
+        "dns_lookup": Kind(DnsLookupModule, dns_lookup),
     }
 )

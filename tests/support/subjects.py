@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from probes.attempt import Bench
+from probes.catalog import KINDS
 from probes.connection import Connections
 from probes.contract import Subject
 from probes.kinds.chat_stream import ChatStreamModule
@@ -38,6 +39,16 @@ def http_subject(url: str, **module: Any) -> Subject:
     target = Target(model="-", protocol="http", url=url, modules=("up",))
     place = Place("acme", "acme/east", "acme/east/up", "eu", target)
     return Subject(place, "up", HttpRequestModule(kind="http_request", **({"timeout": "1s"} | module)))
+
+
+def subject_of(kind: str, url: str, *, ca_file: str | None = None, key: str | None = None, **module: Any) -> Subject:
+    """A subject of any kind in the catalogue, of the target `acme/east/it`."""
+    target = Target(
+        model="m", protocol="http", url=url, modules=("it",), tls=Tls(ca_file=ca_file),
+        auth=Auth(bearer=SecretStr(key) if key else None),
+    )  # fmt: skip
+    place = Place("acme", "acme/east", "acme/east/it", "eu", target)
+    return Subject(place, "it", KINDS[kind].settings.model_validate({"kind": kind} | module))
 
 
 @asynccontextmanager
