@@ -10,6 +10,7 @@ from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.kinds.dns_lookup import DnsLookupModule, dns_lookup
 from probes.kinds.http_request import HttpRequestModule, http_request
 from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
+from probes.kinds.tls_handshake import TlsHandshakeModule, tls_handshake
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -17,5 +18,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "http_request": Kind(HttpRequestModule, http_request),
         "tcp_connect": Kind(TcpConnectModule, tcp_connect),
         "dns_lookup": Kind(DnsLookupModule, dns_lookup),
+        "tls_handshake": Kind(TlsHandshakeModule, tls_handshake),
     }
 )
