@@ -41,10 +41,12 @@ def http_subject(url: str, **module: Any) -> Subject:
     return Subject(place, "up", HttpRequestModule(kind="http_request", **({"timeout": "1s"} | module)))
 
 
-def subject_of(kind: str, url: str, *, ca_file: str | None = None, key: str | None = None, **module: Any) -> Subject:
+def subject_of(
+    kind: str, url: str, *, model: str = "m", ca_file: str | None = None, key: str | None = None, **module: Any
+) -> Subject:
     """A subject of any kind in the catalogue, of the target `acme/east/it`."""
     target = Target(
-        model="m", protocol="http", url=url, modules=("it",), tls=Tls(ca_file=ca_file),
+        model=model, protocol="http", url=url, modules=("it",), tls=Tls(ca_file=ca_file),
         auth=Auth(bearer=SecretStr(key) if key else None),
     )  # fmt: skip
     place = Place("acme", "acme/east", "acme/east/it", "eu", target)
