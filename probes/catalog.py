@@ -9,6 +9,7 @@ from probes.contract import Kind
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.kinds.dns_lookup import DnsLookupModule, dns_lookup
 from probes.kinds.engine_metrics import EngineMetricsModule, engine_metrics
+from probes.kinds.exec import ExecModule, exec_
 from probes.kinds.http_request import HttpRequestModule, http_request
 from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
 from probes.kinds.tls_handshake import TlsHandshakeModule, tls_handshake
@@ -21,5 +22,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "dns_lookup": Kind(DnsLookupModule, dns_lookup),
         "tls_handshake": Kind(TlsHandshakeModule, tls_handshake),
         "engine_metrics": Kind(EngineMetricsModule, engine_metrics),
+        "exec": Kind(ExecModule, exec_),
     }
 )
