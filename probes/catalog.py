@@ -10,6 +10,7 @@ from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.kinds.dns_lookup import DnsLookupModule, dns_lookup
 from probes.kinds.engine_metrics import EngineMetricsModule, engine_metrics
 from probes.kinds.exec import ExecModule, exec_
+from probes.kinds.heartbeat import HeartbeatModule, heartbeat
 from probes.kinds.http_request import HttpRequestModule, http_request
 from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
 from probes.kinds.tls_handshake import TlsHandshakeModule, tls_handshake
@@ -23,5 +24,6 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "tls_handshake": Kind(TlsHandshakeModule, tls_handshake),
         "engine_metrics": Kind(EngineMetricsModule, engine_metrics),
         "exec": Kind(ExecModule, exec_),
+        "heartbeat": Kind(HeartbeatModule, heartbeat),
     }
 )
