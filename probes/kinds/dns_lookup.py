@@ -73,4 +73,4 @@ def judged(addresses: set[Address], module: DnsLookupModule) -> Finding:
         detail = f"{len(addresses)} addresses, at least {module.addresses_min} are expected"
     else:
         return Finding(outcome=Outcome.OK, figures=figures)
-    return Finding(outcome=Outcome.DEGRADED, reason=Reason.WRONG_CONTENT, detail=detail, figures=figures)
+    return Finding(outcome=Outcome.DEGRADED, reason=Reason.DNS_FAILED, detail=detail, figures=figures)

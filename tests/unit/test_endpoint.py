@@ -99,8 +99,8 @@ async def test_a_host_that_is_an_address_is_our_own_mistake() -> None:
     assert "127.0.0.1 is an address" in seen.detail
 
 
-def test_a_strange_address_and_too_few_addresses_are_wrong_content() -> None:
-    """An address belongs to one of the networks, or stands there itself."""
+def test_a_strange_address_and_too_few_addresses_are_degraded() -> None:
+    """An address belongs to one of the networks, or stands there itself; a wrong answer is another matter."""
     found = {ip_address("203.0.113.7"), ip_address("198.51.100.1"), ip_address("2001:db8::1")}
     module = {"kind": "dns_lookup", "expected": ("203.0.113.0/24", "2001:db8::1")}
 
@@ -108,7 +108,7 @@ def test_a_strange_address_and_too_few_addresses_are_wrong_content() -> None:
     few = judged(found, DnsLookupModule(kind="dns_lookup", addresses_min=4))
     good = judged(found, DnsLookupModule(kind="dns_lookup", addresses_min=3))
 
-    assert (strange.outcome, strange.reason) == (Outcome.DEGRADED, Reason.WRONG_CONTENT)
+    assert (strange.outcome, strange.reason) == (Outcome.DEGRADED, Reason.DNS_FAILED)
     assert strange.detail == "not among the expected addresses: 198.51.100.1"
     assert (few.outcome, few.detail) == (Outcome.DEGRADED, "3 addresses, at least 4 are expected")
     assert (good.outcome, good.figures) == (Outcome.OK, {"addresses": 3.0, "ipv4": 2.0, "ipv6": 1.0})
