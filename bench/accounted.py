@@ -4,7 +4,7 @@ Runs a command on chosen cores for a bounded time, and says what CPU it used, wi
 The process that waits is made a subreaper: what the command's children leave behind is waited for too, so that nothing
 escapes the account. It is a process of its own, for a subreaper adopts every orphan below it.
 
-`python -m bench.accounted --cores 1 --within-s 60 --account FILE -- COMMAND ...`; Linux only.
+`python bench/accounted.py --cores 1 --within-s 60 --account FILE -- COMMAND ...`; Linux and the standard library only.
 """
 
 from __future__ import annotations
@@ -71,15 +71,14 @@ def start_accounted(
     After *term_after_s* it gets SIGTERM; after *within_s* it is killed with all its children.
     """
     account = folder / "account.json"
-    words = [sys.executable, "-m", "bench.accounted", "--within-s", str(within_s), "--account", str(account)]
+    words = [sys.executable, "-P", __file__, "--within-s", str(within_s), "--account", str(account)]
     if term_after_s is not None:
         words += ["--term-after-s", str(term_after_s)]
-    root = str(Path(__file__).resolve().parents[1])
     with (folder / "out.log").open("wb") as output:
         launcher = subprocess.Popen(
             [*words, "--cores", ",".join(map(str, sorted(cores))), "--", *command],
             cwd=folder,
-            env={**os.environ, **(environ or {}), "PYTHONPATH": root},
+            env={**os.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

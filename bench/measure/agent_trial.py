@@ -16,7 +16,7 @@ from bench.accounted import start_accounted
 from bench.measure.errors import BenchError
 from bench.measure.lateness import Trial, Window, due_in, lateness_on_grid_ms, trial_of
 from bench.measure.load_server import read_log, serving
-from bench.measure.place import Cores, run_folder, wall_to_monotonic_ns
+from bench.measure.place import OUR_ENVIRON, Cores, run_folder, wall_to_monotonic_ns
 
 Kind = Literal["http_request", "chat_stream"]
 TARGETS_INTERVAL_S = 60
@@ -38,6 +38,7 @@ def try_agent(targets: int, *, kind: Kind, for_s: float, cores: Cores) -> Trial:
             account = start_accounted(
                 [sys.executable, "-m", "touchstone", "-c", "touchstone.yaml", "agent"],
                 cores={cores.client}, folder=folder, term_after_s=run_s, within_s=run_s + STOPPING_S,
+                environ=OUR_ENVIRON,
             ).wait()  # fmt: skip
         if account.code != 0 or account.term_s is None:
             raise BenchError(f"the agent ended with {account.code}: {(folder / 'out.log').read_text()[-400:]}")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 OFFSET_TRIES = 200
+# For our own programs, which run in folders of their own. A peer must not find our packages.
+OUR_ENVIRON: Mapping[str, str] = MappingProxyType({"PYTHONPATH": str(Path(__file__).resolve().parents[2])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,13 @@ TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "TTFT as reported, and its error against the server's truth (ms)": {
             "p50": "ttft_p50_ms",
             "p99": "ttft_p99_ms",
-            "error p50": "ttft_error_p50_ms",
-            "error p99": "ttft_error_p99_ms",
+            "err p50": "ttft_error_p50_ms",
+            "err p99": "ttft_error_p99_ms",
             "max": "ttft_error_max_ms",
         },
         "Inter-token latency: error (ms); CPU (s per 1,000 tokens)": {
-            "error p50": "itl_error_p50_ms",
-            "error p99": "itl_error_p99_ms",
+            "err p50": "itl_error_p50_ms",
+            "err p99": "itl_error_p99_ms",
             "max": "itl_error_max_ms",
             "CPU": "cpu_s_per_1000_tokens",
         },
@@ -40,7 +40,7 @@ def readers_tables(readers: Mapping[str, Any]) -> Iterator[Table]:
     """A row a client and number of streams; medians over the runs. *of*: streams that it read whole."""
     counts = sorted({int(streams) for rows in readers.values() for streams in rows})
     for title, columns in TABLES.items():
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         table.add_column("streams", justify="right", no_wrap=True)
         table.add_column("client", no_wrap=True)
         for heading in ("of", *columns):

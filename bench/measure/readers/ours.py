@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from bench.measure.place import OUR_ENVIRON
 from bench.measure.readers.contract import Load, Reader
 from bench.measure.stamps import NS_IN_MS, Reading
 from touchstone import __version__
@@ -38,4 +39,4 @@ def readings(folder: Path, wall_to_monotonic_ns: int) -> Mapping[str, Sequence[R
     return {"ours": found}
 
 
-READER = Reader("ours", lambda: None, lambda: __version__, _command, readings, is_peer=False)
+READER = Reader("ours", lambda: None, lambda: __version__, _command, readings, OUR_ENVIRON, is_peer=False)
