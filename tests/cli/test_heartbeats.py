@@ -46,7 +46,7 @@ def written(folder: Path, *targets: dict[str, Any]) -> Path:
         "fleet": "fleet.yaml",
         "modules": {"beat": {"kind": "heartbeat", "folder": str(folder / "beats"), "every": "5s", "grace": "1s"}},
     }
-    common = {"model": "check", "protocol": "http", "url": "https://cloud.example", "modules": ["beat"]}
+    common = {"model": "check", "url": "https://cloud.example", "modules": ["beat"]}
     named = {f"t{number}": common | target for number, target in enumerate(targets)}
     fleet = {"providers": {"acme": {"clusters": {"east": {"targets": named}}}}}
     (folder / "touchstone.yaml").write_text(yaml.safe_dump(settings))
