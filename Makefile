@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 include bench/engine/engine.mk
+include tests/fuzz/fuzz.mk
 
 .PHONY: help up test check static fix schemas locks clean
 
