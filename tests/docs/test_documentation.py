@@ -36,7 +36,7 @@ from touchstone.settings_file import SettingsFile
 DOCS = ROOT / "docs"
 FRONT = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
 PAGES = [page for page in FRONT if page.exists()] + sorted(DOCS.rglob("*.md"))
-MAKEFILES = (ROOT / "Makefile", ROOT / "bench" / "engine" / "engine.mk")
+MAKEFILES = (ROOT / "Makefile", ROOT / "bench" / "engine" / "engine.mk", ROOT / "tests" / "fuzz" / "fuzz.mk")
 SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "settings": config.Settings,
