@@ -188,6 +188,14 @@ async def test_what_a_cache_held_of_a_prompt_is_billed_too() -> None:
     assert (seen.tokens.billed_in, seen.tokens.billed_out) == (12, 9)
 
 
+async def test_a_message_without_a_stop_reason_is_complete_with_its_stop() -> None:
+    """Anthropic's end marker alone is enough, as `[DONE]` is."""
+    p = PROTOCOLS["messages_stream"]
+    seen = await seen_of("messages_stream", says(p.start, p.said("one"), event({"type": "message_stop"})))
+
+    assert (seen.outcome, seen.finish_reason) == (OK, "")
+
+
 async def test_gemini_bills_thoughts_as_output_and_a_blocked_prompt_is_empty() -> None:
     """The sum is what was billed; the reason of a block is its finish reason."""
     usage = {"promptTokenCount": 5, "candidatesTokenCount": 3, "thoughtsTokenCount": 20}
