@@ -62,12 +62,23 @@ def reason_of_error(error: BaseException, phases: Phases) -> Reason:
     if isinstance(error, TimeoutError):
         return _reason_of_timeout(phases)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Reason.CONNECT_REFUSED if _errno(error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
+        return Reason.CONNECT_REFUSED if _errno_of(error.os_error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
     if isinstance(error, aiohttp.ClientPayloadError):
         return Reason.BAD_STREAM if "decod" in str(error).lower() else Reason.CONNECTION_LOST
     if isinstance(error, aiohttp.ClientResponseError | UnicodeError | aiohttp.InvalidURL):
         return Reason.BAD_STREAM
     return Reason.CONNECTION_LOST if phases.connected is not None else Reason.CONNECT_FAILED
+
+
+def reason_of_connecting(error: BaseException, *, resolved: bool) -> Reason:
+    """The reason of an error that a bare connection raised: while resolving, or up to the end of the TLS handshake."""
+    if not resolved:
+        return Reason.DNS_FAILED
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS_INVALID
+    if isinstance(error, TimeoutError):
+        return Reason.CONNECT_TIMEOUT
+    return Reason.CONNECT_REFUSED if _errno_of(error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
 
 
 def said(error: BaseException) -> str:
@@ -125,8 +136,9 @@ def _reason_of_timeout(phases: Phases) -> Reason:
     return Reason.TTFT_TIMEOUT
 
 
-def _errno(error: aiohttp.ClientConnectorError) -> int | None:
-    if error.os_error.errno is not None:
-        return error.os_error.errno
-    match = re.search(r"\[Errno (\d+)\]", str(error.os_error))  # several addresses, all refused
+def _errno_of(error: BaseException) -> int | None:
+    number = getattr(error, "errno", None)
+    if isinstance(number, int):
+        return number
+    match = re.search(r"\[Errno (\d+)\]", str(error))  # several addresses, all refused
     return int(match[1]) if match else None

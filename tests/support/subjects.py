@@ -36,13 +36,6 @@ def chat_subject(url: str, *, ca_file: str | None = None, key: str | None = None
     return Subject(place, "chat", ChatStreamModule(kind="chat_stream", **settings))
 
 
-def subject_of(kind: str, url: str, *, auth: Auth | None = None, count_by: Any = "words", **module: Any) -> Subject:
-    """A subject of any kind, cold, with a total limit of 2 s; `m/1` is its model."""
-    place = Target(model="m/1", url=url, modules=("one",), count_by=count_by, auth=auth or Auth())
-    settings = KINDS[kind].settings.model_validate({"kind": kind, "connection": "cold", "timeout": "2s", **module})
-    return Subject(Place("acme", "acme/east", "acme/east/one", "eu", place), "one", settings)
-
-
 def http_subject(url: str, *, ca_file: str | None = None, **module: Any) -> Subject:
     """An http_request subject, cold, with a total limit of 1 s."""
     target = Target(model="-", url=url, modules=("up",), tls=Tls(ca_file=ca_file))
@@ -50,6 +43,24 @@ def http_subject(url: str, *, ca_file: str | None = None, **module: Any) -> Subj
     return Subject(
         place, "up", HttpRequestModule(kind="http_request", **({"connection": "cold", "timeout": "1s"} | module))
     )
+
+
+def subject_of(
+    kind: str,
+    url: str,
+    *,
+    model: str = "m/1",
+    ca_file: str | None = None,
+    auth: Auth | None = None,
+    count_by: Any = "words",
+    **module: Any,
+) -> Subject:
+    """A subject of any kind in the catalogue, cold, with a total limit of 2 s, of the target `acme/east/it`."""
+    target = Target(
+        model=model, url=url, modules=("it",), count_by=count_by, tls=Tls(ca_file=ca_file), auth=auth or Auth()
+    )
+    settings = KINDS[kind].settings.model_validate({"kind": kind, "connection": "cold", "timeout": "2s", **module})
+    return Subject(Place("acme", "acme/east", "acme/east/it", "eu", target), "it", settings)
 
 
 @asynccontextmanager
