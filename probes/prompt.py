@@ -8,12 +8,14 @@ that somebody could recognise.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 TOPICS = ("rivers", "bridges", "lighthouses", "maps", "clocks", "harbours", "orchards", "weather", "glass", "trains")
 HEADS = ("b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z", "br", "dr", "kr", "pl", "st", "tr")
 TAILS = ("", "l", "m", "n", "r", "s")
+SYLLABLES = tuple(head + vowel + tail for head in HEADS for vowel in "aeiou" for tail in TAILS)
 # Frequent English words, one token each in the usual vocabularies: the size of a long prompt is then nearly right.
 WORDS = (
     "the", "old", "road", "runs", "along", "a", "wide", "river", "and", "under", "many", "stone", "walls", "where",
@@ -37,8 +39,7 @@ class Prompt:
 
 def draws(nonce: str, purpose: str, n: int) -> Sequence[int]:
     """*n* numbers from 0 to 65,535, the same for the same nonce and purpose."""
-    drawn = hashlib.shake_256(f"{nonce}|{purpose}".encode()).digest(2 * n)
-    return [int.from_bytes(drawn[at : at + 2]) for at in range(0, 2 * n, 2)]
+    return struct.unpack(f">{n}H", hashlib.shake_256(f"{nonce}|{purpose}".encode()).digest(2 * n))
 
 
 def length(nonce: str, shortest: int, longest: int) -> int:
@@ -60,8 +61,7 @@ def long_prompt(nonce: str, tokens: int, max_tokens: int) -> Prompt:
 
 def name(nonce: str, purpose: str) -> str:
     """A made-up name of two syllables."""
-    chosen = draws(nonce, f"name {purpose}", 6)
-    return "".join(_syllable(chosen[at : at + 3]) for at in (0, 3)).capitalize()
+    return _name(*draws(nonce, f"name {purpose}", 2))
 
 
 def _request(nonce: str, words: int) -> str:
@@ -69,19 +69,16 @@ def _request(nonce: str, words: int) -> str:
     return f"Begin your answer with the nonce, then write about {topic} of {name(nonce, 'topic')} in {words} words."
 
 
-def _syllable(chosen: Sequence[int]) -> str:
-    head, vowel, tail = chosen
-    return HEADS[head % len(HEADS)] + "aeiou"[vowel % 5] + TAILS[tail % len(TAILS)]
+def _name(first: int, second: int) -> str:
+    return (SYLLABLES[first % len(SYLLABLES)] + SYLLABLES[second % len(SYLLABLES)]).capitalize()
 
 
 def _text(nonce: str, sentences: int) -> str:
-    chosen = draws(nonce, "text", sentences * SENTENCE_WORDS)
-    return " ".join(
-        _sentence(chosen[at : at + SENTENCE_WORDS], name(nonce, str(at)))
-        for at in range(0, len(chosen), SENTENCE_WORDS)
-    )
+    drawn = SENTENCE_WORDS + 2
+    chosen = draws(nonce, "text", sentences * drawn)
+    return " ".join(_sentence(chosen[at : at + drawn]) for at in range(0, len(chosen), drawn))
 
 
-def _sentence(chosen: Sequence[int], of: str) -> str:
-    words = " ".join(WORDS[one % len(WORDS)] for one in chosen)
-    return f"{words.capitalize()} {of}."
+def _sentence(chosen: Sequence[int]) -> str:
+    words = " ".join([WORDS[one % len(WORDS)] for one in chosen[2:]])
+    return f"{words.capitalize()} {_name(chosen[0], chosen[1])}."

@@ -28,7 +28,7 @@ class LongPromptModule(StreamingModule):
     timeout: DurationS = 120.0
     ttft_timeout: DurationS = 60.0
     max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 32
-    prompt_tokens: Annotated[int, Field(ge=100, le=1_000_000)] = Field(
+    prompt_tokens: Annotated[int, Field(ge=100, le=250_000)] = Field(
         default=10_000, description="about this many; how many it was is billed, and a figure"
     )
 

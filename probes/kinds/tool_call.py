@@ -33,6 +33,10 @@ class ToolCallModule(StreamingModule):
     tool_choice: Literal["forced", "required", "auto"] = Field(
         default="forced", description="`forced` names the tool, `required` wants any, `auto` leaves it to the model"
     )
+    strict: bool = Field(
+        default=False,
+        description="ask the server to hold arguments to the schema; without it, that is the model's part",
+    )
 
 
 async def tool_call(ask: Ask) -> Finding:
@@ -40,17 +44,19 @@ async def tool_call(ask: Ask) -> Finding:
     module, asked = module_of(ask), wanted(ask.nonce)
     assert isinstance(module, ToolCallModule)
     text = f"nonce={ask.nonce}. {asked.sentence} Record this reading by calling the tool {TOOL}. Write nothing else."
-    extra = {"tools": tools(asked), "tool_choice": choice(module.tool_choice)}
+    extra = {"tools": tools(asked, strict=module.strict), "tool_choice": choice(module.tool_choice)}
     return await streamed(ask, CHAT, Prompt(text, length_of(ask)), extra=extra, check=partial(fault_of_calls, asked))
 
 
-def tools(asked: Wanted) -> list[dict[str, Any]]:
+def tools(asked: Wanted, *, strict: bool) -> list[dict[str, Any]]:
     """The two tools that are offered."""
-    nothing = {"type": "object", "properties": {}, "additionalProperties": False}
-    return [
-        _tool(TOOL, "Record the reading of a weather station.", asked.schema),
-        _tool(OTHER_TOOL, "List all weather stations.", nothing),
+    nothing = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    offered = [
+        {"name": TOOL, "description": "Record the reading of a weather station.", "parameters": asked.schema},
+        {"name": OTHER_TOOL, "description": "List all weather stations.", "parameters": nothing},
     ]
+    held = {"strict": True} if strict else {}
+    return [{"type": "function", "function": function | held} for function in offered]
 
 
 def choice(name: str) -> str | dict[str, Any]:
@@ -69,7 +75,3 @@ def fault_of_calls(asked: Wanted, answer: Answer) -> tuple[Reason | None, str]:
         if reason is not None:
             return reason, f"arguments: {detail}" + (" (cut at max_tokens)" if answer.finish_reason == "length" else "")
     return None, ""
-
-
-def _tool(name: str, description: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}

@@ -12,10 +12,10 @@ from probes.catalog import KINDS
 from probes.contract import Subject
 from schemas.fleet import Place, Target
 from schemas.observation import Observation, Outcome, Reason
-from tests.support.engines import vllm_engine
+from tests.support.engines import embedding_engine, vllm_engine
 from tests.support.subjects import TICK, bench
 
-__all__ = ["vllm_engine"]
+__all__ = ["embedding_engine", "vllm_engine"]
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -55,21 +55,39 @@ async def test_every_attempt_is_another_prompt_and_another_answer(vllm_engine: S
     assert seen[0].answer_digest != seen[1].answer_digest
 
 
+async def constrained(engine: ServedEngine, kind: str, **settings: Any) -> list[Observation]:
+    """Some attempts with random weights, which now and then write white space until max_tokens."""
+    asked = {"temperature": 1.0, "max_tokens": 512} | settings
+    return [await seen_of(engine, kind, attempt=attempt, **asked) for attempt in range(4)]
+
+
+def check_constrained(seen: list[Observation]) -> None:
+    """What was finished is of the schema; and something was."""
+    finished = [one for one in seen if one.finish_reason != "length"]
+
+    assert finished
+    assert {(one.outcome, one.reason) for one in finished} == {(Outcome.OK, None)}, [one.detail for one in seen]
+
+
 async def test_json_of_the_schema_is_written_under_constraint(vllm_engine: ServedEngine) -> None:
     """Random weights, and yet an object of the schema that was sent."""
-    seen = await seen_of(vllm_engine, "json_mode", temperature=1.0, max_tokens=512)
-
-    assert (seen.outcome, seen.reason, seen.finish_reason) == (Outcome.OK, None, "stop"), seen.detail
+    check_constrained(await constrained(vllm_engine, "json_mode"))
 
 
-@pytest.mark.parametrize("choice", ["forced", "required"])
-async def test_a_tool_is_called_under_constraint(vllm_engine: ServedEngine, choice: str) -> None:
-    """The call is streamed in fragments; random weights may choose the other tool where they are left the choice."""
-    seen = await seen_of(vllm_engine, "tool_call", tool_choice=choice, temperature=1.0, max_tokens=512)
-    other = seen.reason is Reason.UNKNOWN_NAME and "list_stations" in seen.detail
+async def test_a_tool_is_called_under_constraint(vllm_engine: ServedEngine) -> None:
+    """The call is streamed in fragments, and its arguments are of the schema."""
+    seen = await constrained(vllm_engine, "tool_call", strict=True)
 
-    assert seen.outcome is Outcome.OK or (choice == "required" and other), seen.detail
-    assert seen.tokens.chunks > 1
+    check_constrained(seen)
+    assert all(one.tokens.chunks > 1 for one in seen)
+
+
+async def test_without_strict_arguments_are_what_the_weights_make_of_them(vllm_engine: ServedEngine) -> None:
+    """The engine holds them to JSON only: degraded, and the reason says how."""
+    seen = await constrained(vllm_engine, "tool_call")
+
+    assert {one.outcome for one in seen} == {Outcome.DEGRADED}
+    assert {one.reason for one in seen} <= {Reason.SCHEMA_MISMATCH, Reason.INVALID_JSON}, [one.detail for one in seen]
 
 
 async def test_a_tool_left_to_random_weights_is_not_called(vllm_engine: ServedEngine) -> None:
@@ -111,3 +129,14 @@ async def test_an_endpoint_that_the_engine_does_not_have_is_our_own_mistake(vllm
     seen = await seen_of(vllm_engine, "embedding")
 
     assert (seen.outcome, seen.reason) == (Outcome.FAILED, Reason.MODEL_NOT_FOUND)
+
+
+async def test_embeddings_are_of_unit_length_and_differ(embedding_engine: ServedEngine) -> None:
+    """The same weights as a pooling model: 64 numbers, norm 1, two prompts apart."""
+    seen = await seen_of(embedding_engine, "embedding", dimensions=64)
+
+    assert (seen.outcome, seen.reason) == (Outcome.OK, None), seen.detail
+    assert seen.figures["dimensions"] == 64
+    assert seen.figures["norm"] == pytest.approx(1, abs=1e-3)
+    assert -1 <= seen.figures["cosine"] < 1 - 1e-6
+    assert seen.tokens.billed_in is not None and seen.tokens.billed_in > 20

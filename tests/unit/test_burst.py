@@ -40,7 +40,11 @@ CASES: dict[str, tuple[Sequence[Script], dict[str, Any], Outcome, Reason | None]
     "no capacity above four": ([GOOD] * 4 + [FULL] * 3 + [CRASHED], {}, FAILED, Reason.NO_CAPACITY),
     "all crashed": ([CRASHED] * 8, {}, FAILED, Reason.HTTP_5XX),
     "half of them late": ([GOOD] * 4 + [SLOW] * 4, {"ttft_objective": "150ms"}, DEGRADED, Reason.SLOW),
-}
+    "three of four good, three are enough": ([GOOD] * 3 + [LIMITED], {"answered_min": "75%"}, OK, None),
+    "three of four late, three are enough": (
+        [SLOW] * 3 + [LIMITED], {"answered_min": "75%", "ttft_objective": "150ms"}, DEGRADED, Reason.SLOW,
+    ),
+}  # fmt: skip
 
 
 def in_turn(scripts: Sequence[Script]) -> Script:

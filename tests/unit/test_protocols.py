@@ -5,19 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from probes.answer import Answer
 from probes.attempt import observe
-from probes.kinds.chat_stream import CHAT
-from probes.kinds.completion_stream import COMPLETION
-from probes.kinds.gemini_stream import GEMINI
-from probes.kinds.generate_stream import GENERATE
-from probes.kinds.messages_stream import MESSAGES
-from probes.kinds.responses_stream import RESPONSES
-from probes.kinds.triton_generate import TRITON
 from schemas.fleet import Auth
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import END, STREAM_HEAD, Script, bad_server, chunk, event, plain, sends
@@ -25,7 +15,6 @@ from tests.support.protocols import PROTOCOLS, USAGE_IN, USAGE_OUT
 from tests.support.subjects import TICK, bench, subject_of
 
 OK, FAILED = Outcome.OK, Outcome.FAILED
-DIALECTS = (CHAT, COMPLETION, GEMINI, GENERATE, MESSAGES, RESPONSES, TRITON)
 OVERLOADED = {
     "chat_stream": ("overloaded_error", "try later", 0),
     "completion_stream": ("ServiceUnavailableError", "no free slot", 503),
@@ -199,6 +188,14 @@ async def test_what_a_cache_held_of_a_prompt_is_billed_too() -> None:
     assert (seen.tokens.billed_in, seen.tokens.billed_out) == (12, 9)
 
 
+async def test_a_message_without_a_stop_reason_is_complete_with_its_stop() -> None:
+    """Anthropic's end marker alone is enough, as `[DONE]` is."""
+    p = PROTOCOLS["messages_stream"]
+    seen = await seen_of("messages_stream", says(p.start, p.said("one"), event({"type": "message_stop"})))
+
+    assert (seen.outcome, seen.finish_reason) == (OK, "")
+
+
 async def test_gemini_bills_thoughts_as_output_and_a_blocked_prompt_is_empty() -> None:
     """The sum is what was billed; the reason of a block is its finish reason."""
     usage = {"promptTokenCount": 5, "candidatesTokenCount": 3, "thoughtsTokenCount": 20}
@@ -258,35 +255,6 @@ async def test_tgi_is_not_asked_for_a_temperature_of_zero() -> None:
 
     assert isinstance(parameters, dict)
     assert parameters["do_sample"] is False and "temperature" not in parameters
-
-
-NAMES = (
-    "choices", "delta", "content", "text", "usage", "prompt_tokens", "type", "response", "message", "error", "status",
-    "token", "details", "generated_text", "finish_reason", "text_output", "num_output_tokens", "candidates", "parts",
-    "usageMetadata", "promptFeedback", "tool_calls", "function", "name", "arguments", "index",
-)  # fmt: skip
-TYPES = (
-    "content_block_delta", "message_start", "message_delta", "response.completed", "response.failed",
-    "response.output_text.delta", "error",
-)  # fmt: skip
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(TYPES)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5),
-    max_leaves=30,
-)
-
-
-@given(value=st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6))
-def test_no_dialect_raises_for_any_object(value: dict[str, Any]) -> None:
-    """Known names with any values: fields of a wrong type are left out."""
-    for dialect in DIALECTS:
-        answer = Answer()
-        dialect.take(answer, value)
-
-        assert isinstance(answer.text, str)
-        assert all(isinstance(call.arguments, str) for call in answer.calls.values())
-        assert {type(billed) for billed in (answer.billed_in, answer.billed_out)} <= {int, type(None)}
 
 
 NONSENSE = (

@@ -122,3 +122,11 @@ async def test_the_choice_is_sent_as_the_api_calls_it(setting: str, sent: object
 
     assert request["tool_choice"] == sent
     assert [tool["function"]["name"] for tool in request["tools"]] == [TOOL, "list_stations"]
+    assert all("strict" not in tool["function"] for tool in request["tools"])
+
+
+async def test_strict_is_asked_of_each_tool() -> None:
+    """As OpenAI's API has it."""
+    _, request = await seen_of(calls(), strict=True)
+
+    assert [tool["function"]["strict"] for tool in request["tools"]] == [True, True]
