@@ -88,7 +88,11 @@ class Agent(Strict):
     batch_rows_max: Annotated[int, Field(ge=1, le=10_000)] = 500
     ship_every: DurationS = 1.0
     streams_max: Annotated[int, Field(ge=1, le=5000)] = 500
-    lag_limit: DurationS = Field(default=0.25, description="event-loop lag above which an observation is not_observed")
+    lag_limit: DurationS = Field(default=0.25, description="event-loop lag above which timings are not trusted")
+    clock_step_limit: DurationS = Field(default=0.01, description="step of the wall clock that makes them untrusted")
+    streams_trusted_max: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="streams open at once above which timings are not trusted"
+    )
     confirmations: Annotated[int, Field(ge=0, le=5)] = 2
     confirm_gap_min: DurationS = 0.3
     confirm_gap_max: DurationS = 0.5

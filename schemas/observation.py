@@ -296,9 +296,16 @@ class Observation:
 
     @property
     def token_gap_ms(self) -> float | None:
-        """The mean time per output token after the first, whatever the chunks held; None when tokens are unknown."""
-        tokens = self.tokens.out
-        return self.timings.content_span_ms / (tokens - 1) if tokens is not None and tokens > 1 else None
+        """
+        The mean time per output token after the first, whatever the chunks held; None when tokens are unknown.
+
+        Billed tokens hold those of reasoning, so it counts from the first reasoning where there was any.
+        """
+        tokens, last, first = self.tokens.out, self.timings.last_token_ms, self.timings.first_token_ms
+        if tokens is None or tokens < 2 or last is None or first is None or len(self.timings.arrivals_ms) < 2:
+            return None
+        began = first if self.timings.reasoning_ms is None else min(self.timings.reasoning_ms, first)
+        return (last - began) / (tokens - 1)
 
     @property
     def confirm(self) -> bool:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from schemas.fleet import Fleet
 from schemas.observation import Observation, Outcome
-from schemas.wire import to_attributes
+from schemas.wire import OPERATIONS
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -83,8 +83,7 @@ def addresses_of(fleet: Fleet) -> dict[str, tuple[str, int]]:
 
 def operation_of(observation: Observation) -> str | None:
     """The GenAI operation that an observation is; None when it asks no model, or nothing was asked."""
-    name = to_attributes(observation).get(OPERATION)
-    return name if isinstance(name, str) and observation.outcome is not Outcome.NOT_OBSERVED else None
+    return None if observation.outcome is Outcome.NOT_OBSERVED else OPERATIONS.get(observation.kind)
 
 
 def request_attributes(observation: Observation, operation: str, addresses: Addresses) -> Attributes:

@@ -32,6 +32,7 @@ def command(session: Session, as_json: bool) -> int:
         from probes.loop_lag import LagMonitor
         from probes.telemetry.conventions import addresses_of
         from probes.telemetry.telemetry import Telemetry
+        from probes.trust import TrustLimits
         from touchstone.signals import stop_on_signals
 
         settings = configuration.settings
@@ -42,7 +43,9 @@ def command(session: Session, as_json: bool) -> int:
                 connections=connections,
                 clock=session.clock,
                 lag=LagMonitor(session.clock),
-                lag_limit_s=settings.agent.lag_limit,
+                limits=TrustLimits(
+                    settings.agent.lag_limit, settings.agent.clock_step_limit, settings.agent.streams_trusted_max
+                ),
                 simulated=settings.simulated,
                 agent_version=__version__,
             )
