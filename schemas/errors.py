@@ -5,6 +5,7 @@ Every error Touchstone raises on purpose.
     ├── ConfigurationError      the user's files are wrong (exit 2); carries every Finding at once
     ├── WireError               an OTLP body or span that cannot be read; names what and where
     ├── SpoolError              the agent's spool cannot be opened, or is full
+    ├── BudgetError             the agent's ledger of budgets cannot be used
     ├── DeliveryError           a batch or a page could not be handed over (retried by the caller)
     └── StoreError
         ├── StoreUnavailable    the store does not answer (retried by the caller)
@@ -52,6 +53,10 @@ class WireError(TouchstoneError):
 
 class SpoolError(TouchstoneError):
     """The agent's spool cannot be used."""
+
+
+class BudgetError(TouchstoneError):
+    """The ledger of what was spent of each budget cannot be used."""
 
 
 class DeliveryError(TouchstoneError):
