@@ -1,8 +1,8 @@
 """
-The agent: wakes at every tick, probes, confirms failures, spools what it saw, ships it.
+The agent's core: wakes at every tick, probes, confirms failures, and has what it saw put on disk.
 
-APScheduler is the alarm clock and nothing more; which ticks are due comes from the grid. Every tick leaves exactly one
-observation: asked, or `not_observed` with our own reason.
+Every tick leaves exactly one observation: asked, or `not_observed` with our own reason. What it needs of the world
+(clock, alarm, disk, the probe itself) is passed in, so that it runs as well on virtual time.
 """
 
 from __future__ import annotations
@@ -10,161 +10,219 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any, Protocol
 
-import aiohttp
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.date import DateTrigger
-from opentelemetry.sdk.resources import Resource
-
-from probes.attempt import Bench, observe, unobserved
+from probes.alarm import Alarm
+from probes.attempt import Bench, unobserved
 from probes.contract import Subject
-from probes.schedule import confirm_gap_s, tick_after, ticks_between
-from probes.ship import backoff_s, encoded, post
-from probes.spool import Ledger, Spool
-from probes.telemetry.telemetry import Telemetry
+from probes.course import Course, missed
+from probes.disk_thread import Disk
+from probes.observe import Observe
+from probes.schedule import confirm_gap_s
+from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
-from schemas.errors import DeliveryError, SpoolError
-from schemas.fleet import Fleet
+from schemas.errors import SpoolError
 from schemas.observation import Blame, Observation, Outcome, Reason
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
-GAP_TICKS_MAX = 2_000  # per subject: more of an absence than this is left as a hole
 LATE_TICKS_MAX = 1.0  # intervals: a tick later than this is not asked any more
+LEAP_TICKS = 10  # intervals: as late as this, the ticks between are filled in from the spool
 UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
 DRAIN_S = 20.0
-ALARM_S_MAX = 0.5
 SPOOL_RETRY_S = 1.0
+STEP_S = 1.0  # the wall clock may drift this far between two looks; more is a step
 
 
-def subjects_of(fleet: Fleet, modules: dict[str, Any]) -> tuple[Subject, ...]:
-    """Every target with every one of its modules."""
-    return tuple(
-        Subject(place, name, modules[name]) for place in fleet.places() for name in dict.fromkeys(place.target.modules)
-    )
+class Memory(Protocol):
+    """Where observations are put, and what it remembers of each subject's ticks."""
+
+    def put(self, observations: Sequence[tuple[str, Observation]]) -> None:
+        """Store (trail, observation) pairs, all or none; raises SpoolError."""
+        ...
+
+    def seen(self, trail: str) -> Seen | None:
+        """The ticks remembered; raises SpoolError."""
+        ...
 
 
-@dataclass(slots=True)
-class Agent:
-    """One agent; `run` until *stop*, then `ledger` says what became of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """What an agent is to do, until it is told otherwise."""
 
     subjects: Sequence[Subject]
     settings: AgentSettings
     bench: Bench
-    spool: Spool
-    resource: Resource
-    telemetry: Telemetry | None = None  # is told what was delivered
-    _due: list[tuple[datetime, int]] = field(default_factory=list)
+    observe: Observe
+
+
+@dataclass(slots=True)
+class Agent:
+    """One agent. *on_failure* is called when a failure is safe on disk, so that it can be handed over at once."""
+
+    duty: Duty
+    memory: Memory
+    disk: Disk
+    alarm: Alarm
+    on_failure: Callable[[], None] = lambda: None
+    _courses: dict[str, Course] = field(default_factory=dict)
+    _due: list[tuple[datetime, int, Course]] = field(default_factory=list)
     _attempts: set[asyncio.Task[None]] = field(default_factory=set)
+    _asking: set[tuple[str, datetime]] = field(default_factory=set)
     _unspooled: list[tuple[str, Observation]] = field(default_factory=list)
     _known_down: set[str] = field(default_factory=set)
-    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _wake_spooler: asyncio.Event = field(default_factory=asyncio.Event)
-    _wake_shipper: asyncio.Event = field(default_factory=asyncio.Event)
+    _wake_filler: asyncio.Event = field(default_factory=asyncio.Event)
+    _missing: str = ""  # why there may be ticks without an observation; empty when there are none
+    _looked: tuple[datetime, float] | None = None
     _draining: bool = False
-    _disk: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="spool"))
 
-    async def run(self, stop: asyncio.Event) -> Ledger:
-        """Probe until *stop*; then finish what is under way, hand over what can be, and return the spool's ledger."""
-        now = self.bench.clock.now()
-        await self._fill_gaps(now)
-        for number, subject in enumerate(self.subjects):
-            heapq.heappush(self._due, (tick_after(subject.key, subject.module.interval, now), number))
-        alarm = AsyncIOScheduler(timezone="UTC")
-        alarm.start()
+    async def run(self, stop: asyncio.Event) -> None:
+        """Probe until *stop*; then finish what is under way and have it put on disk."""
+        await self._begin_courses()
         spooling = asyncio.create_task(self._keep_spooling(), name="spool")
         rooms = [
             asyncio.create_task(work, name=name)
             for name, work in (
-                ("lag", self.bench.lag.run()),
-                ("wake", self._keep_waking(alarm)),
-                ("ship", self._keep_shipping()),
+                ("lag", self.duty.bench.lag.run()),
+                ("wake", self._keep_waking()),
+                ("fill", self._keep_filling()),
             )
         ]
         try:
             await _first_of(stop, (spooling, *rooms))
         finally:
-            alarm.shutdown(wait=False)
             await self._drain(rooms, spooling)
-        return await self._on_disk(self.spool.ledger)
 
-    async def _keep_waking(self, alarm: AsyncIOScheduler) -> None:
-        """Begin what is due, set the alarm for the next tick, wait for it; ALARM_S_MAX in case an alarm is skipped."""
+    def change(self, duty: Duty) -> None:
+        """
+        Go on with *duty*: what is under way ends as it began, and no tick is lost or doubled.
+
+        A subject whose grid stays keeps its next tick, with the module as it now is; one that is gone has no further
+        tick; a new one, or a new grid, begins after now.
+        """
+        now = self.duty.bench.clock.now()
+        self._begin_due(now)
+        self.duty = duty
+        before, self._courses = self._courses, {}
+        for subject in duty.subjects:
+            course = before.get(subject.trail)
+            if course is None:
+                course = Course.begun(subject, now)
+            course.subject = subject
+            self._courses[course.trail] = course
+        self._line_up()
+        self.alarm.ring()
+
+    async def _begin_courses(self) -> None:
+        now = self.duty.bench.clock.now()
+        for subject in self.duty.subjects:
+            course = Course.begun(subject, now, await self.disk(self.memory.seen, subject.trail))
+            self._courses[course.trail] = course
+        self._line_up()
+        self._fill("no agent ran")
+
+    def _line_up(self) -> None:
+        self._due = [(course.following, number, course) for number, course in enumerate(self._courses.values())]
+        heapq.heapify(self._due)
+
+    async def _keep_waking(self) -> None:
+        """Begin what is due, and wait for the next tick."""
         while not self._draining:
-            self._begin_due(self.bench.clock.now())
-            self._woken.clear()
-            if self._due:
-                alarm.add_job(
-                    self._ring, DateTrigger(self._due[0][0]), id="tick", replace_existing=True,
-                    misfire_grace_time=None, max_instances=100,
-                )  # fmt: skip
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ALARM_S_MAX):  # Python 3.11's wait_for may swallow a cancellation
-                    await self._woken.wait()
-
-    async def _ring(self) -> None:
-        self._woken.set()
+            self._begin_due(self.duty.bench.clock.now())
+            await self.alarm.wait(self._due[0][0] if self._due else None)
 
     def _begin_due(self, now: datetime) -> None:
-        while self._due and self._due[0][0] <= now:
-            tick, number = self._due[0]
-            subject = self.subjects[number]
-            following = tick + timedelta(milliseconds=round(subject.module.interval * 1000))
-            heapq.heapreplace(self._due, (following, number))
-            self._begin(subject, tick, now)
+        stepped_s = self._stepped_s(now)
+        if stepped_s < -STEP_S:
+            self._rewind(now, -stepped_s)
+        due = self._due
+        while due and due[0][0] <= now:
+            _, number, course = due[0]
+            self._begin(course, now, stepped_s)
+            heapq.heapreplace(due, (course.following, number, course))
 
-    def _begin(self, subject: Subject, tick: datetime, now: datetime) -> None:
-        late_s = (now - tick).total_seconds()
-        if late_s > subject.module.interval * LATE_TICKS_MAX:
-            said = f"woken {late_s:.1f} s after the tick"
-            self._keep(subject, unobserved(self.bench, subject, tick, Reason.OBSERVER_OVERLOADED, said))
-        elif len(self._attempts) >= self.settings.streams_max:
-            said = f"{len(self._attempts)} requests open (streams_max {self.settings.streams_max})"
-            self._keep(subject, unobserved(self.bench, subject, tick, Reason.OBSERVER_OVERLOADED, said))
+    def _stepped_s(self, now: datetime) -> float:
+        """How far the wall clock was set since the last look."""
+        monotonic = self.duty.bench.clock.monotonic()
+        before, self._looked = self._looked, (now, monotonic)
+        return 0.0 if before is None else (now - before[0]).total_seconds() - (monotonic - before[1])
+
+    def _rewind(self, now: datetime, back_s: float) -> None:
+        logger.error("the clock was set back by %.1f s: ticks that were taken already are not asked again", back_s)
+        for course in self._courses.values():
+            course.rewind(now)
+        self._line_up()
+
+    def _begin(self, course: Course, now: datetime, stepped_s: float) -> None:
+        """Take the next tick of *course*: ask it, or leave our own reason why it is not asked."""
+        late = now - course.following
+        if late > course.interval * LEAP_TICKS:
+            self._leap(course, now, stepped_s)
+            return
+        tick, subject = course.take(), course.subject
+        if late > course.interval * LATE_TICKS_MAX:
+            stepped = stepped_s > STEP_S
+            reason = Reason.OBSERVER_OFFLINE if stepped else Reason.OBSERVER_OVERLOADED
+            how = "after the clock was set forward, " if stepped else ""
+            self._refuse(course, tick, reason, f"{how}woken {late.total_seconds():.1f} s after the tick")
+        elif len(self._attempts) >= self.duty.settings.streams_max:
+            said = f"{len(self._attempts)} requests open (streams_max {self.duty.settings.streams_max})"
+            self._refuse(course, tick, Reason.OBSERVER_OVERLOADED, said)
         else:
-            task = asyncio.create_task(self._attempt(subject, tick))
+            self._asking.add((course.trail, tick))
+            task = asyncio.create_task(self._attempt(course.trail, subject, tick))
             self._attempts.add(task)
             task.add_done_callback(self._attempts.discard)
 
-    async def _attempt(self, subject: Subject, tick: datetime) -> None:
+    def _leap(self, course: Course, now: datetime, stepped_s: float) -> None:
+        """Go on at the present; the ticks between are filled in, at the speed of the disk."""
+        course.leap(now)
+        how = f"the clock was set forward by {stepped_s:.0f} s" if stepped_s > STEP_S else "the agent stood still"
+        self._fill(how)
+
+    def _refuse(self, course: Course, tick: datetime, reason: Reason, said: str) -> None:
+        self._keep(course.trail, unobserved(self.duty.bench, course.subject, tick, reason, said))
+
+    async def _attempt(self, trail: str, subject: Subject, tick: datetime) -> None:
         """Probe one tick; a first failure that may be the provider's is asked again, on fresh connections."""
-        seen = await observe(self.bench, subject, tick, 0, len(self._attempts))
-        self._keep(subject, seen)
+        seen = await self.duty.observe(subject, tick, 0, len(self._attempts))
+        self._asking.discard((trail, tick))
+        self._keep(trail, seen)
         if not doubtful(seen):
             if seen.outcome in {Outcome.OK, Outcome.DEGRADED}:
                 self._known_down.discard(subject.key)
             return
-        if subject.key in self._known_down:
-            return
-        for attempt in range(1, self.settings.confirmations + 1):
-            gap_s = confirm_gap_s(
-                subject.key, tick, attempt, self.settings.confirm_gap_min, self.settings.confirm_gap_max
-            )
-            await self.bench.clock.sleep(gap_s)
-            if self._draining:
-                return
-            seen = await observe(self.bench, subject, tick, attempt, len(self._attempts))
-            self._keep(subject, seen)
-            if not doubtful(seen):
-                return
-        self._known_down.add(subject.key)
+        if subject.key not in self._known_down and await self._confirm(trail, subject, tick):
+            self._known_down.add(subject.key)
 
-    def _keep(self, subject: Subject, observation: Observation) -> None:
+    async def _confirm(self, trail: str, subject: Subject, tick: datetime) -> bool:
+        """Ask a failed tick again; whether every answer was as doubtful as the first."""
+        settings = self.duty.settings
+        for attempt in range(1, settings.confirmations + 1):
+            gap_s = confirm_gap_s(subject.key, tick, attempt, settings.confirm_gap_min, settings.confirm_gap_max)
+            await self.duty.bench.clock.sleep(gap_s)
+            if self._draining:
+                return False
+            seen = await self.duty.observe(subject, tick, attempt, len(self._attempts))
+            self._keep(trail, seen)
+            if not doubtful(seen):
+                return False
+        return True
+
+    def _keep(self, trail: str, observation: Observation) -> None:
         """Hand over to the spooler; while the disk refuses, up to a bound stay in memory."""
         if len(self._unspooled) >= UNSPOOLED_MAX:
-            logger.error("%s: observation of %s lost: the spool refuses", subject.key, observation.tick.isoformat())
+            if not self._missing:
+                logger.error("the spool refuses and memory is full: from now on ticks are only counted")
+            self._missing = "the spool refused, and memory was full"
             return
-        self._unspooled.append((subject.key, observation))
+        self._unspooled.append((trail, observation))
         self._wake_spooler.set()
-        if observation.outcome is Outcome.FAILED:
-            self._wake_shipper.set()
 
     async def _keep_spooling(self) -> None:
         """Write what has come in; ends by itself when draining, so that no write is ever cut off half-way."""
@@ -176,51 +234,58 @@ class Agent:
             except SpoolError as error:
                 logger.error("%s", error)
                 if not self._draining:
-                    await self.bench.clock.sleep(SPOOL_RETRY_S)
+                    await self.duty.bench.clock.sleep(SPOOL_RETRY_S)
                 self._wake_spooler.set()
             if self._draining:
                 return
 
     async def _spool_all(self) -> None:
         while self._unspooled:
-            taken = self._unspooled[: self.settings.batch_rows_max]
-            await self._on_disk(self.spool.put, taken)
+            taken = self._unspooled[: self.duty.settings.batch_rows_max]
+            await self.disk(self.memory.put, taken)
             del self._unspooled[: len(taken)]
             if any(observation.outcome is Outcome.FAILED for _, observation in taken):
-                self._wake_shipper.set()
+                self.on_failure()
+        if self._missing:
+            self._wake_filler.set()
 
-    async def _keep_shipping(self) -> None:
-        failures = 0
-        async with aiohttp.ClientSession(trust_env=False) as session:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self.settings.ship_every):
-                        await self._wake_shipper.wait()
-                self._wake_shipper.clear()
-                try:
-                    await self._ship_all(session)
-                    failures = 0
-                except (DeliveryError, SpoolError) as error:
-                    failures += 1
-                    wished = error.retry_after_s if isinstance(error, DeliveryError) else None
-                    pause_s = backoff_s(failures, wished)
-                    logger.warning("not delivered (%d in a row, again in %.2f s): %s", failures, pause_s, error)
-                    await self.bench.clock.sleep(pause_s)
-                    self._wake_shipper.set()
+    def _fill(self, why: str) -> None:
+        self._missing = self._missing or why
+        self._wake_filler.set()
 
-    async def _ship_all(self, session: aiohttp.ClientSession) -> None:
+    async def _keep_filling(self) -> None:
+        """Leave an observation for every tick that was taken and has none, when there may be such."""
         while True:
-            batch = await self._on_disk(self.spool.next_batch, self.settings.batch_rows_max)
-            if batch is None:
-                return
-            await post(session, self.settings.collector_url, encoded(batch, self.resource))
-            await self._on_disk(self.spool.delivered, batch)
-            if self.telemetry is not None:
-                self.telemetry.observed([observation for _, observation in batch.rows])
-                self.telemetry.spooled((await self._on_disk(self.spool.ledger)).pending)
+            await self._wake_filler.wait()
+            self._wake_filler.clear()
+            if self._unspooled:  # the spooler wakes us when it is through
+                continue
+            why, self._missing = self._missing, ""
+            try:
+                for course in tuple(self._courses.values()):
+                    await self._fill_course(course, why)
+            except SpoolError as error:
+                logger.error("%s", error)
+                await self.duty.bench.clock.sleep(SPOOL_RETRY_S)
+                self._fill(why)
+
+    async def _fill_course(self, course: Course, why: str) -> None:
+        spans, under_way = course.spans(), self._under_way(course.trail)  # before reading what came to the disk
+        ticks = missed(course.grid, spans, await self.disk(self.memory.seen, course.trail), under_way)
+        batch = self.duty.settings.batch_rows_max
+        for start in range(0, len(ticks), batch):
+            rows = [
+                (course.trail, unobserved(self.duty.bench, course.subject, tick, Reason.OBSERVER_OFFLINE, why))
+                for tick in ticks[start : start + batch]
+            ]
+            await self.disk(self.memory.put, rows)
+
+    def _under_way(self, trail: str) -> Collection[datetime]:
+        spooling = {seen.tick for one, seen in self._unspooled if one == trail and seen.attempt == 0}
+        return spooling | {tick for one, tick in self._asking if one == trail}
 
     async def _drain(self, rooms: Sequence[asyncio.Task[Any]], spooling: asyncio.Task[None]) -> None:
-        """No new ticks; what is under way ends, is spooled, and handed over while the collector takes it."""
+        """No new ticks; what is under way ends and is spooled."""
         self._draining = True
         if self._attempts:
             await asyncio.wait(set(self._attempts), timeout=DRAIN_S)
@@ -228,29 +293,8 @@ class Agent:
             task.cancel()
         self._wake_spooler.set()
         await asyncio.gather(*self._attempts, *rooms, spooling, return_exceptions=True)
-        try:
+        with suppress(SpoolError):  # said by the spooler already; the next start fills in what is not on disk
             await self._spool_all()
-            async with asyncio.timeout(DRAIN_S), aiohttp.ClientSession(trust_env=False) as session:
-                await self._ship_all(session)
-        except (DeliveryError, SpoolError, TimeoutError) as error:
-            logger.warning("not everything was handed over; it waits in the spool: %s", error)
-
-    async def _fill_gaps(self, now: datetime) -> None:
-        """Leave an observation for every tick that passed while no agent ran."""
-        for subject in self.subjects:
-            known = await self._on_disk(self.spool.seen_since, subject.key)
-            if known is None:
-                continue
-            oldest, seen = known
-            missed = [t for t in ticks_between(subject.key, subject.module.interval, oldest, now) if t not in seen]
-            if len(missed) > GAP_TICKS_MAX:
-                logger.warning("%s: %d ticks missed; the oldest are left out", subject.key, len(missed))
-            for tick in missed[-GAP_TICKS_MAX:]:
-                self._keep(subject, unobserved(self.bench, subject, tick, Reason.OBSERVER_OFFLINE, "no agent ran"))
-            await self._spool_all()
-
-    async def _on_disk(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._disk, work, *arguments)
 
 
 def doubtful(observation: Observation) -> bool:

@@ -85,10 +85,12 @@ def wants_warm(module: Module, tick: datetime, attempt: int) -> bool:
     return module.connection == "warm" or tick_number(tick, module.interval) % 2 == 1
 
 
-def unobserved(bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str) -> Observation:
-    """The observation of a tick at which nothing was asked, by our own fault."""
+def unobserved(
+    bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str, attempt: int = 0
+) -> Observation:
+    """The observation of a tick (or a re-probe of it) at which nothing was asked, by our own fault."""
     finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=reason, detail=detail[:DETAIL_CHARS_MAX])
-    return observation_of(bench, subject, tick, 0, finding, Circumstances(bench.clock.now(), 0.0, 0, None))
+    return observation_of(bench, subject, tick, attempt, finding, Circumstances(bench.clock.now(), 0.0, 0, None))
 
 
 def observation_of(

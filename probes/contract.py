@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from probes.connection import Connections
+from probes.schedule import Grid, grid_of
 from schemas.clock import Clock
 from schemas.config import Module
 from schemas.fleet import Place
@@ -16,16 +17,28 @@ from schemas.observation import Instrument, Outcome, Reason, Timings, Tokens
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One target probed with one module: the unit that has a grid of ticks."""
+    """One target probed with one module: the unit that has a grid of ticks. *shift*: see probes/schedule.py."""
 
     place: Place
     module_name: str
     module: Module
+    shift: int = 0
 
     @property
     def key(self) -> str:
-        """What the grid's phase and the spool's ledger are keyed by."""
+        """What the grid's phase is hashed from."""
         return f"{self.place.id}|{self.module_name}"
+
+    @property
+    def grid(self) -> Grid:
+        """Its ticks."""
+        return grid_of(self.key, self.module.interval, self.shift)
+
+    @property
+    def trail(self) -> str:
+        """What its ticks are remembered under; a changed grid begins a new trail."""
+        grid = self.grid
+        return f"{self.key}|{grid.interval_ms}+{grid.phase_ms}"
 
     @property
     def bearer(self) -> str | None:

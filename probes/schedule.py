@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import gcd
 
+PHASES_MAX = 1_000  # candidates for a phase that meets nobody
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The ticks of one subject: every *interval_ms* since the epoch, *phase_ms* (0..interval) into each interval."""
+
+    interval_ms: int
+    phase_ms: int
+
+    @property
+    def interval(self) -> timedelta:
+        """From one tick to the next."""
+        return timedelta(milliseconds=self.interval_ms)
+
+    def after(self, instant: datetime) -> datetime:
+        """The first tick strictly after *instant* (aware), at millisecond resolution."""
+        past = (instant - _EPOCH) // _MS
+        return _EPOCH + _MS * (((past - self.phase_ms) // self.interval_ms + 1) * self.interval_ms + self.phase_ms)
+
+    def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Every tick of (start, end], ascending."""
+        tick, interval = self.after(start), self.interval
+        while tick <= end:
+            yield tick
+            tick += interval
+
+    def meets(self, other: Grid) -> bool:
+        """Whether the two ever tick in the same millisecond."""
+        return (self.phase_ms - other.phase_ms) % gcd(self.interval_ms, other.interval_ms) == 0
 
 
 def phase_ms(key: str, interval_ms: int) -> int:
@@ -14,25 +47,23 @@ def phase_ms(key: str, interval_ms: int) -> int:
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) % interval_ms
 
 
-def tick_after(key: str, interval_s: float, instant: datetime) -> datetime:
-    """The first tick strictly after *instant* (aware), at millisecond resolution."""
-    interval = round(interval_s * 1000)
-    phase = phase_ms(key, interval)
-    past = (instant - _EPOCH) // timedelta(milliseconds=1)
-    return _EPOCH + timedelta(milliseconds=((past - phase) // interval + 1) * interval + phase)
+def grid_of(key: str, interval_s: float, shift: int = 0) -> Grid:
+    """The grid of a subject; each *shift* is another phase, and 0 is the one it has unless that meets another's."""
+    interval_ms = round(interval_s * 1000)
+    return Grid(interval_ms, phase_ms(f"{key}|{shift}" if shift else key, interval_ms))
+
+
+def shift_apart(key: str, interval_s: float, others: Sequence[Grid]) -> int | None:
+    """The smallest shift whose grid never meets *others*; None when there is none, as intervals 1 ms apart have."""
+    for shift in range(PHASES_MAX):
+        if not any(grid_of(key, interval_s, shift).meets(other) for other in others):
+            return shift
+    return None
 
 
 def tick_number(tick: datetime, interval_s: float) -> int:
     """Which interval since the epoch *tick* falls in."""
     return (tick - _EPOCH) // timedelta(milliseconds=1) // round(interval_s * 1000)
-
-
-def ticks_between(key: str, interval_s: float, start: datetime, end: datetime) -> Iterator[datetime]:
-    """Every tick of (start, end], ascending."""
-    tick = tick_after(key, interval_s, start)
-    while tick <= end:
-        yield tick
-        tick += timedelta(milliseconds=round(interval_s * 1000))
 
 
 def confirm_gap_s(key: str, tick: datetime, attempt: int, low_s: float, high_s: float) -> float:

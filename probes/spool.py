@@ -3,6 +3,7 @@ The agent's spool: observations wait here, on disk, until the collector has them
 
 Rows are numbered without gaps or reuse; a batch is a fixed range of numbers, so that a retry sends the same rows. The
 ledger counts what came in, what was delivered and what was dropped; nothing is dropped but when the spool is full.
+Two processes may have it open: the worker that puts, and the parent that delivers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,6 +60,14 @@ class Ledger:
         return self.spooled - self.delivered - self.dropped
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Ticks of one subject that left an observation: every one at or after *since*, and at least one."""
+
+    since: datetime
+    ticks: frozenset[datetime]
+
+
 class Spool:
     """One open spool; use it from one thread at a time. Raises SpoolError."""
 
@@ -70,8 +79,9 @@ class Spool:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-            if self._db.execute("SELECT count(*) FROM identity").fetchone()[0] == 0:
-                self._db.execute("INSERT INTO identity VALUES (?)", (os.urandom(8).hex(),))
+            self._db.execute(
+                "INSERT INTO identity SELECT ? WHERE NOT EXISTS (SELECT 1 FROM identity)", (os.urandom(8).hex(),)
+            )
             self._nonce = str(self._db.execute("SELECT nonce FROM identity").fetchone()[0])
         except (sqlite3.Error, OSError) as error:
             raise SpoolError(f"{path}: cannot be opened as a spool: {error}") from error
@@ -81,9 +91,9 @@ class Spool:
         self._db.close()
 
     def put(self, observations: Sequence[tuple[str, Observation]]) -> None:
-        """Store (subject key, observation) pairs, all or none, on disk when it returns; the oldest go when full."""
+        """Store (trail, observation) pairs, all or none, on disk when it returns; the oldest go when full."""
         bodies = [(_packed(observation),) for _, observation in observations]
-        seen = [(subject, _ms(o.tick)) for subject, o in observations if o.attempt == 0]
+        seen = [(trail, _ms(o.tick)) for trail, o in observations if o.attempt == 0]
         try:
             with self._transaction():
                 self._db.executemany("INSERT INTO rows (body) VALUES (?)", bodies)
@@ -128,11 +138,9 @@ class Spool:
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be written: {error}") from error
 
-    def seen_since(self, subject: str) -> tuple[datetime, frozenset[datetime]] | None:
-        """The oldest tick remembered of *subject*, and every one since; None when it was never probed."""
-        rows = self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", subject)
-        ticks = [_EPOCH + timedelta(milliseconds=ms) for (ms,) in rows]
-        return (ticks[0], frozenset(ticks)) if ticks else None
+    def seen(self, trail: str) -> Seen | None:
+        """The ticks remembered of *trail*; None when it was never probed."""
+        return _seen_in(self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", trail))
 
     def ledger(self) -> Ledger:
         """What came in, what went, what was dropped."""
@@ -197,18 +205,50 @@ class _Transaction:
             self._db.execute("ROLLBACK")
 
 
-def read_ledger(path: Path) -> Ledger | None:
-    """The ledger of a spool that another process has open; None when there is no spool."""
-    if not path.exists():
-        return None
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)
-    try:
-        values = dict(db.execute("SELECT name, value FROM ledger").fetchall())
+class SpoolView:
+    """A spool that another process has open, or has left: for reading only. Raises SpoolError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise SpoolError(f"{path}: cannot be read: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def seen(self, trail: str) -> Seen | None:
+        """As Spool.seen."""
+        return _seen_in(self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", trail))
+
+    def ledger(self) -> Ledger:
+        """As Spool.ledger."""
+        values = dict(self._read("SELECT name, value FROM ledger"))
         return Ledger(values["spooled"], values["delivered"], values["dropped"])
-    except sqlite3.Error as error:
-        raise SpoolError(f"{path}: cannot be read: {error}") from error
-    finally:
-        db.close()
+
+    def _read(self, sql: str, *parameters: object) -> list[Any]:
+        try:
+            return self._db.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be read: {error}") from error
+
+
+def joined(seens: Iterable[Seen | None]) -> Seen | None:
+    """What several spools remember of one subject, which each had for a time: whole since the latest *since*."""
+    known = [seen for seen in seens if seen is not None]
+    if not known:
+        return None
+    return Seen(max(seen.since for seen in known), frozenset().union(*(seen.ticks for seen in known)))
+
+
+def _seen_in(rows: Sequence[tuple[int]]) -> Seen | None:
+    """What *rows*, ascending, remember; fewer than are kept of a subject are all that there ever were."""
+    if not rows:
+        return None
+    ticks = [_EPOCH + timedelta(milliseconds=ms) for (ms,) in rows]
+    return Seen(_EPOCH if len(ticks) < SEEN_PER_SUBJECT_MAX else ticks[0], frozenset(ticks))
 
 
 def _packed(observation: Observation) -> bytes:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from probes.contract import Finding
+from schemas.config import Agent
 from schemas.observation import DETAIL_CHARS_MAX, Distrust, Outcome, Reason
 
 # What our own lateness can bring about. A status, a whole answer and a refused port are facts however late we were.
@@ -33,6 +34,11 @@ class TrustLimits:
 
 
 UNLIMITED = TrustLimits(lag_s=math.inf, clock_step_s=math.inf, streams=sys.maxsize)  # somebody is looking himself
+
+
+def limits_of(settings: Agent) -> TrustLimits:
+    """The limits that *settings* set."""
+    return TrustLimits(settings.lag_limit, settings.clock_step_limit, settings.streams_trusted_max)
 
 
 def distrust(limits: TrustLimits, *, lag_s: float, clock_step_s: float, streams_open: int) -> Distrust | None:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from schemas.fleet import Fleet, Name, Strict, Url
 from schemas.quantity import DurationS, Ratio
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
+
+
+def _canary(text: str) -> str:
+    """*text*, when a connection can be made to it: host:port, or a URL."""
+    try:
+        parts = urlsplit(text if "//" in text else f"//{text}")
+        port = parts.port
+    except ValueError:
+        port, parts = None, urlsplit("")
+    if not parts.hostname or (not port and parts.scheme not in {"http", "https"}) or parts.username is not None:
+        raise ValueError("not host:port, nor an http or https URL")
+    return text
+
+
+Canary = Annotated[str, StringConstraints(max_length=300), AfterValidator(_canary)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -80,8 +96,9 @@ class Module(Strict):
 
 
 class Agent(Strict):
-    """The probing process of a vantage."""
+    """The probing processes of a vantage."""
 
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes that probe")
     spool: str = "var/spool.db"
     collector_url: Url = "http://127.0.0.1:4318"
     spool_rows_max: Annotated[int, Field(ge=1000)] = 2_000_000
@@ -96,6 +113,16 @@ class Agent(Strict):
     confirmations: Annotated[int, Field(ge=0, le=5)] = 2
     confirm_gap_min: DurationS = 0.3
     confirm_gap_max: DurationS = 0.5
+    canaries: tuple[Canary, ...] = Field(
+        default=(), max_length=16, description="URLs or host:port in unrelated networks; two at least"
+    )
+
+    @field_validator("canaries")
+    @classmethod
+    def _not_one_alone(cls, canaries: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(canaries)) == 1:
+            raise ValueError("one canary alone, when it is down, excuses every provider; give none, or two or more")
+        return canaries
 
 
 class Collector(Strict):

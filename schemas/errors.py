@@ -6,6 +6,7 @@ Every error Touchstone raises on purpose.
     ├── WireError               an OTLP body or span that cannot be read; names what and where
     │   └── SpanRejected        a span that is read, and is no observation; says why by name
     ├── SpoolError              the agent's spool cannot be opened, or is full
+    ├── BudgetError             the agent's ledger of budgets cannot be used
     ├── DeliveryError           a batch or a page could not be handed over (retried by the caller)
     └── StoreError
         ├── StoreUnavailable    the store does not answer (retried by the caller)
@@ -61,6 +62,10 @@ class SpanRejected(WireError):
 
 class SpoolError(TouchstoneError):
     """The agent's spool cannot be used."""
+
+
+class BudgetError(TouchstoneError):
+    """The ledger of what was spent of each budget cannot be used."""
 
 
 class DeliveryError(TouchstoneError):

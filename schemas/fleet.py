@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ Url = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000), AfterValidator(_reachable)
 ]
 Text = Annotated[str, StringConstraints(max_length=200)]
+Money = Annotated[Decimal, Field(ge=0, le=1_000_000_000, max_digits=18, decimal_places=9)]
 
 
 class Strict(BaseModel):
@@ -84,6 +86,21 @@ class Tls(Strict):
     ca_file: str | None = None
 
 
+class Price(Strict):
+    """What a million tokens cost, in the currency of the provider's budget."""
+
+    tokens_in: Money
+    tokens_out: Money
+
+
+class Budget(Strict):
+    """What probing a provider may cost in a day (UTC); what is not given has no limit."""
+
+    requests_day: Annotated[int, Field(ge=0)] | None = None
+    tokens_day: Annotated[int, Field(ge=0)] | None = None
+    money_day: Money | None = None
+
+
 class Target(Strict):
     """One model behind one endpoint."""
 
@@ -94,6 +111,7 @@ class Target(Strict):
     access_path: Text = "direct"
     modules: tuple[Name, ...] = Field(min_length=1, description="names of probe modules in touchstone.yaml")
     count_by: Literal["chunks", "words"] = "chunks"
+    price: Price | None = Field(default=None, description="else the provider's")
 
 
 class Cluster(Strict):
@@ -108,6 +126,8 @@ class Provider(Strict):
     """A company that rents out GPUs or serves inference on them."""
 
     name: Text = ""
+    budget: Budget = Budget()
+    price: Price | None = None
     clusters: dict[Name, Cluster] = Field(min_length=1)
 
 
@@ -120,12 +140,17 @@ class Place:
     id: str
     region: str
     target: Target
+    price: Price | None = None  # the target's, else the provider's
 
 
 class Fleet(Strict):
     """All providers, as merged from every fleet file."""
 
     providers: dict[Name, Provider] = Field(min_length=1)
+
+    def budgets(self) -> dict[str, Budget]:
+        """The budget of every provider that has one."""
+        return {name: provider.budget for name, provider in self.providers.items() if provider.budget != Budget()}
 
     def places(self) -> Iterator[Place]:
         """Every target with where it stands, sorted by id."""
@@ -138,4 +163,5 @@ class Fleet(Strict):
                         id=f"{provider_id}/{cluster_name}/{target_name}",
                         region=cluster.region,
                         target=target,
+                        price=target.price or provider.price,
                     )

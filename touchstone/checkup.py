@@ -13,6 +13,7 @@ from typing import Literal
 
 from collector.storage.migrations import shipped
 from collector.storage.queries import Reader
+from probes.own_network import ANSWER_S, host_and_port
 from schemas.clock import Clock
 from schemas.config import Settings, Store
 from schemas.errors import StoreError
@@ -40,6 +41,7 @@ def checkup(settings: Settings, clock: Clock) -> Iterator[Check]:
     yield from extras(settings)
     yield from disk(settings)
     yield from ports(settings)
+    yield from canaries(settings)
     yield from store(settings.store, clock)
 
 
@@ -82,6 +84,24 @@ def ports(settings: Settings) -> Iterator[Check]:
             yield Check(f"port {name}", "warn", f"{address}: {error.strerror}; fine when Touchstone runs already")
         else:
             yield Check(f"port {name}", "ok", f"{address} is free")
+
+
+def canaries(settings: Settings) -> Iterator[Check]:
+    """The canaries of the agent can be reached: while none can, every failed connection is taken for our own."""
+    asked = settings.agent.canaries
+    if not asked:
+        return
+    silent = [canary for canary in asked if not _reached(canary)]
+    text = f"cannot be reached: {', '.join(silent)}" if silent else f"all {len(asked)} can be reached"
+    yield Check("canaries", "fail" if len(silent) == len(asked) else _warn(bool(silent)), text)
+
+
+def _reached(canary: str) -> bool:
+    try:
+        socket.create_connection(host_and_port(canary), timeout=ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def store(store: Store, clock: Clock) -> Iterator[Check]:

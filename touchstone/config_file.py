@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from probes.subjects import subjects_at
 from schemas.config import Configuration, Settings
 from schemas.errors import ConfigurationError, Finding
-from schemas.fleet import Fleet
+from schemas.fleet import Fleet, Provider
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
@@ -43,6 +44,9 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
         settings = _with_secrets(settings, settings_document, findings)
     if fleet is not None:
         fleet = _fleet_with_secrets(fleet, fleet_documents, findings)
+    if settings is not None and fleet is not None and not findings:
+        findings += _meeting_grids(settings, fleet, fleet_documents)
+        findings += _unpriced(settings, fleet, fleet_documents)
     if findings or settings is None or fleet is None:
         raise ConfigurationError(
             tuple(sorted(set(findings), key=lambda f: (f.file, f.line, f.column, f.path, f.message)))
@@ -85,6 +89,7 @@ def _merge_fleet(documents: list[Document], environ: Mapping[str, str], findings
         for provider_id, provider in part.providers.items():
             merged = providers.setdefault(provider_id, {"name": provider.name, "clusters": {}})
             merged["name"] = merged["name"] or provider.name
+            findings += _merge_money(merged, provider, document, provider_id)
             for cluster_id, cluster in provider.clusters.items():
                 key = (provider_id, cluster_id)
                 if key in cluster_home:
@@ -94,6 +99,29 @@ def _merge_fleet(documents: list[Document], environ: Mapping[str, str], findings
                 cluster_home[key] = document.file
                 merged["clusters"][cluster_id] = cluster
     return Fleet.model_validate({"providers": providers}) if valid and providers else None
+
+
+def _merge_money(merged: dict[str, Any], provider: Provider, document: Document, provider_id: str) -> Iterable[Finding]:
+    """Take over a provider's budget and price; either may stand in one of its files only."""
+    for key in ("budget", "price"):
+        path: tuple[PathKey, ...] = ("providers", provider_id, key)
+        if document.has(path):
+            if key in merged:
+                yield document.finding(path, "defined twice; it stands in another file of this provider too")
+            merged[key] = getattr(provider, key)
+
+
+def _unpriced(settings: Settings, fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
+    """A finding for each budget of money that cannot be counted, because a target's tokens have no price."""
+    for provider, budget in fleet.budgets().items():
+        if budget.money_day is None:
+            continue
+        for place in fleet.places():
+            asks = any(settings.modules[name].tokens_out is not None for name in place.target.modules)
+            if place.provider == provider and place.price is None and asks:
+                path: tuple[PathKey, ...] = ("providers", provider, "budget", "money_day")
+                home = next(document for document in documents if document.has(path))
+                yield home.finding(path, f"cannot be counted: neither the provider nor {place.id} has a price")
 
 
 def _validate(
@@ -240,6 +268,18 @@ def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[
             near = get_close_matches(value, list(settings.modules), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(settings.modules))}"
             yield document.finding(path, f"no probe module is called {value!r}; {hint}")
+
+
+def _meeting_grids(settings: Settings, fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
+    """A finding for each target with two modules of one kind that cannot be kept from ticking together."""
+    for place in fleet.places():
+        try:
+            subjects_at(place, settings.modules)
+        except ConfigurationError as error:
+            provider, cluster, target = place.id.split("/")
+            path = ("providers", provider, "clusters", cluster, "targets", target, "modules")
+            home = next(document for document in documents if document.has(path))
+            yield from (home.finding(path, finding.message) for finding in error.findings)
 
 
 def _with_secrets(settings: Settings, document: Document, findings: list[Finding]) -> Settings:

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from collector.judgement.availability import claimable, probes_to_claim
+from probes.budget import PROMPT_TOKENS, limits
+from probes.contract import Subject
+from probes.subjects import subjects_of
 from schemas.config import Agent, Configuration, HardDownRule, Module
+from schemas.fleet import Budget, Price
 
 DAY_S = 86_400.0
 CLAIM_DAYS = (1, 7, 28)
-PROMPT_TOKENS = 60  # a short prompt with its nonce and the chat template; `touchstone plan --prompt-tokens` sets it
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """One limit of a provider's budget beside what the plan needs of it; *need* is None where no price is known."""
+
+    limit: str  # as in the fleet file: requests_day, tokens_day, money_day
+    most: float
+    need: float | None
+
+    @property
+    def blind_from_s(self) -> float | None:
+        """Seconds after midnight (UTC) at which the limit is reached; None when the plan fits."""
+        if self.need is None or self.need <= self.most:
+            return None
+        return DAY_S * self.most / self.need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +46,11 @@ class ProviderPlan:
     provider: str
     targets: int
     probes: float
+    requests: float
     tokens_in: float
     tokens_out: float
     cost: float | None
+    budget: tuple[BudgetUse, ...]
     notice_s: float
     notice_worst_s: float
     claimable: Mapping[int, float]
@@ -37,48 +60,72 @@ class ProviderPlan:
 def plan(
     configuration: Configuration, *, price: float | None = None, prompt_tokens: int = PROMPT_TOKENS
 ) -> tuple[ProviderPlan, ...]:
-    """The plan of every provider, sorted; *price* is of a million tokens, in and out alike."""
-    settings = configuration.settings
-    chosen: dict[str, list[Module]] = {}
-    targets: dict[str, int] = {}
-    for place in configuration.fleet.places():
-        modules = [settings.modules[name] for name in place.target.modules]
-        chosen.setdefault(place.provider, []).extend(modules)
-        targets[place.provider] = targets.get(place.provider, 0) + 1
-    gold = settings.tiers.gold.availability_lower
+    """The plan of every provider, sorted; *price* is of a million tokens, in and out, where the fleet has none."""
+    subjects: dict[str, list[Subject]] = {}
+    for subject in subjects_of(configuration.fleet, configuration.settings.modules):
+        subjects.setdefault(subject.place.provider, []).append(subject)
+    flat = None if price is None else Price(tokens_in=Decimal(str(price)), tokens_out=Decimal(str(price)))
     return tuple(
-        _of_provider(provider, targets[provider], modules, configuration, gold, price, prompt_tokens)
-        for provider, modules in chosen.items()
+        _of_provider(provider, chosen, configuration, flat, prompt_tokens) for provider, chosen in subjects.items()
     )
 
 
 def _of_provider(
-    provider: str,
-    targets: int,
-    modules: list[Module],
-    configuration: Configuration,
-    gold: float,
-    price: float | None,
-    prompt_tokens: int,
+    provider: str, subjects: Sequence[Subject], configuration: Configuration, flat: Price | None, prompt_tokens: int
 ) -> ProviderPlan:
     agent, rule = configuration.settings.agent, configuration.settings.paging.hard_down
-    confidence = configuration.settings.tiers.confidence
+    tiers = configuration.settings.tiers
+    modules = [subject.module for subject in subjects]
     probes = sum(DAY_S / module.interval for module in modules)
-    asked = [(module, DAY_S / module.interval * module.requests, module.tokens_out) for module in modules]
-    tokens_in = sum(n * (module.tokens_in or prompt_tokens) for module, n, out in asked if out is not None)
-    tokens_out = sum(n * out for _, n, out in asked if out is not None)
+    requests = sum(DAY_S / module.interval * module.requests for module in modules)
+    tokens_in = sum(_tokens_in(module, prompt_tokens) for module in modules)
+    tokens_out = sum(_tokens_out(module) for module in modules)
+    cost = _cost(subjects, flat, prompt_tokens)
+    needs = {"requests": requests, "tokens": tokens_in + tokens_out, "money": cost}
+    budget = configuration.fleet.providers[provider].budget
     return ProviderPlan(
         provider=provider,
-        targets=targets,
+        targets=len({subject.place.id for subject in subjects}),
         probes=probes,
+        requests=requests,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
-        cost=None if price is None else (tokens_in + tokens_out) / 1e6 * price,
+        cost=cost,
+        budget=_use(budget, needs),
         notice_s=min(notice_s(module, agent, rule, worst=False) for module in modules),
         notice_worst_s=min(notice_s(module, agent, rule, worst=True) for module in modules),
-        claimable={days: claimable(int(probes * days), confidence=confidence) for days in CLAIM_DAYS},
-        days_to_gold=probes_to_claim(gold, confidence=confidence) / probes,
+        claimable={days: claimable(int(probes * days), confidence=tiers.confidence) for days in CLAIM_DAYS},
+        days_to_gold=probes_to_claim(tiers.gold.availability_lower, confidence=tiers.confidence) / probes,
     )
+
+
+def _tokens_in(module: Module, prompt_tokens: int) -> float:
+    """A day's prompt tokens of one subject."""
+    if module.tokens_out is None:
+        return 0.0
+    return DAY_S / module.interval * module.requests * (module.tokens_in or prompt_tokens)
+
+
+def _tokens_out(module: Module) -> float:
+    """A day's answer tokens of one subject."""
+    return DAY_S / module.interval * module.requests * (module.tokens_out or 0.0)
+
+
+def _cost(subjects: Sequence[Subject], flat: Price | None, prompt_tokens: int) -> float | None:
+    """What a day costs at the targets' prices; None when one that is asked for tokens has none."""
+    cost = 0.0
+    for subject in subjects:
+        price = subject.place.price or flat
+        tokens_in, tokens_out = _tokens_in(subject.module, prompt_tokens), _tokens_out(subject.module)
+        if price is None and tokens_in + tokens_out > 0:
+            return None
+        if price is not None:
+            cost += (tokens_in * float(price.tokens_in) + tokens_out * float(price.tokens_out)) / MILLION
+    return cost if flat is not None or any(subject.place.price for subject in subjects) else None
+
+
+def _use(budget: Budget, needs: Mapping[str, float | None]) -> tuple[BudgetUse, ...]:
+    return tuple(BudgetUse(name, float(limit), needs[kind]) for name, kind, limit in limits(budget))
 
 
 def notice_s(module: Module, agent: Agent, rule: HardDownRule, *, worst: bool) -> float:

@@ -7,9 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collector.storage.clickhouse import Completeness
-from probes.agent import subjects_of
-from probes.schedule import ticks_between
 from probes.spool import Ledger
+from probes.subjects import subjects_of
 from schemas.config import Configuration
 from schemas.verdict import Tier, Verdict
 from touchstone.arrivals import OPENING, Arrival
@@ -77,6 +76,6 @@ def expected_ticks(
     end = stopped_at - timedelta(seconds=WAKE_S)
     before = first - timedelta(milliseconds=1)
     return {
-        subject.key: sum(1 for _ in ticks_between(subject.key, subject.module.interval, before, end))
-        for subject in subjects_of(configuration.fleet, dict(configuration.settings.modules))
+        subject.key: sum(1 for _ in subject.grid.between(before, end))
+        for subject in subjects_of(configuration.fleet, configuration.settings.modules)
     }

@@ -15,7 +15,7 @@ from rich.live import Live
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.ledger import Ledger as PageLedger
 from collector.storage.queries import Reader
-from probes.spool import read_ledger
+from probes.spool_files import read_ledger
 from schemas.clock import Clock
 from schemas.config import Configuration
 from schemas.errors import StoreError, TouchstoneError

@@ -21,7 +21,7 @@ from bench.measure import blackbox_trial, plan
 from bench.measure.agent_trial import Kind, try_agent
 from bench.measure.blackbox_trial import try_blackbox
 from bench.measure.capacity import largest_good, search
-from bench.measure.collected import OURS, Collected, figures_of, panels_of, readers_of
+from bench.measure.collected import OURS, Collected, agreement_of, figures_of, panels_of, readers_of
 from bench.measure.errors import BenchError
 from bench.measure.lateness import Trial
 from bench.measure.load_server import build
@@ -188,6 +188,7 @@ def report(session: Session, watch: Watch) -> None:
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "took_s": round(time.monotonic() - session.start),
         "true_ttft_ms": {"p50": percentile(true, 0.5), "p99": percentile(true, 0.99)} if true else None,
+        "agreement": agreement_of(collected),
         "complaints": collected.complaints,
         "readers": readers,
     }
@@ -205,10 +206,11 @@ def main() -> int:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a small run, in about a minute")
+    parser.add_argument("--repeats", type=int, choices=range(1, 10), help="runs of each, of a whole run")
     chosen = parser.parse_args()
     where = cores()
     os.sched_setaffinity(0, {where.server})  # the client's core is the client's
-    session = Session(plan.QUICK if chosen.quick else plan.FULL, where, Console())
+    session = Session(plan.QUICK if chosen.quick else plan.whole(chosen.repeats), where, Console())
     try:
         prepare(session)
     except BenchError as error:

@@ -61,15 +61,12 @@ def write_configuration(folder: Path, url: str, kind: Kind, subjects: int) -> Ma
     """A fleet of *subjects* targets on the load server; gives the key of the subject behind each path."""
     names = [f"t{number}" for number in range(subjects)]
     targets = {name: {"model": "tiny", "url": f"{url}/{name}", "modules": ["bench"]} for name in names}
-    if kind == "http_request":
-        for target in targets.values():
-            target["protocol"] = "http"
     provider, cluster = PLACE.split("/")
     settings = {
         "version": 1,
         "fleet": "fleet.yaml",
         "agent": {"spool": "spool.db", "collector_url": url, "streams_max": 5000},
-        "modules": {"bench": {"kind": kind, "interval": f"{INTERVAL_S}s"}},
+        "modules": {"bench": {"kind": kind, "interval": f"{INTERVAL_S}s", "connection": "cold"}},
     }
     (folder / "touchstone.yaml").write_text(json.dumps(settings))
     (folder / "fleet.yaml").write_text(

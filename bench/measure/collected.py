@@ -17,6 +17,7 @@ from bench.spread import Spread, percentile, spread
 
 OURS = "ours"
 TRUE_TTFT_MS = 200.0
+AGREED_MS, AGREED_SHARE = 1.0, 0.05
 CPU_STREAMS = 200  # whose CPU figure has the bare name
 Values = Callable[[Errors], Sequence[float]]
 SHARES: Mapping[str, float] = {"p50": 0.5, "p99": 0.99, "max": 1.0}
@@ -106,6 +107,27 @@ def _targets_figures(collected: Collected, kind: str) -> dict[str, Figure]:
 
 def _others(spreads: Mapping[str, Spread | None]) -> dict[str, Spread]:
     return {name: one for name, one in spreads.items() if one is not None and name != OURS}
+
+
+def agreement_of(collected: Collected) -> dict[str, Any]:
+    """
+    Whether each peer's median TTFT of streams opened one after the other is ours: within 5 % or 1 ms.
+
+    With many at once the tools measure their own queue, which is no disagreement about the server.
+    """
+    spreads = {name: collected.spread_of(name, 1, lambda one: one.ttft_ms, 0.5) for name in collected.series()}
+    ours = spreads.get(OURS)
+    if ours is None:
+        return {}
+    return {
+        name: {
+            "ours_ms": ours.median,
+            "peer_ms": one.median,
+            "agrees": abs(one.median - ours.median) <= max(AGREED_MS, AGREED_SHARE * ours.median),
+        }
+        for name, one in spreads.items()
+        if one is not None and name in collected.peers
+    }
 
 
 def readers_of(collected: Collected) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TOKENS = 100  # of each stream, 20 ms apart
 REQUESTS_MIN = 5  # of a single stream, one after the other
@@ -37,6 +37,13 @@ QUICK = Plan(
     cpu_streams=(200,), cpu_repeats=1, cpu_peers=False, cpu_tokens_total=20_000,
     targets=2000, trial_s=5.0, refinements=None, search_repeats=1,
 )  # fmt: skip
+
+
+def whole(repeats: int | None) -> Plan:
+    """The whole plan, with *repeats* runs of everything where that is given."""
+    if repeats is None:
+        return FULL
+    return replace(FULL, repeats=repeats, cpu_repeats=repeats, search_repeats=repeats)
 
 
 def cpu_tokens(streams: int, total: int) -> int:

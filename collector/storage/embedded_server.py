@@ -81,10 +81,11 @@ class EmbeddedServer:
             self._admit(request)
             if request.method not in {"GET", "POST", "HEAD"}:
                 raise _Refused(501, 48, "NOT_IMPLEMENTED", f"HTTP method {request.method} is not served")
-            query, body = await _read(request)
+            fields = await _form(request)
+            query, body = (fields["query"], b"") if "query" in fields else await _read(request)
             if not query.strip():
                 return web.Response(text="Ok.\n")
-            return await self._answer(request, query, body)
+            return await self._answer(request, {**fields, **request.query}, query, body)
         except _Refused as error:
             return _failure(error.status, error.code, str(error))
         except QueryFailed as error:
@@ -101,8 +102,9 @@ class EmbeddedServer:
         if not (good_user and good_password):
             raise _Refused(403, 516, "AUTHENTICATION_FAILED", "Authentication failed: wrong user or password")
 
-    async def _answer(self, request: web.Request, query: str, body: bytes) -> web.Response:
-        parameters = request.query
+    async def _answer(
+        self, request: web.Request, parameters: Mapping[str, str], query: str, body: bytes
+    ) -> web.Response:
         params = {name[6:]: value for name, value in parameters.items() if name.startswith("param_")}
         settings = {
             name: value
@@ -160,6 +162,19 @@ async def serve(
     finally:
         await runner.cleanup()
         server.close()
+
+
+async def _form(request: web.Request) -> dict[str, str]:
+    """The fields of a form: how a client sends parameters that are too long for an address."""
+    if request.content_type != "multipart/form-data":
+        return {}
+    try:
+        fields = await request.post()
+    except web.HTTPRequestEntityTooLarge:
+        raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body is larger than {BODY_BYTES_MAX} bytes") from None
+    except ValueError as error:
+        raise _Refused(400, 36, "BAD_ARGUMENTS", f"the form cannot be read: {error}") from error
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
 async def _read(request: web.Request) -> tuple[str, bytes]:

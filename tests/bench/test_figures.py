@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench.chart import Panel, log_chart
-from bench.measure.collected import Collected, figures_of, panels_of, readers_of
+from bench.measure.collected import Collected, agreement_of, figures_of, panels_of, readers_of
 from bench.measure.lateness import Trial
 from bench.measure.plan import FULL, QUICK, cpu_s_per_1000, cpu_tokens
 from bench.measure.show import headline, readers_tables
@@ -52,6 +52,19 @@ def test_the_best_peer_of_a_ttft_is_the_one_nearest_to_the_true_200_ms() -> None
     figure = figures_of(collected())["burst_ttft_p50_ms_200"]
 
     assert (figure.peer_name, figure.peer) == ("slow", 190.0)
+
+
+def test_a_peer_agrees_within_5_percent_or_1_ms_of_streams_opened_one_after_the_other() -> None:
+    """Only those: with many at once a tool measures its own queue."""
+    whole = collected()
+    whole.errors["ours", 1] = [errors(200, 0)]
+    whole.errors["slow", 1] = [errors(211, 11)]
+    whole.errors["quick", 1] = [errors(209, 9)]
+
+    agreed = {name: one["agrees"] for name, one in agreement_of(whole).items()}
+
+    assert agreed == {"slow": False, "quick": True}
+    assert agreement_of(collected()) == {}
 
 
 def test_without_a_peer_the_figure_says_so() -> None:

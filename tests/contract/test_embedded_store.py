@@ -65,6 +65,14 @@ def test_parameters_are_bound_by_the_server(client: Any) -> None:
     assert tuple(row) == (text, -5, ["a'b", "c"])
 
 
+def test_parameters_too_long_for_an_address_are_bound_as_well(client: Any) -> None:
+    """The client sends them as a form then: the targets of a large fleet."""
+    words = [f"it's provider-{number}/cluster/chat ✓" for number in range(5_000)]
+    (row,) = client.query("SELECT {words:Array(String)}, {n:Int64}", parameters={"words": words, "n": 3}).result_rows
+
+    assert tuple(row) == (words, 3)
+
+
 def test_rows_arrow_and_frames_go_in_and_come_out(client: Any) -> None:
     """The client's three ways of inserting, and of asking."""
     client.insert("t", ROWS, column_names=COLUMNS)

@@ -60,6 +60,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "pagerduty destination": config.PagerDuty,
         "fleet": fleet.Fleet,
         "provider": fleet.Provider,
+        "budget": fleet.Budget,
+        "price": fleet.Price,
         "cluster": fleet.Cluster,
         "claims": fleet.Claims,
         "target": fleet.Target,

@@ -14,7 +14,7 @@ import clickhouse_connect
 import pytest
 
 from bench.engine.serve import ServedEngine, serve_third_party
-from probes.spool import read_ledger
+from probes.spool_files import read_ledger
 from tests.support.engines import third_party_engine, vllm_engine
 from tests.support.processes import WEBHOOK_SECRET, Deployment, answer_of, deployment, touchstone, wait_for
 
@@ -122,7 +122,7 @@ def test_vllm_is_measured_judged_and_nothing_is_lost(vllm_engine: ServedEngine, 
     check_measured(found)
     check_judged(house)
     assert house.stop("agent") == 0
-    with sqlite3.connect(house.folder / "spool.db") as spool:
+    with sqlite3.connect(house.folder / "spool-0.db") as spool:
         assert spool.execute("SELECT count(*) FROM rows").fetchone() == (0,)
     ledger = read_ledger(house.folder / "spool.db")
     assert ledger is not None

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import aiohttp
 from opentelemetry.sdk.resources import Resource
 
-from probes.agent import Agent, subjects_of
+from probes.agent import Agent, Duty
+from probes.alarm import SchedulerAlarm
+from probes.attempt import observe
 from probes.contract import Subject
-from probes.kinds.chat_stream import ChatStreamModule
-from probes.kinds.http_request import HttpRequestModule
-from probes.schedule import ticks_between
-from probes.spool import Ledger, Spool
+from probes.disk_thread import DiskThread
+from probes.ship import encoded, post
+from probes.shipper import Shipper
+from probes.spool import Batch, Ledger, Spool
 from schemas.config import Agent as AgentSettings
-from schemas.fleet import Cluster, Fleet, Provider, Target
+from schemas.errors import DeliveryError
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import Script, bad_server, echoes, hangs, plain, sends
 from tests.support.otlp_sink import otlp_sink
@@ -33,14 +37,26 @@ NOWHERE = "http://127.0.0.1:1"
 async def runs(
     seconds: float, subjects: Sequence[Subject], path: Path, collector_url: str = NOWHERE, **changes: object
 ) -> Ledger:
-    """Run one agent on the spool at *path* for so long; its ledger after the drain."""
+    """Run one agent and its shipper on the spool at *path* for so long; the ledger when all is handed over."""
     values = {"collector_url": collector_url.rstrip("/"), "ship_every": "100ms"} | changes
     settings = AgentSettings.model_validate(values)
-    stop = asyncio.Event()
+    stop, disk = asyncio.Event(), DiskThread()
     asyncio.get_running_loop().call_later(seconds, stop.set)
+
+    async def deliver(batch: Batch) -> None:
+        await post(session, settings.collector_url, encoded(batch, Resource.get_empty()))
+
     with closing(Spool(path, rows_max=10_000)) as spool:
-        async with bench() as here:
-            return await Agent(subjects, settings, here, spool, Resource.get_empty()).run(stop)
+        async with bench() as here, SchedulerAlarm() as alarm, aiohttp.ClientSession() as session:
+            shipper = Shipper(spool, settings, deliver, here.clock, disk)
+            shipping = asyncio.create_task(shipper.run())
+            duty = Duty(subjects=subjects, settings=settings, bench=here, observe=partial(observe, here))
+            await Agent(duty, spool, disk, alarm, shipper.ring).run(stop)
+            shipping.cancel()
+            with suppress(DeliveryError):
+                await shipper.ship_all()
+            disk.close()
+            return spool.ledger()
 
 
 def waiting(path: Path) -> list[Observation]:
@@ -67,7 +83,7 @@ def assert_every_tick_once(observations: Sequence[Observation], subject: Subject
     ticks = [one.tick for one in observations if one.target == subject.place.id and one.attempt == 0]
     interval_s = subject.module.interval
     first, last = min(ticks), max(ticks)
-    expected = list(ticks_between(subject.key, interval_s, first - timedelta(milliseconds=1), last))
+    expected = list(subject.grid.between(first - timedelta(milliseconds=1), last))
 
     assert sorted(ticks) == expected
     assert abs(len(ticks) - seconds / interval_s) <= 2, len(ticks)
@@ -214,19 +230,3 @@ async def test_stopping_without_a_collector_leaves_everything_in_the_spool(tmp_p
 
     assert took_s < 2
     assert 3 <= ledger.pending == ledger.spooled == len(waiting(tmp_path / "spool.db"))
-
-
-def test_every_target_is_asked_with_each_of_its_modules_once() -> None:
-    """In the order of the fleet; a module named twice is one subject."""
-    modules = {
-        "chat": ChatStreamModule(kind="chat_stream"),
-        "up": HttpRequestModule(kind="http_request"),
-        "unused": HttpRequestModule(kind="http_request"),
-    }
-    target = Target(model="m", url="http://127.0.0.1:1", modules=("up", "chat", "up"))
-    fleet = Fleet(providers={"acme": Provider(clusters={"b": Cluster(targets={"x": target}),
-                                                        "a": Cluster(targets={"x": target})})})  # fmt: skip
-
-    keys = [subject.key for subject in subjects_of(fleet, modules)]
-
-    assert keys == ["acme/a/x|up", "acme/a/x|chat", "acme/b/x|up", "acme/b/x|chat"]

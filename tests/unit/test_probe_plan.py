@@ -8,16 +8,17 @@ from probes.kinds.chat_stream import ChatStreamModule
 from probes.kinds.http_request import HttpRequestModule
 from schemas.config import Agent, Configuration, HardDownRule, Settings
 from schemas.fleet import Fleet
+from touchstone.commands.plan import warnings
 from touchstone.probe_plan import notice_s, plan
 
 CHAT = ChatStreamModule(kind="chat_stream", interval="60s", max_tokens=64, max_tokens_min=16)  # type: ignore[arg-type]
 UP = HttpRequestModule(kind="http_request", interval="30s", timeout="10s")  # type: ignore[arg-type]
 
 
-def configuration() -> Configuration:
+def configuration(**provider: object) -> Configuration:
     """One provider, one cluster, a chat every minute and a request every half."""
     target = {"model": "m", "url": "http://127.0.0.1:1", "modules": ["chat", "up"]}
-    fleet = {"providers": {"acme": {"clusters": {"us-east": {"targets": {"chat": target}}}}}}
+    fleet = {"providers": {"acme": {"clusters": {"us-east": {"targets": {"chat": target}}}} | provider}}
     return Configuration(
         settings=Settings(version=1, modules={"chat": CHAT, "up": UP}), fleet=Fleet.model_validate(fleet)
     )
@@ -35,6 +36,31 @@ def test_probes_tokens_and_cost_of_a_day() -> None:
 def test_without_a_price_the_cost_is_unknown() -> None:
     """Not zero."""
     assert plan(configuration())[0].cost is None
+
+
+def test_a_price_of_the_fleet_is_taken_before_the_one_on_the_command_line() -> None:
+    """In and out each at its own: 86,400 tokens at 1 and 57,600 at 5 a million."""
+    (acme,) = plan(configuration(price={"tokens_in": 1, "tokens_out": 5}), price=1000.0)
+
+    assert acme.cost == pytest.approx(0.0864 + 0.288)
+
+
+def test_a_plan_that_does_not_fit_its_budget_is_warned_of_with_its_hour() -> None:
+    """Half the requests: blind from noon on. What fits is not mentioned, what has no price is unknown."""
+    budget = {"requests_day": 2160, "tokens_day": 1_000_000, "money_day": 2.5}
+    priced, unpriced = (
+        configuration(budget=budget, **more) for more in ({"price": {"tokens_in": 1, "tokens_out": 1}}, {})
+    )
+    (acme,), (unknown,) = plan(priced), plan(unpriced)
+
+    assert [(use.limit, use.most, use.need) for use in acme.budget] == [
+        ("requests_day", 2160, 4320), ("tokens_day", 1_000_000, 144_000), ("money_day", 2.5, pytest.approx(0.144))
+    ]  # fmt: skip
+    assert warnings((acme,)) == [
+        "acme: requests_day is spent at 12:00 UTC; later ticks are not_observed (observer_budget)"
+    ]
+    assert unknown.budget[2].need is None
+    assert plan(configuration())[0].budget == ()
 
 
 def test_claims_grow_with_clean_probes() -> None:

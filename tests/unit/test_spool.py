@@ -8,20 +8,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.spool import PRUNE_EVERY, SEEN_PER_SUBJECT_MAX, Batch, Ledger, Spool, read_ledger
+from probes.spool import PRUNE_EVERY, SEEN_PER_SUBJECT_MAX, Batch, Ledger, Seen, Spool, SpoolView, joined
 from schemas.errors import SpoolError
 from schemas.observation import Observation, Timings
 from tests.support.observations import TICK, fullest, seen
 
 ROOT = Path(__file__).parents[2]
 KEY = "acme/east/chat|chat"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def ticks(first: int, count: int) -> list[tuple[str, Observation]]:
@@ -120,7 +121,7 @@ def test_a_put_is_all_or_nothing(spool: Spool, path: Path) -> None:
         spool.put(ticks(0, 4))
 
     assert spool.ledger() == Ledger(0, 0, 0)
-    assert spool.seen_since(KEY) is None
+    assert spool.seen(KEY) is None
     spool.put(ticks(0, 3))
     assert drained(spool) == [0, 1, 2]
 
@@ -187,27 +188,36 @@ def test_the_ledger_always_adds_up(steps: list[tuple[str, int]], tmp_path_factor
 
 
 def test_every_tick_that_was_seen_is_remembered_even_when_delivered(spool: Spool) -> None:
-    """The oldest tick and all since, by subject; re-probes are no ticks."""
+    """By subject, since ever while they are few; re-probes are no ticks."""
     other = seen("acme/west/chat")
     confirm = seen(tick=TICK + timedelta(seconds=9), attempt=1)
     spool.put([*ticks(2, 3), ("other", other), (KEY, confirm)])
     drained(spool)
 
-    first, *_ = expected = [one.tick for _, one in ticks(2, 3)]
-    assert spool.seen_since(KEY) == (first, frozenset(expected))
-    assert spool.seen_since("other") == (TICK, frozenset({TICK}))
-    assert spool.seen_since("never probed") is None
+    assert spool.seen(KEY) == Seen(EPOCH, frozenset(one.tick for _, one in ticks(2, 3)))
+    assert spool.seen("other") == Seen(EPOCH, frozenset({TICK}))
+    assert spool.seen("never probed") is None
 
 
 def test_the_memory_of_ticks_is_bounded_to_the_newest(spool: Spool) -> None:
     """Old ones are forgotten now and then; the newest 200 never."""
     for number in range(PRUNE_EVERY):
         spool.put(ticks(number * 5, 5))
-    known = spool.seen_since(KEY)
+    known = spool.seen(KEY)
 
     assert known is not None
-    assert len(known[1]) == SEEN_PER_SUBJECT_MAX
-    assert known[0] == TICK + timedelta(seconds=PRUNE_EVERY * 5 - SEEN_PER_SUBJECT_MAX)
+    assert len(known.ticks) == SEEN_PER_SUBJECT_MAX
+    assert known.since == min(known.ticks) == TICK + timedelta(seconds=PRUNE_EVERY * 5 - SEEN_PER_SUBJECT_MAX)
+
+
+def test_what_several_spools_remember_of_a_subject_is_whole_only_since_the_latest_of_them() -> None:
+    """A subject that moved from one worker to another: what one of them has forgotten is not taken for missed."""
+    early, late = TICK, TICK + timedelta(hours=1)
+    forgetful = Seen(late, frozenset({late}))
+
+    assert joined([None, None]) is None
+    assert joined([None, forgetful]) == forgetful
+    assert joined([Seen(EPOCH, frozenset({early})), forgetful]) == Seen(late, frozenset({early, late}))
 
 
 def test_a_stream_of_very_many_chunks_does_not_stop_the_spool(spool: Spool) -> None:
@@ -222,7 +232,7 @@ def test_a_stream_of_very_many_chunks_does_not_stop_the_spool(spool: Spool) -> N
 
 CHILD = """
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from probes.spool import Spool
 from tests.support.observations import TICK, seen
@@ -251,12 +261,15 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(path: Path) -> Non
         assert drained(spool, 50) == list(range(puts * 3))
 
 
-def test_another_process_can_read_the_ledger(spool: Spool, path: Path, tmp_path: Path) -> None:
-    """For `doctor` and the like, while the agent has it open; no spool is no ledger."""
+def test_another_process_can_read_along(spool: Spool, path: Path, tmp_path: Path) -> None:
+    """And what is seen, while the agent has it open; no spool is an error."""
     spool.put(ticks(0, 4))
 
-    assert read_ledger(path) == Ledger(4, 0, 0)
-    assert read_ledger(tmp_path / "none.db") is None
+    with closing(SpoolView(path)) as view:
+        assert view.ledger() == Ledger(4, 0, 0)
+        assert view.seen(KEY) == spool.seen(KEY)
+    with pytest.raises(SpoolError, match="cannot be read"):
+        SpoolView(tmp_path / "none.db")
 
 
 def test_a_file_that_is_no_spool_is_a_spool_error(tmp_path: Path) -> None:
@@ -266,8 +279,8 @@ def test_a_file_that_is_no_spool_is_a_spool_error(tmp_path: Path) -> None:
     for place in (garbage, tmp_path, garbage / "below" / "a" / "file"):
         with pytest.raises(SpoolError, match=f"^{place}: cannot be opened as a spool"):
             Spool(place, rows_max=100)
-    with pytest.raises(SpoolError, match="cannot be read"):
-        read_ledger(garbage)
+    with closing(SpoolView(garbage)) as view, pytest.raises(SpoolError, match="cannot be read"):
+        view.ledger()
 
 
 def test_a_broken_row_is_a_spool_error_and_stays(spool: Spool, path: Path) -> None:
@@ -293,7 +306,7 @@ def test_a_spool_that_breaks_while_open_is_a_spool_error(spool: Spool, path: Pat
         lambda: spool.put(ticks(2, 1)),
         lambda: spool.next_batch(10),
         lambda: spool.delivered(batch),
-        lambda: spool.seen_since(KEY),
+        lambda: spool.seen(KEY),
         spool.ledger,
     ):
         with pytest.raises(SpoolError, match=f"^{path}: "):

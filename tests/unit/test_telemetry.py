@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -24,24 +23,18 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from pydantic import ValidationError
 
 from collector.ingest import read_body
-from probes.agent import Agent
 from probes.catalog import KINDS
-from probes.spool import Spool
 from probes.telemetry import conventions
 from probes.telemetry.conventions import DURATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE, addresses_of
 from probes.telemetry.metrics import Metrics
 from probes.telemetry.otlp import SPANS_AT_ONCE_MAX, SPANS_WAITING_MAX, OtlpExport
 from probes.telemetry.telemetry import Telemetry
-from schemas.config import Agent as AgentSettings
 from schemas.config import Telemetry as TelemetrySettings
 from schemas.errors import DeliveryError, TouchstoneError
 from schemas.observation import Distrust, Observation, Outcome, Reason, Timings, Tokens
 from schemas.wire import OPERATIONS
-from tests.support.bad_server import bad_server, echoes
 from tests.support.client_spans import fleet
 from tests.support.observations import TICK, seen
-from tests.support.otlp_sink import otlp_sink
-from tests.support.subjects import bench, chat_subject
 from touchstone.system_clock import SystemClock
 
 RESOURCE = Resource({"service.name": "touchstone-agent"})
@@ -390,26 +383,6 @@ async def test_an_address_that_is_taken_is_said() -> None:
         with pytest.raises(TouchstoneError, match=rf"telemetry.prometheus_listen: cannot listen on 127.0.0.1:{port}"):
             async with telemetry_of(settings_of(prometheus_listen=f"127.0.0.1:{port}")).running():
                 pass
-
-
-async def test_an_agent_tells_what_it_has_delivered(tmp_path: Path) -> None:
-    """A real agent, a real server, a real endpoint; at its end a last batch may be delivered and not told any more."""
-    stop, room = asyncio.Event(), telemetry_of(settings_of(prometheus_listen="127.0.0.1:0"))
-    spool = Spool(tmp_path / "spool.db", rows_max=10_000)
-    async with bad_server(echoes) as server, otlp_sink() as sink, bench() as here:
-        settings = AgentSettings.model_validate({"collector_url": sink.url.rstrip("/"), "ship_every": "100ms"})
-        subject = chat_subject(server.url, interval="200ms")
-        asyncio.get_running_loop().call_later(1.0, stop.set)
-        async with room.running() as address, aiohttp.ClientSession() as session:
-            ledger = await Agent((subject,), settings, here, spool, RESOURCE, room).run(stop)
-            async with session.get(address) as answer:
-                families = {family.name: family for family in plain_text(await answer.text())}
-    spool.close()
-
-    told = sum(sample.value for sample in families["touchstone_observations"].samples)
-    assert ledger.delivered == len({one.id for one in sink.taken})
-    assert 2 < told <= ledger.delivered
-    assert families["touchstone_spool_pending"].samples[0].value == 0
 
 
 def test_settings_keep_their_secrets() -> None:

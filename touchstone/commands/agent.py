@@ -1,68 +1,45 @@
-"""`touchstone agent`: the probing process of a vantage."""
+"""`touchstone agent`: the probing processes of a vantage."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from touchstone import __version__, exit_codes
-from touchstone.session import Session, json_option, pass_session
+from touchstone import exit_codes
+from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from probes.spool import Ledger
+
+WORKERS_MAX = 64
 
 
 @click.command("agent")
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes that probe (default: agent.workers).")
+@click.option("--worker", type=click.IntRange(0, WORKERS_MAX - 1), hidden=True, help="What the agent itself starts.")
 @json_option
 @pass_session
-def command(session: Session, as_json: bool) -> int:
+def command(session: Session, workers: int | None, worker: int | None, as_json: bool) -> int:
     """Probe every target on its grid, spool what was observed, ship it to the collector, until SIGTERM."""
+    if worker is not None:
+        from touchstone.agent_worker import main
+
+        main(session.clock)
+        return exit_codes.FINE
+
     import asyncio
 
-    from probes.spool import Ledger, Spool
+    from touchstone.agent_process import AgentProcess
 
     configuration = session.configuration
+    count = workers or configuration.settings.agent.workers
 
-    async def run(spool: Spool) -> Ledger:
-        from contextlib import nullcontext
+    async def run() -> Ledger:
+        file = session.config_path or DEFAULT_CONFIG
+        return await AgentProcess(file, configuration, count, session.clock, session.err.print).run()
 
-        from opentelemetry.sdk.resources import Resource
-
-        from probes.agent import Agent, subjects_of
-        from probes.attempt import Bench
-        from probes.connection import Connections
-        from probes.loop_lag import LagMonitor
-        from probes.telemetry.conventions import addresses_of
-        from probes.telemetry.telemetry import Telemetry
-        from probes.trust import TrustLimits
-        from touchstone.signals import stop_on_signals
-
-        settings = configuration.settings
-        stop = stop_on_signals()
-        async with Connections() as connections:
-            bench = Bench(
-                vantage=settings.vantage.name,
-                connections=connections,
-                clock=session.clock,
-                lag=LagMonitor(session.clock),
-                limits=TrustLimits(
-                    settings.agent.lag_limit, settings.agent.clock_step_limit, settings.agent.streams_trusted_max
-                ),
-                simulated=settings.simulated,
-                agent_version=__version__,
-            )
-            resource = Resource({"service.name": "touchstone-agent", "service.version": __version__})
-            subjects = subjects_of(configuration.fleet, settings.modules)
-            session.err.print(f"agent: {len(subjects)} subjects from {settings.vantage.name}")
-            addresses = addresses_of(configuration.fleet)
-            told = Telemetry(settings.telemetry, resource, addresses, session.clock, version=__version__)
-            telemetry = told if settings.telemetry.wanted else None
-            async with told.running() if telemetry else nullcontext(""):
-                return await Agent(subjects, settings.agent, bench, spool, resource, telemetry).run(stop)
-
-    spool = Spool(Path(configuration.settings.agent.spool), rows_max=configuration.settings.agent.spool_rows_max)
-    try:
-        ledger = asyncio.run(run(spool))
-    finally:
-        spool.close()
+    ledger = asyncio.run(run())
     if as_json:
         session.print_json(ledger)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 @click.command("plan")
-@click.option("--price-per-million-tokens", "price", type=click.FloatRange(min=0), help="In and out alike.")
+@click.option(
+    "--price-per-million-tokens",
+    "price",
+    type=click.FloatRange(min=0),
+    help="In and out alike, where the fleet has none.",
+)
 @click.option("--prompt-tokens", type=click.IntRange(min=1), default=60, show_default=True, help="Of one probe.")
 @json_option
 @pass_session
@@ -27,12 +32,18 @@ def command(session: Session, price: float | None, prompt_tokens: int, as_json: 
 
     plans = plan(session.configuration, price=price, prompt_tokens=prompt_tokens)
     if as_json:
-        total = sum(one.cost for one in plans if one.cost is not None) if price is not None else None
-        providers = [asdict(one) | {"claimable": {f"{d}d": v for d, v in one.claimable.items()}} for one in plans]
-        session.print_json({"providers": providers, "cost": total})
+        costs = [one.cost for one in plans if one.cost is not None]
+        session.print_json({"providers": [_plain(one) for one in plans], "cost": sum(costs) if costs else None})
     else:
         _print_table(session, plans)
     return exit_codes.FINE
+
+
+def _plain(plan: ProviderPlan) -> dict[str, Any]:
+    """As JSON has it: `claimable` by days, each limit of the budget with when it is reached."""
+    claimable = {f"{days}d": value for days, value in plan.claimable.items()}
+    budget = [asdict(use) | {"blind_from_s": use.blind_from_s} for use in plan.budget]
+    return asdict(plan) | {"claimable": claimable, "budget": budget}
 
 
 def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
@@ -44,6 +55,11 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
     together = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
     session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.\n")
     session.out.print(_claim_table(plans))
+    if any(one.budget for one in plans):
+        session.out.print()
+        session.out.print(_budget_table(plans))
+        for warning in warnings(plans):
+            session.err.print(warning, soft_wrap=True)
     session.err.print(
         "\nNotices: to a target being hard down, median for one that refuses at once, worst for one that hangs. "
         "Claims: zero failures in n independent probes; failures in bursts take longer."
@@ -59,6 +75,27 @@ def _cost_table(plans: tuple[ProviderPlan, ...]) -> Table:
         cost = [] if one.cost is None else [f"{one.cost:,.2f}"]
         table.add_row(one.provider, count(round(one.probes)), _short(one.tokens_in), _short(one.tokens_out), *cost)
     return table
+
+
+def _budget_table(plans: tuple[ProviderPlan, ...]) -> Table:
+    table = _table("Budget", "A day", "Needs", "Share %")
+    for one in plans:
+        for use in one.budget:
+            need = "?" if use.need is None else _short(use.need)
+            share = "?" if use.need is None else f"{use.need / use.most * 100:,.0f}" if use.most else "-"
+            table.add_row(one.provider, use.limit, _short(use.most), need, share)
+    return table
+
+
+def warnings(plans: tuple[ProviderPlan, ...]) -> list[str]:
+    """A line for each limit that the plan does not fit in, with the hour from which on nothing would be observed."""
+    return [
+        f"{one.provider}: {use.limit} is spent at {int(blind // 3600):02}:{int(blind % 3600 // 60):02} UTC; "
+        "later ticks are not_observed (observer_budget)"
+        for one in plans
+        for use in one.budget
+        if (blind := use.blind_from_s) is not None
+    ]
 
 
 def _claim_table(plans: tuple[ProviderPlan, ...]) -> Table:
@@ -86,4 +123,4 @@ def _short(tokens: float) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if tokens >= size:
             return f"{tokens / size:.1f} {unit}"
-    return f"{tokens:.0f}"
+    return f"{tokens:.0f}" if tokens >= 100 or tokens == int(tokens) else f"{tokens:.2f}"

@@ -1,0 +1,103 @@
+"""How far a subject has come on its grid. Whatever the wall clock does, no tick is taken twice, none unnoticed left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from probes.contract import Subject
+from probes.schedule import Grid
+from probes.spool import Seen
+
+GAP_TICKS_MAX = 8_640  # a day of ticks 10 s apart: of a longer absence the oldest are left as a hole
+SPANS_MAX = 16  # times that the clock was set back, remembered
+
+Span = tuple[datetime, datetime]  # first and last tick
+
+
+@dataclass(slots=True)
+class Course:
+    """
+    One subject on its grid. *following* is the next tick to take; all from *since* until it are taken.
+
+    *earlier* are spans that were taken before the clock was set back, and are passed over. A taken tick has its
+    observation, or is being asked, or is `missed` (below).
+    """
+
+    subject: Subject
+    grid: Grid
+    trail: str
+    interval: timedelta
+    since: datetime
+    following: datetime
+    earlier: list[Span] = field(default_factory=list)
+
+    @classmethod
+    def begun(cls, subject: Subject, now: datetime, seen: Seen | None = None) -> Course:
+        """The course of a subject taken up at *now*, of which *seen* is remembered; never seen, it has no past."""
+        grid = subject.grid
+        following = grid.after(now)
+        known = seen.ticks if seen is not None else frozenset()
+        past = [tick for tick in known if tick < following]
+        since = max(min(past), following - grid.interval * GAP_TICKS_MAX) if past else following
+        course = cls(subject, grid, subject.trail, grid.interval, since, following)
+        if ahead := [tick for tick in known if tick >= following]:  # the clock was set back while no agent ran
+            course.earlier.append((min(ahead), max(ahead)))
+            course._go_on_at(following)
+        return course
+
+    def take(self) -> datetime:
+        """The next tick, and go on to the one after it."""
+        tick = self.following
+        self.following = tick + self.interval
+        if self.earlier:
+            self._go_on_at(self.following)
+        return tick
+
+    def leap(self, now: datetime) -> None:
+        """Take every tick before the last one up to *now* without asking; they are missed."""
+        last = self.grid.after(now) - self.interval
+        kept = last - self.interval * GAP_TICKS_MAX
+        if self.following < kept:
+            self._close()
+            self.since = kept
+        self._go_on_at(max(self.following, last))
+
+    def rewind(self, now: datetime) -> None:
+        """The clock was set back to *now*: go on there, past what was taken already."""
+        tick = self.grid.after(now)
+        if tick < self.following:
+            self._close()
+            self.since = tick
+            self._go_on_at(tick)
+
+    def spans(self) -> tuple[Span, ...]:
+        """Every span of taken ticks, as far back as is remembered."""
+        return (*self.earlier, (self.since, self.following - self.interval))
+
+    def _go_on_at(self, tick: datetime) -> None:
+        """The next tick is *tick*, or the first after it that was not taken earlier."""
+        for first, last in sorted(self.earlier):
+            if first <= tick <= last:
+                tick = last + self.interval
+        self.following = tick
+
+    def _close(self) -> None:
+        last = self.following - self.interval
+        if self.since <= last:
+            self.earlier.append((self.since, last))
+            del self.earlier[:-SPANS_MAX]
+
+
+def missed(grid: Grid, spans: Sequence[Span], seen: Seen | None, under_way: Collection[datetime]) -> list[datetime]:
+    """The ticks of *spans*, ascending, that are neither *seen* nor *under_way*, as far back as is remembered."""
+    known = seen.ticks if seen is not None else frozenset()
+    found: set[datetime] = set()
+    for first, last in spans:
+        start = max(first, last - grid.interval * GAP_TICKS_MAX)
+        if seen is not None:
+            start = max(start, seen.since)
+        ticks = grid.between(start - timedelta(milliseconds=1), last)
+        found.update(tick for tick in ticks if tick not in known and tick not in under_way)
+    return sorted(found)

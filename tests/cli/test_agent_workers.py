@@ -1,0 +1,216 @@
+"""`touchstone agent` as processes: workers share the targets, die and come again, and follow the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from probes.kinds.http_request import HttpRequestModule
+from probes.schedule import grid_of
+from probes.sharding import worker_of
+from probes.spool_files import read_ledger
+from schemas.observation import Observation, Outcome, Reason
+from tests.support.agent_house import AgentHouse, alive, until
+from tests.support.bad_server import BadServer, bad_server, plain, sends
+from tests.support.otlp_sink import Sink, otlp_sink
+from touchstone.address import free_port
+
+pytestmark = pytest.mark.slow
+
+FINE = sends(plain("200 OK", b"{}"))
+BROKEN = sends(plain("500 Internal BadServer Error", b"oops"))
+MODULES: dict[str, dict[str, Any]] = {"up": {"kind": "http_request", "interval": "400ms", "timeout": "2s"}}
+NAMES = tuple(f"t{number}" for number in range(8))
+
+
+def targets(server: BadServer, names: Iterable[str] = NAMES, modules: tuple[str, ...] = ("up",)) -> dict[str, Any]:
+    """Targets of those names, all behind *server*."""
+    return {name: {"model": "-", "protocol": "http", "url": server.url, "modules": list(modules)} for name in names}
+
+
+@asynccontextmanager
+async def agent_on(folder: Path, *arguments: str, **agent: Any) -> AsyncIterator[tuple[AgentHouse, Sink, BadServer]]:
+    """An agent that probes a good server and ships to a sink."""
+    async with bad_server(FINE) as server, otlp_sink() as sink:
+        house = AgentHouse(folder, sink.url)
+        house.write(targets(server), MODULES, **agent)
+        await house.start(*arguments)
+        try:
+            yield house, sink, server
+        finally:
+            await house.close()
+            print(house.log()[-3000:])
+
+
+def assert_whole(observations: list[Observation], name: str, interval_s: float = 0.4) -> None:
+    """One attempt 0 for each tick of the target's grid, from the first to the last that is there."""
+    ticks = sorted(one.tick for one in observations if one.target == f"acme/east/{name}" and one.attempt == 0)
+    grid = grid_of(f"acme/east/{name}|up", interval_s)
+
+    assert ticks == list(grid.between(ticks[0] - timedelta(milliseconds=1), ticks[-1]))
+
+
+def distinct(observations: list[Observation]) -> list[Observation]:
+    """Without what was sent again, because the answer to it was lost with the process; it is the very same row."""
+    found = {one.id: one for one in observations}
+    assert all(found[one.id] == one for one in observations)
+    return list(found.values())
+
+
+async def test_every_target_is_probed_by_exactly_one_of_the_workers(tmp_path: Path) -> None:
+    """Three processes, each with a spool of its own; at SIGTERM all is handed over, and nothing waits."""
+    async with agent_on(tmp_path, "--workers", "3") as (house, sink, _):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        await asyncio.sleep(1.5)
+        workers = house.workers()
+        assert await house.stop() == 0
+
+    expected = {worker_of(f"acme/east/{name}", 3) for name in NAMES}
+    ledger = read_ledger(tmp_path / "spool.db")
+    assert len(workers) == 3
+    assert expected == {0, 1, 2}
+    assert not any(alive(pid) for pid in workers)
+    for name in NAMES:
+        assert_whole(sink.taken, name)
+    assert ledger is not None
+    assert (ledger.delivered, ledger.pending) == (len(sink.taken), 0)
+    assert f"spooled {len(sink.taken)}, delivered {len(sink.taken)}, waiting 0" in house.log()
+
+
+async def test_a_killed_worker_is_started_again_and_its_ticks_are_our_absence(tmp_path: Path) -> None:
+    """kill -9 of one of two: the other goes on undisturbed, the missed ticks become observer_offline."""
+    async with agent_on(tmp_path, "--workers", "2") as (house, sink, _):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        first, second = await until("both workers", lambda: house.workers()[1:] and house.workers())
+        os.kill(first, signal.SIGKILL)
+        await until("the worker again", lambda: len(house.workers()) == 2 and first not in house.workers())
+        gone = Counter[str]()
+        await until("its absence", lambda: [one for one in sink.taken if one.reason is Reason.OBSERVER_OFFLINE])
+        await asyncio.sleep(1.5)
+        assert house.workers()[1] == second
+        assert await house.stop() == 0
+
+    for one in sink.taken:
+        gone[one.target] += one.reason is Reason.OBSERVER_OFFLINE
+    for name in NAMES:
+        assert_whole(sink.taken, name)
+        assert bool(gone[f"acme/east/{name}"]) == (worker_of(f"acme/east/{name}", 2) == 0)
+
+
+async def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path) -> None:
+    """kill -9 of the parent takes the workers with it; the next agent fills the gap, with another number of workers."""
+    async with agent_on(tmp_path, "--workers", "2") as (house, sink, _):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        workers = await until("both workers", lambda: house.workers()[1:] and house.workers())
+        assert house.process is not None
+        house.process.kill()
+        await house.process.wait()
+        await until("the end of the workers", lambda: not any(alive(pid) for pid in workers), timeout_s=3)
+        await house.start("--workers", "3")
+        await until("absences", lambda: sum(one.reason is Reason.OBSERVER_OFFLINE for one in sink.taken) >= len(NAMES))
+        await asyncio.sleep(1.0)
+        assert await house.stop() == 0
+
+    for name in NAMES:
+        assert_whole(distinct(sink.taken), name)
+    ledger = read_ledger(tmp_path / "spool.db")
+    assert ledger is not None
+    assert ledger.pending == 0
+
+
+async def test_a_spool_of_a_worker_that_is_gone_is_still_shipped(tmp_path: Path) -> None:
+    """Three workers without a collector; then one worker, and a collector: every row arrives."""
+    async with bad_server(FINE) as server, otlp_sink() as sink:
+        house = AgentHouse(tmp_path, "http://127.0.0.1:1")
+        house.write(targets(server), MODULES)
+        await house.start("--workers", "3")
+        await until("the spools", lambda: "subjects in 3 workers" in house.log())
+        await until("rows", lambda: (ledger := read_ledger(tmp_path / "spool.db")) and ledger.spooled >= 30)
+        assert await house.stop() == 0
+        house = AgentHouse(tmp_path, sink.url)
+        house.write(targets(server), MODULES)
+        await house.start()
+        await until("all spools empty", lambda: read_ledger(tmp_path / "spool.db").pending == 0)  # type: ignore[union-attr]
+        await asyncio.sleep(1.0)
+        assert await house.stop() == 0
+
+    for name in NAMES:
+        assert_whole(sink.taken, name)
+
+
+async def test_a_failure_reaches_the_collector_at_once(tmp_path: Path) -> None:
+    """Although deliveries are half a minute apart: the worker rings the parent."""
+    async with bad_server(BROKEN) as server, otlp_sink() as sink:
+        house = AgentHouse(tmp_path, sink.url)
+        house.write(targets(server, ["t0"]), MODULES, ship_every="30s")
+        await house.start()
+        try:
+            await until("three failures", lambda: len(sink.taken) >= 3, timeout_s=10)
+        finally:
+            assert await house.stop() == 0
+    first = min(sink.taken, key=lambda one: one.started_at)
+
+    assert (first.outcome, first.attempt) == (Outcome.FAILED, 0)
+
+
+async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_path: Path) -> None:
+    """Broken files are said and change nothing; good ones stop, start and change targets, and lose no tick."""
+    async with agent_on(tmp_path) as (house, sink, server):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        workers = house.workers()
+        good = (tmp_path / "fleet.yaml").read_text()
+        (tmp_path / "fleet.yaml").write_text(good.replace("up", "upp"))
+        await until("the findings", lambda: "no probe module is called 'upp'; did you mean 'up'?" in house.log())
+        before = len(sink.taken)
+        await until("probes meanwhile", lambda: len(sink.taken) > before + len(NAMES))
+
+        kept = NAMES[1:]
+        changed = MODULES | {"slow": {"kind": "http_request", "interval": "700ms", "timeout": "2s"}}
+        house.write(targets(server, kept[1:]) | targets(server, [kept[0], "fresh"], ("slow",)), changed)
+        assert house.process is not None
+        house.process.send_signal(signal.SIGHUP)
+        await until("the new target", lambda: [one for one in sink.taken if one.target == "acme/east/fresh"])
+        await asyncio.sleep(2.0)
+        assert house.workers() == workers
+        assert await house.stop() == 0
+
+    end = max(one.tick for one in sink.taken)
+    assert max(one.tick for one in sink.taken if one.target == "acme/east/t0") < end - timedelta(seconds=1.5)
+    assert {one.outcome for one in sink.taken} == {Outcome.OK}
+    for name in (NAMES[0], *kept[1:]):
+        assert_whole(sink.taken, name)
+    slow = [one.tick for one in sink.taken if one.target == "acme/east/t1" and one.module == "slow"]
+    grid = grid_of("acme/east/t1|slow", HttpRequestModule(kind="http_request", interval="700ms").interval)
+    assert sorted(slow) == list(grid.between(min(slow) - timedelta(milliseconds=1), max(slow)))
+    assert "configuration read again: 8 subjects in 1 worker" in house.log()
+
+
+async def test_the_parent_tells_of_what_all_workers_have_delivered(tmp_path: Path) -> None:
+    """Prometheus scrapes the parent: the observations of both workers, where they went, and what waits."""
+    address = f"127.0.0.1:{free_port()}"
+    async with agent_on(tmp_path, "--workers", "2", telemetry={"prometheus_listen": address}) as (house, sink, _):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        before = len(distinct(sink.taken))
+        await asyncio.sleep(0.5)  # what was answered is told
+        async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
+            families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+        after = len(distinct(sink.taken))
+        assert await house.stop() == 0
+
+    told = [sample for sample in families["touchstone_observations"].samples if sample.name.endswith("_total")]
+    assert f"agent: metrics at http://{address}/metrics" in house.log()
+    assert before <= sum(sample.value for sample in told) <= after
+    assert {sample.labels["touchstone_outcome"] for sample in told} == {"ok"}
+    assert {sample.labels["touchstone_cluster"] for sample in told} == {"acme/east"}
+    assert families["touchstone_spool_pending"].samples[0].value < 100

@@ -1,0 +1,59 @@
+"""What the agent's parent tells a worker, and how: framed on the worker's standard input, never on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from probes.contract import Subject
+from probes.sharding import worker_of
+from probes.subjects import subjects_of
+from schemas.config import Agent as AgentSettings
+from schemas.config import Configuration
+from schemas.fleet import Budget
+
+FRAME_BYTES_MAX = 256 * 1024 * 1024
+FAILURE = b"!"  # what a worker writes when a failure is safe in its spool
+_LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Everything that a worker needs, so that it reads no file and all workers have one configuration."""
+
+    worker: int
+    vantage: str
+    simulated: bool
+    settings: AgentSettings
+    subjects: tuple[Subject, ...]
+    budgets: Mapping[str, Budget]
+
+
+def orders_of(configuration: Configuration, workers: int) -> list[Orders]:
+    """The orders of each worker: every target is one worker's."""
+    settings = configuration.settings
+    shards: list[list[Subject]] = [[] for _ in range(workers)]
+    for subject in subjects_of(configuration.fleet, settings.modules):
+        shards[worker_of(subject.place.id, workers)].append(subject)
+    common, budgets = (settings.vantage.name, settings.simulated, settings.agent), configuration.fleet.budgets()
+    return [Orders(number, *common, tuple(shard), budgets) for number, shard in enumerate(shards)]
+
+
+def framed(orders: Orders) -> bytes:
+    """*orders* as they go over the pipe; pickled, because only our own parent can write to it."""
+    body = pickle.dumps(orders)
+    return len(body).to_bytes(_LENGTH_BYTES) + body
+
+
+async def read_orders(pipe: asyncio.StreamReader) -> Orders | None:
+    """The next orders; None when the parent has closed the pipe."""
+    try:
+        size = int.from_bytes(await pipe.readexactly(_LENGTH_BYTES))
+        assert size <= FRAME_BYTES_MAX, size
+        orders = pickle.loads(await pipe.readexactly(size))
+    except asyncio.IncompleteReadError:
+        return None
+    assert isinstance(orders, Orders)
+    return orders

@@ -1,0 +1,97 @@
+"""A worker of the agent: one event loop with probing in it, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from contextlib import AsyncExitStack, closing, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from probes.agent import Agent, Duty
+from probes.alarm import SchedulerAlarm
+from probes.attempt import Bench, observe
+from probes.budget_ledger import BudgetLedger
+from probes.connection import Connections
+from probes.disk_thread import DiskThread
+from probes.loop_lag import LagMonitor
+from probes.own_network import OwnNetwork
+from probes.purse import Purse
+from probes.spool_files import WorkerSpool, budget_file
+from probes.trust import limits_of
+from schemas.clock import Clock
+from touchstone import __version__
+from touchstone.agent_orders import FAILURE, Orders, read_orders
+from touchstone.signals import stop_on_signals
+
+logger = logging.getLogger(__name__)
+
+
+async def work(clock: Clock) -> None:
+    """Probe as the parent's orders say, until SIGTERM, or until the parent is gone."""
+    stop = stop_on_signals()
+    pipe = await _standard_input()
+    orders = await read_orders(pipe)
+    if orders is None:
+        return
+    settings = orders.settings
+    async with AsyncExitStack() as stack:
+        disk = DiskThread()
+        stack.callback(disk.close)
+        spool = stack.enter_context(
+            closing(WorkerSpool(Path(settings.spool), orders.worker, rows_max=settings.spool_rows_max))
+        )
+        connections = await stack.enter_async_context(Connections())
+        alarm = await stack.enter_async_context(SchedulerAlarm())
+        bench = Bench(
+            vantage=orders.vantage, connections=connections, clock=clock, lag=LagMonitor(clock),
+            limits=limits_of(settings), simulated=orders.simulated, agent_version=__version__,
+        )  # fmt: skip
+        ledger = stack.enter_context(closing(BudgetLedger(budget_file(Path(settings.spool)))))
+        purse = Purse(orders.budgets, ledger, disk)
+        agent = Agent(_duty(orders, bench, purse), spool, disk, alarm, _ring_parent)
+        listening = asyncio.create_task(_keep_listening(pipe, agent, bench, purse, stop))
+        try:
+            await agent.run(stop)
+        finally:
+            listening.cancel()
+            await purse.give_back()
+
+
+def _duty(orders: Orders, bench: Bench, purse: Purse) -> Duty:
+    """What *orders* say, with the probe as it is made: paid for, and its failures weighed against our own network."""
+    now = replace(bench, limits=limits_of(orders.settings))
+    own_network = OwnNetwork(orders.settings.canaries, now.clock)
+    asks = own_network.around(purse.around(partial(observe, now), now))
+    return Duty(subjects=orders.subjects, settings=orders.settings, bench=now, observe=asks)
+
+
+async def _keep_listening(
+    pipe: asyncio.StreamReader, agent: Agent, bench: Bench, purse: Purse, stop: asyncio.Event
+) -> None:
+    """Take new orders as they come; without a parent there is nobody to ship what is spooled."""
+    while (orders := await read_orders(pipe)) is not None:
+        purse.budgets = orders.budgets
+        agent.change(_duty(orders, bench, purse))
+    stop.set()
+
+
+async def _standard_input() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+def _ring_parent() -> None:
+    """Tell the parent, on standard output, that a failure waits; it has been told already when the pipe is full."""
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(sys.stdout.fileno(), FAILURE)
+
+
+def main(clock: Clock) -> None:
+    """Run a worker to its end."""
+    os.set_blocking(sys.stdout.fileno(), False)
+    asyncio.run(work(clock))
