@@ -36,7 +36,7 @@ NAMES = tuple(f"t{number}" for number in range(8))
 
 def targets(server: BadServer, names: Iterable[str] = NAMES, modules: tuple[str, ...] = ("up",)) -> dict[str, Any]:
     """Targets of those names, all behind *server*."""
-    return {name: {"model": "-", "protocol": "http", "url": server.url, "modules": list(modules)} for name in names}
+    return {name: {"model": "-", "url": server.url, "modules": list(modules)} for name in names}
 
 
 @asynccontextmanager
