@@ -148,6 +148,19 @@ def measure_targets(session: Session) -> None:
             session.say(f"{what}: {largest_good(trials):,} targets")
 
 
+def measure_otel(session: Session) -> None:
+    """What OpenTelemetry out costs: the agent's CPU with it over that without, in pairs."""
+    for number in range(1, session.plan.otel_pairs + 1):
+        what = f"OpenTelemetry out, pair {number}/{session.plan.otel_pairs}"
+        with session.attempt(what):
+            run = partial(
+                try_agent, session.plan.targets, kind="chat_stream", for_s=session.plan.trial_s, cores=session.cores
+            )
+            without, with_it = run(), run(telemetry=True)
+            session.collected.otel_ratios.append(with_it.cores / without.cores)
+            session.say(f"{what}: {without.cores:.1%} of a core without, {with_it.cores:.1%} with; {_told(with_it)}")
+
+
 def _contestants(session: Session) -> dict[tuple[str, str], Callable[[int], Trial]]:
     kinds: tuple[Kind, ...] = ("http_request", "chat_stream")
     found: dict[tuple[str, str], Callable[[int], Trial]] = {
@@ -217,7 +230,7 @@ def main() -> int:
         session.console.print(f"[red]bench-measure: {error}[/red]")
         return 3
     session.start, watch = time.monotonic(), Watch()
-    for suite in (measure_streams, measure_cpu, measure_targets):
+    for suite in (measure_streams, measure_cpu, measure_targets, measure_otel):
         suite(session)
     report(session, watch)
     return 0

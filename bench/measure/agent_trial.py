@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from bench.accounted import start_accounted
 from bench.measure.errors import BenchError
@@ -27,13 +27,13 @@ STOPPING_S = 40.0
 PLACE = "bench/here"
 
 
-def try_agent(targets: int, *, kind: Kind, for_s: float, cores: Cores) -> Trial:
-    """Run the agent for about *for_s* seconds of probing on one core."""
+def try_agent(targets: int, *, kind: Kind, for_s: float, cores: Cores, telemetry: bool = False) -> Trial:
+    """Run the agent for about *for_s* seconds of probing on one core; *telemetry* has it tell OpenTelemetry too."""
     subjects = max(1, targets * INTERVAL_S // TARGETS_INTERVAL_S)
     run_s = starting_s(subjects) + for_s
     with run_folder() as folder:
         with serving(folder, tokens=TOKENS, for_s=round(run_s + 2 * STOPPING_S), core=cores.server) as server:
-            key_of = write_configuration(folder, server.url, kind, subjects)
+            key_of = write_configuration(folder, server.url, kind, subjects, telemetry=telemetry)
             offset_ns = wall_to_monotonic_ns()
             account = start_accounted(
                 [sys.executable, "-m", "touchstone", "-c", "touchstone.yaml", "agent"],
@@ -57,17 +57,21 @@ def starting_s(subjects: int) -> float:
     return 2.0 + subjects / 500
 
 
-def write_configuration(folder: Path, url: str, kind: Kind, subjects: int) -> Mapping[str, str]:
+def write_configuration(
+    folder: Path, url: str, kind: Kind, subjects: int, *, telemetry: bool = False
+) -> Mapping[str, str]:
     """A fleet of *subjects* targets on the load server; gives the key of the subject behind each path."""
     names = [f"t{number}" for number in range(subjects)]
     targets = {name: {"model": "tiny", "url": f"{url}/{name}", "modules": ["bench"]} for name in names}
     provider, cluster = PLACE.split("/")
-    settings = {
+    settings: dict[str, Any] = {
         "version": 1,
         "fleet": "fleet.yaml",
         "agent": {"spool": "spool.db", "collector_url": url, "streams_max": 5000},
         "modules": {"bench": {"kind": kind, "interval": f"{INTERVAL_S}s", "connection": "cold"}},
     }
+    if telemetry:  # the load server takes what is sent to it, as it takes observations
+        settings["telemetry"] = {"otlp_endpoint": url, "interval": "5s", "prometheus_listen": "127.0.0.1:0"}
     (folder / "touchstone.yaml").write_text(json.dumps(settings))
     (folder / "fleet.yaml").write_text(
         json.dumps({"providers": {provider: {"clusters": {cluster: {"targets": targets}}}}})

@@ -34,13 +34,15 @@ class Collected:
     """
     Runs by what they measured: errors by (series, streams), CPU by (reader, streams), trials by (who, kind).
 
-    *searches* are whole searches for capacity, by the same keys. *peers* are the Python tools among the series.
+    *searches* are whole searches for capacity, by the same keys. *otel_ratios*: the agent's CPU with OpenTelemetry out
+    over that without, by pairs of runs. *peers* are the Python tools among the series.
     """
 
     errors: dict[tuple[str, int], list[Errors]] = field(default_factory=lambda: defaultdict(list))
     cpu_s: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
     trials: dict[tuple[str, str], list[Trial]] = field(default_factory=lambda: defaultdict(list))
     searches: dict[tuple[str, str], list[tuple[Trial, ...]]] = field(default_factory=lambda: defaultdict(list))
+    otel_ratios: list[float] = field(default_factory=list)
     true_ttft_ms: list[float] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     peers: set[str] = field(default_factory=set)
@@ -75,6 +77,7 @@ def figures_of(collected: Collected) -> dict[str, Figure]:
         found[f"cpu_s_per_1000_tokens{suffix}"] = _cpu_figure(collected, streams)
     for kind in dict.fromkeys(kind for _, kind in (*collected.trials, *collected.searches)):
         found |= _targets_figures(collected, kind)
+    found["otel_overhead"] = figure(spread(collected.otel_ratios), "ratio", peers={})
     return found
 
 

@@ -25,17 +25,18 @@ class Plan:
     trial_s: float
     refinements: int | None  # of the search; None: no search
     search_repeats: int
+    otel_pairs: int
 
 
 FULL = Plan(
     quick=False, streams=(1, 50, 200, 500, 1000), repeats=3, peers_max=10,
     cpu_streams=(50, 200, 500, 1000), cpu_repeats=2, cpu_peers=True, cpu_tokens_total=100_000,
-    targets=2000, trial_s=10.0, refinements=2, search_repeats=2,
+    targets=2000, trial_s=10.0, refinements=2, search_repeats=2, otel_pairs=3,
 )  # fmt: skip
 QUICK = Plan(
     quick=True, streams=(200,), repeats=1, peers_max=1,
     cpu_streams=(200,), cpu_repeats=1, cpu_peers=False, cpu_tokens_total=20_000,
-    targets=2000, trial_s=5.0, refinements=None, search_repeats=1,
+    targets=2000, trial_s=5.0, refinements=None, search_repeats=1, otel_pairs=1,
 )  # fmt: skip
 
 
