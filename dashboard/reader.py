@@ -99,6 +99,12 @@ def beside(provider: str, start: datetime, end: datetime, cluster: str) -> Besid
 
 
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def any_traffic(provider: str, start: datetime, end: datetime) -> bool:
+    """Whether any real traffic of a provider was seen over a window."""
+    return _reader().any_traffic(provider, start, end)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
 def error_series(provider: str, start: datetime, end: datetime, points: int, cluster: str) -> tuple[ErrorPoint, ...]:
     """Errors by reason over a window."""
     return _reader().error_series(provider, start, end, points=points, cluster=cluster)

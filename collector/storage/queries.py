@@ -230,6 +230,10 @@ class Reader:
             )
         return Beside(provider, start, end, confidence, lines, standard)
 
+    def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
+        """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""
+        return bool(self._rows(side_queries.ANY_TRAFFIC, **self._beside_window(provider, start, end, ""))[0][0])
+
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""
         rows = self._rows(history_loads.LATEST)

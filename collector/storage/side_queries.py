@@ -63,6 +63,9 @@ FROM (SELECT target, intDiv(toUnixTimestamp(tick), {{step:UInt32}}) AS block, {_
       FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND billed_in > 0)
 GROUP BY target, block, size HAVING ours > 0 AND theirs > 0 ORDER BY target, block, size"""
 
+ANY_TRAFFIC = f"""
+SELECT count() FROM (SELECT 1 FROM {{database}}.observations WHERE {_ROWS} AND {_PASSIVE} LIMIT 1)"""
+
 Key = tuple[str, str, str]  # cluster, source, connection
 
 

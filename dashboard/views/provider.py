@@ -43,7 +43,7 @@ def show(home: Any) -> None:
     verdict = verdicts.get(provider)
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
-    if verdict is not None:
+    if verdict is not None and reader.any_traffic(provider, verdict.window_start, verdict.at):
         beside = reader.beside(provider, verdict.window_start, verdict.at, "")
         if beside.standard.reasons:
             st.html(_note(beside))

@@ -153,6 +153,9 @@ def test_both_sides_stand_beside_each_other_with_their_own_figures(store: Store)
     with Reader.open(store) as reader:
         beside = reader.beside("acme", AT - DAY, AT, confidence=0.95)
         one = reader.beside("acme", AT - DAY, AT, confidence=0.95, cluster="acme/nowhere")
+        assert reader.any_traffic("acme", AT - DAY, AT)
+        assert not reader.any_traffic("acme", AT - 3 * DAY, AT - 2 * DAY)
+        assert not reader.any_traffic("nobody", AT - DAY, AT)
     whole = {(line.source, line.connection): line for line in beside.of("acme")}
 
     def counted(observations: list[Observation], pick: Callable[[Observation], bool]) -> int:
