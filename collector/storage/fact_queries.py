@@ -30,9 +30,10 @@ REASONS = f"""
 SELECT provider, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
 GROUP BY provider, reason ORDER BY provider, reason"""
 
+# A prompt of 10,000 tokens is meant to take its time: the gate is of short ones.
 LATENCY = f"""
 SELECT provider, connection, {bucket_sql("first_token_ms")} AS bucket, count()
-FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED}
+FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND kind != 'long_prompt'
 GROUP BY provider, connection, bucket ORDER BY provider, connection, bucket"""
 
 ARITHMETIC = f"""

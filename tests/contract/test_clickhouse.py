@@ -141,7 +141,7 @@ async def test_facts_count_by_block_cluster_and_blame(house: ClickHouse) -> None
 
 
 async def test_facts_hold_latency_tokens_and_answers(house: ClickHouse) -> None:
-    """Only of answers; tokens only where they were counted exactly; digests only of the last day."""
+    """Only of answers, first tokens of short prompts; tokens counted exactly; digests only of the last day."""
     answer = {"timings": Timings(first_token_ms=240.0), "tokens": Tokens(5, 22, 20, "words", 20)}
     await house.insert_observations(
         stored(
@@ -150,6 +150,7 @@ async def test_facts_hold_latency_tokens_and_answers(house: ClickHouse) -> None:
                 at(2, answer_digest="a", **answer),
                 at(3, DEGRADED, answer_digest="b", timings=Timings(first_token_ms=2400.0)),
                 at(4, FAILED, timings=Timings(first_token_ms=9.0)),
+                at(4, kind="long_prompt", timings=Timings(first_token_ms=24_000.0)),
                 at(5, tokens=Tokens(5, 99, 9, "chunks", 9)),
                 at(60 * 25, answer_digest="a", tokens=Tokens(5, 12, 10, "tokenizer", 10)),
             ]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from probes.contract import Subject
     from schemas.observation import Observation, Timings
 
+STAMPED_BY = {"kernel": "kernel", "user": "user-space"}
 BAR_COLUMNS = 24
 OPTIONS = ("max_tokens", "timeout", "ttft_timeout", "stall_timeout")  # the settings that have one of their own
 
@@ -218,7 +219,12 @@ def _show(session: Session, seen: Observation, subject: Subject) -> None:
     for name, start, length in phases(seen.timings):
         table.add_row(name, f"{length:,.1f} ms", bar(start, length, total))
     session.out.print(table)
-    for line in (f"total {total:,.1f} ms{_tokens_said(seen)}", _gaps_said(seen), _figures_said(seen)):
+    for line in (
+        f"total {total:,.1f} ms{_tokens_said(seen)}",
+        _gaps_said(seen),
+        _stamps_said(seen),
+        _figures_said(seen),
+    ):
         if line:
             session.out.print(escape(line), soft_wrap=True)
 
@@ -265,6 +271,14 @@ def _tokens_said(seen: Observation) -> str:
 def _gaps_said(seen: Observation) -> str:
     gaps = sorted(seen.timings.gaps_ms)
     return f"gap p50 {gaps[len(gaps) // 2]:.1f} ms, max {gaps[-1]:.1f} ms (n={len(gaps)})" if gaps else ""
+
+
+def _stamps_said(seen: Observation) -> str:
+    how = seen.instrument
+    if not how.reads:
+        return ""
+    merged = f" · {how.merged_reads} of {how.reads} reads merged" if how.merged_reads else ""
+    return f"{how.connection} connection · {STAMPED_BY[how.stamp]} stamps{merged}"
 
 
 def _figures_said(seen: Observation) -> str:
