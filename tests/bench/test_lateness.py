@@ -9,7 +9,7 @@ import pytest
 
 from bench.measure.agent_trial import INTERVAL_S, write_configuration
 from bench.measure.lateness import Trial, Window, due_in, lateness_on_grid_ms, trial_of
-from probes.schedule import phase_ms, ticks_between
+from probes.schedule import grid_of, phase_ms
 from schemas.clock import Clock
 from touchstone.config_file import load_configuration
 from touchstone.system_clock import SystemClock
@@ -44,7 +44,7 @@ def test_what_is_due_is_what_the_agents_own_grid_says() -> None:
     window = Window(start_ms, start_ms + 2.5 * INTERVAL_MS)
     before, end = now.timestamp() - 0.001, now.timestamp() + 2.5 * INTERVAL_S - 0.001
     moments = [type(now).fromtimestamp(at, now.tzinfo) for at in (before, end)]
-    ticks = [tick for key in KEYS for tick in ticks_between(key, INTERVAL_S, *moments)]
+    ticks = [tick for key in KEYS for tick in grid_of(key, INTERVAL_S).between(*moments)]
 
     assert len(ticks) == due_in(window, KEYS, INTERVAL_MS)
 
