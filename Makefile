@@ -9,7 +9,7 @@ ARGS ?=
 
 include bench/engine/engine.mk bench/measure/measure.mk tests/fuzz/fuzz.mk
 
-.PHONY: help up test check static fix schemas locks clean
+.PHONY: help up test soak-week check static fix schemas locks clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 20
@@ -42,6 +42,10 @@ up: $(VENV)/.installed-up ## start everything on the embedded store with the sim
 
 test: $(VENV)/.installed-dev $(VENV)/.installed-debian engine-install ## run all tests (ARGS="tests/unit -k spool")
 	$(BIN)/python -m pytest $(ARGS)
+
+SEEDS ?= 20
+soak-week: $(VENV)/.installed-dev ## a week of the reference fleet on virtual time, with faults (SEEDS=20, ARGS="--days 1")
+	$(BIN)/python -m tests.virtual_time.soak --seeds $(SEEDS) $(ARGS)
 
 check: static test ## format, lint, types, import contracts, all tests
 

@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from probes.alarm import Alarm
 from probes.attempt import Bench, unobserved
 from probes.contract import Subject
-from probes.course import Course, missed
+from probes.course import Course
 from probes.disk_thread import Disk
+from probes.gap_filler import GapFiller, Memory
 from probes.observe import Observe
 from probes.schedule import confirm_gap_s
 from probes.spool import Seen
@@ -33,21 +35,10 @@ logger = logging.getLogger(__name__)
 LATE_TICKS_MAX = 1.0  # intervals: a tick later than this is not asked any more
 LEAP_TICKS = 10  # intervals: as late as this, the ticks between are filled in from the spool
 UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
+GONE_MAX = 10_000  # subjects taken out of the configuration that are remembered
 DRAIN_S = 20.0
 SPOOL_RETRY_S = 1.0
 STEP_S = 1.0  # the wall clock may drift this far between two looks; more is a step
-
-
-class Memory(Protocol):
-    """Where observations are put, and what it remembers of each subject's ticks."""
-
-    def put(self, observations: Sequence[tuple[str, Observation]]) -> None:
-        """Store (trail, observation) pairs, all or none; raises SpoolError."""
-        ...
-
-    def seen(self, trail: str) -> Seen | None:
-        """The ticks remembered; raises SpoolError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +61,20 @@ class Agent:
     alarm: Alarm
     on_failure: Callable[[], None] = lambda: None
     _courses: dict[str, Course] = field(default_factory=dict)
+    _gone: dict[str, Course] = field(default_factory=dict)
     _due: list[tuple[datetime, int, Course]] = field(default_factory=list)
     _attempts: set[asyncio.Task[None]] = field(default_factory=set)
     _asking: set[tuple[str, datetime]] = field(default_factory=set)
     _unspooled: list[tuple[str, Observation]] = field(default_factory=list)
     _known_down: set[str] = field(default_factory=set)
     _wake_spooler: asyncio.Event = field(default_factory=asyncio.Event)
-    _wake_filler: asyncio.Event = field(default_factory=asyncio.Event)
-    _missing: str = ""  # why there may be ticks without an observation; empty when there are none
+    _filler: GapFiller = field(init=False)
+    _overflowed: bool = False
     _looked: tuple[datetime, float] | None = None
     _draining: bool = False
+
+    def __post_init__(self) -> None:
+        self._filler = GapFiller(self, self.memory, self.disk, rows_max=self.duty.settings.batch_rows_max)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Probe until *stop*; then finish what is under way and have it put on disk."""
@@ -90,7 +85,7 @@ class Agent:
             for name, work in (
                 ("lag", self.duty.bench.lag.run()),
                 ("wake", self._keep_waking()),
-                ("fill", self._keep_filling()),
+                ("fill", self._filler.run(self.duty.bench.clock)),
             )
         ]
         try:
@@ -98,33 +93,49 @@ class Agent:
         finally:
             await self._drain(rooms, spooling)
 
-    def change(self, duty: Duty) -> None:
+    async def change(self, duty: Duty) -> None:
         """
         Go on with *duty*: what is under way ends as it began, and no tick is lost or doubled.
 
         A subject whose grid stays keeps its next tick, with the module as it now is; one that is gone has no further
-        tick; a new one, or a new grid, begins after now.
+        tick; a new one, or a new grid, begins after now. Raises SpoolError, and nothing has changed then.
         """
+        fresh = {subject.trail for subject in duty.subjects} - set(self._courses)
+        seen = {trail: await self.disk(self.memory.seen, trail) for trail in sorted(fresh)}
         now = self.duty.bench.clock.now()
         self._begin_due(now)
         self.duty = duty
         before, self._courses = self._courses, {}
         for subject in duty.subjects:
-            course = before.get(subject.trail)
-            if course is None:
-                course = Course.begun(subject, now)
+            trail = subject.trail
+            course = before.pop(trail, None) or self._taken_up(subject, now, seen[trail])
             course.subject = subject
-            self._courses[course.trail] = course
+            self._courses[trail] = course
+        self._gone |= before
+        for trail in list(self._gone)[:-GONE_MAX]:
+            del self._gone[trail]
+        self._filler.leave(before)
         self._line_up()
         self.alarm.ring()
+
+    def _taken_up(self, subject: Subject, now: datetime, seen: Seen | None) -> Course:
+        """The course of a subject that is new, or comes back: what was taken of it before is not taken again."""
+        self._filler.begin((subject.trail,), now)
+        course = self._gone.pop(subject.trail, None)
+        if course is None:
+            return Course.begun(subject, now, seen, new=True)
+        course.resume(now)
+        return course
 
     async def _begin_courses(self) -> None:
         now = self.duty.bench.clock.now()
         for subject in self.duty.subjects:
-            course = Course.begun(subject, now, await self.disk(self.memory.seen, subject.trail))
+            seen = await self.disk(self.memory.seen, subject.trail)
+            known = seen is not None
+            course = Course.begun(subject, now, seen) if known else self._taken_up(subject, now, seen)
             self._courses[course.trail] = course
         self._line_up()
-        self._fill("no agent ran")
+        self._filler.look("no agent ran")
 
     def _line_up(self) -> None:
         self._due = [(course.following, number, course) for number, course in enumerate(self._courses.values())]
@@ -175,21 +186,27 @@ class Agent:
             self._refuse(course, tick, Reason.OBSERVER_OVERLOADED, said)
         else:
             self._asking.add((course.trail, tick))
-            task = asyncio.create_task(self._attempt(course.trail, subject, tick))
-            self._attempts.add(task)
-            task.add_done_callback(self._attempts.discard)
+            self._attempts.add(asyncio.create_task(self._attempt(course.trail, subject, tick)))
 
     def _leap(self, course: Course, now: datetime, stepped_s: float) -> None:
         """Go on at the present; the ticks between are filled in, at the speed of the disk."""
         course.leap(now)
         how = f"the clock was set forward by {stepped_s:.0f} s" if stepped_s > STEP_S else "the agent stood still"
-        self._fill(how)
+        self._filler.look(how)
 
     def _refuse(self, course: Course, tick: datetime, reason: Reason, said: str) -> None:
         self._keep(course.trail, unobserved(self.duty.bench, course.subject, tick, reason, said))
 
     async def _attempt(self, trail: str, subject: Subject, tick: datetime) -> None:
         """Probe one tick; a first failure that may be the provider's is asked again, on fresh connections."""
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._ask(trail, subject, tick)
+        finally:
+            self._attempts.discard(task)
+
+    async def _ask(self, trail: str, subject: Subject, tick: datetime) -> None:
         seen = await self.duty.observe(subject, tick, 0, len(self._attempts))
         self._asking.discard((trail, tick))
         self._keep(trail, seen)
@@ -217,9 +234,9 @@ class Agent:
     def _keep(self, trail: str, observation: Observation) -> None:
         """Hand over to the spooler; while the disk refuses, up to a bound stay in memory."""
         if len(self._unspooled) >= UNSPOOLED_MAX:
-            if not self._missing:
-                logger.error("the spool refuses and memory is full: from now on ticks are only counted")
-            self._missing = "the spool refused, and memory was full"
+            if not self._overflowed:
+                logger.error("the spool refuses and memory is full: ticks are filled in when it takes again")
+            self._overflowed = True
             return
         self._unspooled.append((trail, observation))
         self._wake_spooler.set()
@@ -246,43 +263,27 @@ class Agent:
             del self._unspooled[: len(taken)]
             if any(observation.outcome is Outcome.FAILED for _, observation in taken):
                 self.on_failure()
-        if self._missing:
-            self._wake_filler.set()
+        if self._overflowed:
+            self._overflowed = False
+            self._filler.look("the spool refused, and memory was full")
 
-    def _fill(self, why: str) -> None:
-        self._missing = self._missing or why
-        self._wake_filler.set()
+    def courses(self) -> Iterable[Course]:
+        """Every subject's."""
+        return tuple(self._courses.values())
 
-    async def _keep_filling(self) -> None:
-        """Leave an observation for every tick that was taken and has none, when there may be such."""
-        while True:
-            await self._wake_filler.wait()
-            self._wake_filler.clear()
-            if self._unspooled:  # the spooler wakes us when it is through
-                continue
-            why, self._missing = self._missing, ""
-            try:
-                for course in tuple(self._courses.values()):
-                    await self._fill_course(course, why)
-            except SpoolError as error:
-                logger.error("%s", error)
-                await self.duty.bench.clock.sleep(SPOOL_RETRY_S)
-                self._fill(why)
+    def under_way(self) -> dict[str, set[datetime]]:
+        """By trail, the ticks that are being asked, or wait for the disk."""
+        found: dict[str, set[datetime]] = defaultdict(set)
+        for trail, tick in self._asking:
+            found[trail].add(tick)
+        for trail, seen in self._unspooled:
+            if seen.attempt == 0:
+                found[trail].add(seen.tick)
+        return found
 
-    async def _fill_course(self, course: Course, why: str) -> None:
-        spans, under_way = course.spans(), self._under_way(course.trail)  # before reading what came to the disk
-        ticks = missed(course.grid, spans, await self.disk(self.memory.seen, course.trail), under_way)
-        batch = self.duty.settings.batch_rows_max
-        for start in range(0, len(ticks), batch):
-            rows = [
-                (course.trail, unobserved(self.duty.bench, course.subject, tick, Reason.OBSERVER_OFFLINE, why))
-                for tick in ticks[start : start + batch]
-            ]
-            await self.disk(self.memory.put, rows)
-
-    def _under_way(self, trail: str) -> Collection[datetime]:
-        spooling = {seen.tick for one, seen in self._unspooled if one == trail and seen.attempt == 0}
-        return spooling | {tick for one, tick in self._asking if one == trail}
+    def missing(self, course: Course, tick: datetime, why: str) -> tuple[str, Observation]:
+        """The observation of a tick that has none."""
+        return course.trail, unobserved(self.duty.bench, course.subject, tick, Reason.OBSERVER_OFFLINE, why)
 
     async def _drain(self, rooms: Sequence[asyncio.Task[Any]], spooling: asyncio.Task[None]) -> None:
         """No new ticks; what is under way ends and is spooled."""

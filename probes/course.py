@@ -11,6 +11,7 @@ from probes.schedule import Grid
 from probes.spool import Seen
 
 GAP_TICKS_MAX = 8_640  # a day of ticks 10 s apart: of a longer absence the oldest are left as a hole
+AHEAD_MAX = timedelta(days=1)  # a clock that was further ahead than this was plainly wrong
 SPANS_MAX = 16  # times that the clock was set back, remembered
 
 Span = tuple[datetime, datetime]  # first and last tick
@@ -32,18 +33,24 @@ class Course:
     since: datetime
     following: datetime
     earlier: list[Span] = field(default_factory=list)
+    settled: frozenset[Span] = frozenset()  # of the earlier ones, those known to be complete
 
     @classmethod
-    def begun(cls, subject: Subject, now: datetime, seen: Seen | None = None) -> Course:
-        """The course of a subject taken up at *now*, of which *seen* is remembered; never seen, it has no past."""
+    def begun(cls, subject: Subject, now: datetime, seen: Seen | None = None, *, new: bool = False) -> Course:
+        """
+        The course of a subject taken up at *now*, of which *seen* is remembered.
+
+        What passed since it is known to have been probed is missed, unless it is *new*, or was never seen. What was
+        taken by a clock that was ahead is passed over, as long as that was no more than a day.
+        """
         grid = subject.grid
         following = grid.after(now)
-        known = seen.ticks if seen is not None else frozenset()
-        past = [tick for tick in known if tick < following]
-        since = max(min(past), following - grid.interval * GAP_TICKS_MAX) if past else following
-        course = cls(subject, grid, subject.trail, grid.interval, since, following)
-        if ahead := [tick for tick in known if tick >= following]:  # the clock was set back while no agent ran
-            course.earlier.append((min(ahead), max(ahead)))
+        course = cls(subject, grid, subject.trail, grid.interval, following, following)
+        if seen is not None and seen.start is not None and seen.start <= now and not new:
+            first = grid.after(seen.start - timedelta(milliseconds=1))
+            course.since = max(first, following - grid.interval * GAP_TICKS_MAX)
+        if seen is not None and (ahead := [tick for tick in (*seen.ticks, seen.since) if now < tick < now + AHEAD_MAX]):
+            course.earlier.append((following, max(ahead)))
             course._go_on_at(following)
         return course
 
@@ -66,27 +73,39 @@ class Course:
 
     def rewind(self, now: datetime) -> None:
         """The clock was set back to *now*: go on there, past what was taken already."""
-        tick = self.grid.after(now)
-        if tick < self.following:
-            self._close()
-            self.since = tick
-            self._go_on_at(tick)
+        if self.grid.after(now) < self.following:
+            self.resume(now)
+
+    def resume(self, now: datetime) -> None:
+        """Go on at *now*: what was not taken until then is not taken any more, what was is passed over."""
+        self._close()
+        self.since = self.grid.after(now)
+        self._go_on_at(self.since)
+
+    def settle(self) -> datetime:
+        """Every tick that was taken so far has its observation; the last of them."""
+        self._close()
+        self.since, self.settled = self.following, frozenset(self.earlier)
+        return max((last for _, last in self.earlier), default=self._last)
 
     def spans(self) -> tuple[Span, ...]:
-        """Every span of taken ticks, as far back as is remembered."""
-        return (*self.earlier, (self.since, self.following - self.interval))
+        """Every span of taken ticks that may want for observations, as far back as is remembered."""
+        return (*(span for span in self.earlier if span not in self.settled), (self.since, self._last))
 
     def _go_on_at(self, tick: datetime) -> None:
         """The next tick is *tick*, or the first after it that was not taken earlier."""
         for first, last in sorted(self.earlier):
             if first <= tick <= last:
-                tick = last + self.interval
+                tick = self.grid.after(last)
         self.following = tick
 
+    @property
+    def _last(self) -> datetime:
+        return self.following - self.interval
+
     def _close(self) -> None:
-        last = self.following - self.interval
-        if self.since <= last:
-            self.earlier.append((self.since, last))
+        if self.since <= self._last:
+            self.earlier.append((self.since, self._last))
             del self.earlier[:-SPANS_MAX]
 
 

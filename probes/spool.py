@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,10 +32,17 @@ CREATE TABLE IF NOT EXISTS rows (seq INTEGER PRIMARY KEY AUTOINCREMENT, body BLO
 CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, id INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS seen (subject TEXT NOT NULL, tick_ms INTEGER NOT NULL, PRIMARY KEY (subject, tick_ms))
   WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (subject TEXT PRIMARY KEY, tick_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ledger (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT OR IGNORE INTO ledger VALUES ('spooled', 0), ('delivered', 0), ('dropped', 0);
 CREATE TABLE IF NOT EXISTS identity (nonce TEXT NOT NULL);
 """
+
+
+_LATEST = "ON CONFLICT DO UPDATE SET tick_ms = max(tick_ms, excluded.tick_ms)"
+# One statement, so that it is one moment: another process may be pruning.
+_SEEN = """SELECT tick_ms, 1 FROM forgotten WHERE subject = ?1
+  UNION ALL SELECT tick_ms, 0 FROM seen WHERE subject = ?1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +69,15 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Ticks of one subject that left an observation: every one at or after *since*, and at least one."""
+    """The ticks of one subject that left an observation at or after *since*; of those before nothing is remembered."""
 
     since: datetime
     ticks: frozenset[datetime]
+
+    @property
+    def start(self) -> datetime | None:
+        """From when on the subject is known to have been probed; None when it is not."""
+        return self.since if self.since > _EPOCH else min(self.ticks, default=None)
 
 
 class Spool:
@@ -140,7 +152,17 @@ class Spool:
 
     def seen(self, trail: str) -> Seen | None:
         """The ticks remembered of *trail*; None when it was never probed."""
-        return _seen_in(self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", trail))
+        return _seen_in(self._read(_SEEN, trail))
+
+    def forget(self, until: Mapping[str, datetime]) -> None:
+        """Remember of each trail nothing up to its instant any more: it begins there, or all is well until then."""
+        rows = [(trail, _ms(instant)) for trail, instant in until.items()]
+        try:
+            with self._transaction():
+                self._db.executemany("DELETE FROM seen WHERE subject = ? AND tick_ms <= ?", rows)
+                self._db.executemany(f"INSERT INTO forgotten VALUES (?, ?) {_LATEST}", rows)
+        except sqlite3.Error as error:
+            raise SpoolError(f"{self._path}: cannot be written: {error}") from error
 
     def ledger(self) -> Ledger:
         """What came in, what went, what was dropped."""
@@ -176,10 +198,14 @@ class Spool:
         if self._writes % PRUNE_EVERY:
             return
         self._db.execute(
-            """DELETE FROM seen WHERE (subject, tick_ms) IN (SELECT subject, tick_ms FROM
-               (SELECT subject, tick_ms, row_number() OVER (PARTITION BY subject ORDER BY tick_ms DESC) AS age
-                FROM seen) WHERE age > ?)""",
-            (SEEN_PER_SUBJECT_MAX,),
+            f"""INSERT INTO forgotten SELECT subject, tick_ms FROM
+                (SELECT subject, tick_ms, row_number() OVER (PARTITION BY subject ORDER BY tick_ms DESC) AS age
+                 FROM seen) WHERE age = ? {_LATEST}""",
+            (SEEN_PER_SUBJECT_MAX + 1,),
+        )
+        self._db.execute(
+            """DELETE FROM seen WHERE tick_ms <=
+               coalesce((SELECT tick_ms FROM forgotten WHERE forgotten.subject = seen.subject), -1)"""
         )
 
     def _count(self, name: str, more: int) -> None:
@@ -221,7 +247,7 @@ class SpoolView:
 
     def seen(self, trail: str) -> Seen | None:
         """As Spool.seen."""
-        return _seen_in(self._read("SELECT tick_ms FROM seen WHERE subject = ? ORDER BY tick_ms", trail))
+        return _seen_in(self._read(_SEEN, trail))
 
     def ledger(self) -> Ledger:
         """As Spool.ledger."""
@@ -240,15 +266,21 @@ def joined(seens: Iterable[Seen | None]) -> Seen | None:
     known = [seen for seen in seens if seen is not None]
     if not known:
         return None
-    return Seen(max(seen.since for seen in known), frozenset().union(*(seen.ticks for seen in known)))
+    since = max(seen.since for seen in known)
+    return Seen(since, frozenset(tick for seen in known for tick in seen.ticks if tick >= since))
 
 
-def _seen_in(rows: Sequence[tuple[int]]) -> Seen | None:
-    """What *rows*, ascending, remember; fewer than are kept of a subject are all that there ever were."""
+def _seen_in(rows: Sequence[tuple[int, int]]) -> Seen | None:
+    """What *rows* remember: (newest tick that was forgotten, 1), if any was, and (a tick that was seen, 0) for each."""
     if not rows:
         return None
-    ticks = [_EPOCH + timedelta(milliseconds=ms) for (ms,) in rows]
-    return Seen(_EPOCH if len(ticks) < SEEN_PER_SUBJECT_MAX else ticks[0], frozenset(ticks))
+    since_ms = max((tick + 1 for tick, forgotten in rows if forgotten), default=0)
+    ticks = frozenset(_at(tick) for tick, forgotten in rows if not forgotten and tick >= since_ms)
+    return Seen(_at(since_ms), ticks)
+
+
+def _at(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _packed(observation: Observation) -> bytes:

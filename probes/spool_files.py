@@ -53,7 +53,7 @@ class WorkerSpool:
         own = spool_file(spool, worker)
         self._own = Spool(own, rows_max=rows_max)
         self._others = [SpoolView(file) for file in spool_files(spool) if file != own]
-        self.put = self._own.put
+        self.put, self.forget = self._own.put, self._own.forget
 
     def close(self) -> None:
         """Let go of every file."""

@@ -23,11 +23,14 @@ from probes.purse import Purse
 from probes.spool_files import WorkerSpool, budget_file
 from probes.trust import limits_of
 from schemas.clock import Clock
+from schemas.errors import SpoolError
 from touchstone import __version__
 from touchstone.agent_orders import FAILURE, Orders, read_orders
 from touchstone.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
 
 
 async def work(clock: Clock) -> None:
@@ -75,8 +78,18 @@ async def _keep_listening(
     """Take new orders as they come; without a parent there is nobody to ship what is spooled."""
     while (orders := await read_orders(pipe)) is not None:
         purse.budgets = orders.budgets
-        agent.change(_duty(orders, bench, purse))
+        await _change(agent, _duty(orders, bench, purse), bench.clock)
     stop.set()
+
+
+async def _change(agent: Agent, duty: Duty, clock: Clock) -> None:
+    """Go on with *duty* as soon as the disk says what was asked before."""
+    while True:
+        try:
+            return await agent.change(duty)
+        except SpoolError as error:
+            logger.error("%s", error)
+            await clock.sleep(RETRY_S)
 
 
 async def _standard_input() -> asyncio.StreamReader:

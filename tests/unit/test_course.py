@@ -98,3 +98,38 @@ def test_a_start_with_the_clock_set_back_passes_over_what_was_asked_in_the_futur
     course = Course.begun(SUBJECT, NOON, Seen(EPOCH, ahead))
 
     assert course.following == GRID.after(NOON + seconds(600))
+
+
+def test_what_a_clock_that_was_ahead_has_taken_is_passed_over_but_not_when_it_was_plainly_wrong() -> None:
+    """An hour ahead, of which only the end is remembered; ten years ahead."""
+    hour, decade = NOON + seconds(3600), NOON + timedelta(days=3650)
+
+    assert Course.begun(SUBJECT, NOON, Seen(hour, frozenset())).following == GRID.after(hour)
+    assert Course.begun(SUBJECT, NOON, Seen(decade, frozenset({decade}))).following == GRID.after(NOON)
+
+
+def test_a_subject_that_is_new_has_missed_nothing_although_it_is_remembered() -> None:
+    """It was probed once, and was not to be probed since."""
+    course = Course.begun(SUBJECT, NOON, Seen(EPOCH, frozenset({GRID.after(NOON - seconds(900))})), new=True)
+
+    assert missed(course.grid, course.spans(), None, ()) == []
+
+
+def test_a_subject_that_began_and_left_no_observation_has_missed_everything_since() -> None:
+    """The process died before the first tick was on disk."""
+    course = Course.begun(SUBJECT, NOON + seconds(35), Seen(NOON, frozenset()))
+
+    assert missed(course.grid, course.spans(), None, ()) == list(GRID.between(NOON, NOON + seconds(35)))
+
+
+def test_a_subject_that_comes_back_takes_nothing_twice_and_owes_nothing_for_its_absence() -> None:
+    """Gone at 12:01, back at 12:05 by a clock that says 12:00:30."""
+    course = Course.begun(SUBJECT, NOON)
+    first = look(course, NOON, NOON + seconds(60))
+    forgotten = Seen(course.settle() + timedelta(milliseconds=1), frozenset())
+    course.resume(NOON + seconds(30))
+
+    again = look(course, NOON + seconds(30), NOON + seconds(120))
+    assert again == list(GRID.between(NOON + seconds(60), NOON + seconds(120)))
+    assert not set(first) & set(again)
+    assert missed(GRID, course.spans(), forgotten, again) == []

@@ -207,7 +207,30 @@ def test_the_memory_of_ticks_is_bounded_to_the_newest(spool: Spool) -> None:
 
     assert known is not None
     assert len(known.ticks) == SEEN_PER_SUBJECT_MAX
-    assert known.since == min(known.ticks) == TICK + timedelta(seconds=PRUNE_EVERY * 5 - SEEN_PER_SUBJECT_MAX)
+    oldest = TICK + timedelta(seconds=PRUNE_EVERY * 5 - SEEN_PER_SUBJECT_MAX)
+    assert min(known.ticks) == oldest
+    assert oldest - timedelta(seconds=1) < known.since <= oldest
+
+
+def test_ticks_filled_in_before_what_was_forgotten_do_not_make_the_memory_look_whole(spool: Spool) -> None:
+    """Old ticks come late, after newer ones were forgotten: the memory begins after what was forgotten all the same."""
+    for number in range(PRUNE_EVERY):
+        spool.put(ticks(number * 5, 5))
+    before = spool.seen(KEY)
+    spool.put(ticks(-20, 10))
+
+    assert spool.seen(KEY) == before
+
+
+def test_a_trail_that_is_forgotten_has_no_past(spool: Spool) -> None:
+    """Its rows are still delivered; others are not touched."""
+    spool.put([*ticks(0, 3), ("other", seen("acme/west/chat"))])
+    spool.forget({KEY: TICK + timedelta(seconds=2)})
+
+    assert spool.seen(KEY) == Seen(TICK + timedelta(seconds=2, milliseconds=1), frozenset())
+    assert joined([spool.seen(KEY), Seen(EPOCH, frozenset({TICK}))]) == spool.seen(KEY)
+    assert spool.seen("other") is not None
+    assert drained(spool)[:3] == [0, 1, 2]
 
 
 def test_what_several_spools_remember_of_a_subject_is_whole_only_since_the_latest_of_them() -> None:
@@ -217,7 +240,7 @@ def test_what_several_spools_remember_of_a_subject_is_whole_only_since_the_lates
 
     assert joined([None, None]) is None
     assert joined([None, forgetful]) == forgetful
-    assert joined([Seen(EPOCH, frozenset({early})), forgetful]) == Seen(late, frozenset({early, late}))
+    assert joined([Seen(EPOCH, frozenset({early})), forgetful]) == forgetful
 
 
 def test_a_stream_of_very_many_chunks_does_not_stop_the_spool(spool: Spool) -> None:
@@ -307,6 +330,7 @@ def test_a_spool_that_breaks_while_open_is_a_spool_error(spool: Spool, path: Pat
         lambda: spool.next_batch(10),
         lambda: spool.delivered(batch),
         lambda: spool.seen(KEY),
+        lambda: spool.forget({KEY: TICK}),
         spool.ledger,
     ):
         with pytest.raises(SpoolError, match=f"^{path}: "):

@@ -1,0 +1,264 @@
+"""The machine that simulated agents run on: what stays when a process dies, and the collector beyond it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from probes.budget import NOTHING, Cost, granted, refusal
+from probes.budget_ledger import PARTS
+from probes.contract import Subject
+from probes.schedule import Grid
+from probes.spool import SEEN_PER_SUBJECT_MAX, Batch, Seen, joined
+from schemas.errors import DeliveryError, SpoolError
+from schemas.fleet import Budget
+from schemas.observation import Observation, Reason
+from tests.support.virtual_loop import VirtualClock
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
+PRUNED_AT = SEEN_PER_SUBJECT_MAX + 100
+
+
+class MemorySpool:
+    """A spool in memory that keeps what the real one keeps: rows, the batch that was cut, and the newest ticks."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._batches = number, 0
+        self.rows: deque[Observation] = deque()
+        self._cut: Batch | None = None
+        self._seen: dict[str, set[datetime]] = defaultdict(set)
+        self._forgotten: dict[str, datetime] = {}  # trail -> the newest tick that was forgotten
+
+    def put(self, observations: Sequence[tuple[str, Observation]]) -> None:
+        """As Spool.put."""
+        for trail, one in observations:
+            self.rows.append(one)
+            if one.attempt == 0:
+                seen = self._seen[trail]
+                seen.add(one.tick)
+                if len(seen) >= PRUNED_AT:
+                    ticks = sorted(seen)
+                    self._forgotten[trail] = max(ticks[-SEEN_PER_SUBJECT_MAX - 1], self._forgotten.get(trail, EPOCH))
+                    self._seen[trail] = {tick for tick in ticks if tick > self._forgotten[trail]}
+
+    def seen(self, trail: str) -> Seen | None:
+        """As Spool.seen."""
+        if trail not in self._seen and trail not in self._forgotten:
+            return None
+        floor = self._forgotten.get(trail)
+        since = EPOCH if floor is None else floor + MS
+        return Seen(since, frozenset(tick for tick in self._seen[trail] if tick >= since))
+
+    def forget(self, until: Mapping[str, datetime]) -> None:
+        """As Spool.forget."""
+        for trail, instant in until.items():
+            self._seen[trail] = {tick for tick in self._seen[trail] if tick > instant}
+            self._forgotten[trail] = max(instant, self._forgotten.get(trail, EPOCH))
+
+    def next_batch(self, rows_max: int) -> Batch | None:
+        """As Spool.next_batch."""
+        if self._cut is None and self.rows:
+            rows = [self.rows.popleft() for _ in range(min(rows_max, len(self.rows)))]
+            self._batches += 1
+            self._cut = Batch(self._batches * 100 + self._number, tuple(enumerate(rows)))
+        return self._cut
+
+    def delivered(self, batch: Batch) -> None:
+        """As Spool.delivered."""
+        assert self._cut is batch
+        self._cut = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything was handed over."""
+        return self._cut is None and not self.rows
+
+
+class Spools:
+    """Every worker's spool; `of` gives a worker's own, with the memory of all."""
+
+    def __init__(self) -> None:
+        self.all: dict[int, MemorySpool] = {}
+
+    def of(self, worker: int) -> WorkerMemory:
+        """The spool of *worker*, made when it is not there."""
+        if worker not in self.all:
+            self.all[worker] = MemorySpool(worker)
+        return WorkerMemory(self.all[worker], self)
+
+
+class WorkerMemory:
+    """As probes.spool_files.WorkerSpool."""
+
+    def __init__(self, own: MemorySpool, spools: Spools) -> None:
+        self.put, self.forget, self._spools = own.put, own.forget, spools
+
+    def seen(self, trail: str) -> Seen | None:
+        """What any spool remembers."""
+        return joined([spool.seen(trail) for spool in self._spools.all.values()])
+
+
+class MemoryTill:
+    """As probes.budget_ledger.BudgetLedger."""
+
+    def __init__(self) -> None:
+        self.drawn: dict[tuple[date, str], Cost] = defaultdict(lambda: NOTHING)
+
+    def draw(self, day: date, provider: str, budget: Budget, need: Cost, want: Cost, debt: Cost) -> Cost | str:
+        """As BudgetLedger.draw."""
+        drawn = self.drawn[day, provider] + debt
+        why = refusal(budget, drawn, need)
+        grant = NOTHING if why else granted(budget, drawn, need, want, PARTS)
+        self.drawn[day, provider] = drawn + grant
+        return why or grant
+
+    def add(self, day: date, provider: str, more: Cost) -> None:
+        """As BudgetLedger.add."""
+        self.drawn[day, provider] = (self.drawn[day, provider] + more).most(NOTHING)
+
+
+class Disk:
+    """The disk as one process sees it: it may be slow, refuse to write, or be out of reach because the process died."""
+
+    def __init__(self, clock: VirtualClock, machine: Machine) -> None:
+        self._clock, self._machine, self.dead = clock, machine, False
+
+    async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Done at once, in order of asking; late when the disk is slow."""
+        if self._machine.busy or self._clock.monotonic() < self._machine.disk_slow_until:
+            await self._machine.turn(1.0)
+        writes = work.__name__ in {"put", "forget"}
+        refuses = writes and self._clock.monotonic() < self._machine.disk_refuses_until
+        if self.dead or refuses:
+            raise SpoolError("the disk refuses")
+        return work(*arguments)
+
+
+class Machine:
+    """Disk and ledger, and their troubles."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.spools, self.till = Spools(), MemoryTill()
+        self.disk_slow_until = self.disk_refuses_until = 0.0
+        self._turn = asyncio.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for the disk: who comes later waits behind."""
+        return self._turn.locked()
+
+    async def turn(self, seconds: float) -> None:
+        """Wait for one's turn at a slow disk."""
+        async with self._turn:
+            await asyncio.sleep(seconds)
+
+
+class Tally:
+    """How often each tick of one trail was counted, from an instant on: one byte a tick."""
+
+    def __init__(self, grid: Grid, start: datetime, end: datetime) -> None:
+        self._interval_ms, self._phase_ms = grid.interval_ms, grid.phase_ms
+        self._base = self._number(start)
+        self.counts = bytearray(self._number(end) - self._base + 1)
+
+    def fits(self, tick_ms: int) -> bool:
+        """Whether it is a tick of this grid."""
+        return (tick_ms - self._phase_ms) % self._interval_ms == 0
+
+    def count(self, tick_ms: int) -> None:
+        """Once more."""
+        self.counts[(tick_ms - self._phase_ms) // self._interval_ms - self._base] += 1
+
+    def forgive(self, tick: datetime) -> None:
+        """As if it had not been counted."""
+        self.counts[self._number(tick) - self._base] = 0
+
+    def of(self, start: datetime, end: datetime) -> bytearray:
+        """The counts of the ticks in (start, end]."""
+        return self.counts[self._number(start) + 1 - self._base : self._number(end) + 1 - self._base]
+
+    def _number(self, instant: datetime) -> int:
+        return int(((instant - EPOCH) // MS - self._phase_ms) // self._interval_ms)
+
+
+class Book:
+    """A tally for every trail there is."""
+
+    def __init__(self, start: datetime, end: datetime) -> None:
+        self._start, self._end = start, end
+        self._by_module: dict[tuple[str, str], list[Tally]] = defaultdict(list)
+        self.by_trail: dict[str, Tally] = {}
+        self._by_subject: dict[tuple[str, str, float], Tally] = {}
+        self._shared: set[tuple[str, str, int]] = set()
+
+    def open(self, subject: Subject) -> None:
+        """Count its ticks, too."""
+        if subject.trail not in self.by_trail:
+            tally = self.by_trail[subject.trail] = Tally(subject.grid, self._start, self._end)
+            self._by_module[subject.place.id, subject.module_name].append(tally)
+            self._by_subject[_key(subject)] = tally
+
+    def count_asked(self, subject: Subject, tick: datetime) -> None:
+        """Once more, of exactly this subject."""
+        self._by_subject[_key(subject)].count((tick - EPOCH) // MS)
+
+    def count(self, target: str, module: str, tick: datetime) -> None:
+        """Once more."""
+        tick_ms, tallies = (tick - EPOCH) // MS, self._by_module[target, module]
+        if len(tallies) == 1:
+            tallies[0].count(tick_ms)
+            return
+        fitting = [tally for tally in tallies if tally.fits(tick_ms)]
+        assert fitting, f"{target}|{module}: {tick} is no tick of any of its grids"
+        if len(fitting) > 1:  # a tick of the old interval and of the new: one natural key, stored once
+            key = (target, module, tick_ms)
+            if key in self._shared:
+                return
+            self._shared.add(key)
+        for tally in fitting:
+            tally.count(tick_ms)
+
+
+def _key(subject: Subject) -> tuple[str, str, float]:
+    """As good as its trail, and sooner made."""
+    return subject.place.id, subject.module_name, subject.module.interval
+
+
+class Collector:
+    """Takes batches in; a batch that comes again is the same, and is stored once. Counts attempt 0 of every tick."""
+
+    def __init__(self, clock: VirtualClock, book: Book) -> None:
+        self._clock, self._book = clock, book
+        self.down_until = self.answers_lost_until = 0.0
+        self._last: dict[int, int] = {}  # spool -> the number of its last batch
+        self._turn = 0
+        self.reasons: dict[Reason | None, int] = defaultdict(int)
+        self.rows = 0
+
+    async def deliver(self, batch: Batch) -> None:
+        """As the agent's parent delivers: returns when it is stored and the answer came back."""
+        await asyncio.sleep(0.01)
+        now = self._clock.monotonic()
+        if now < self.down_until:
+            raise DeliveryError("connection refused")
+        self._store(batch)
+        self._turn += 1
+        if now < self.answers_lost_until and self._turn % 2:
+            raise DeliveryError("the answer was lost")
+
+    def _store(self, batch: Batch) -> None:
+        number, spool = divmod(batch.id, 100)
+        last = self._last.get(spool, 0)
+        assert number in {last, last + 1}, "batches come in order"
+        if number == last:
+            return
+        self._last[spool] = number
+        for _, one in batch.rows:
+            self.rows += 1
+            if one.attempt == 0:
+                self._book.count(one.target, one.module, one.tick)
+                self.reasons[one.reason] += 1
