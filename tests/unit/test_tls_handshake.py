@@ -21,12 +21,10 @@ from tests.support.certificates import chainless_context, der_of, self_signed_co
 from tests.support.sockets import closed_port
 from tests.support.subjects import TICK, bench, subject_of
 
-NOW = datetime.now(UTC)
-
 
 def days(number: float) -> datetime:
     """An instant so many days from now."""
-    return NOW + timedelta(days=number)
+    return datetime.now(UTC) + timedelta(days=number)
 
 
 class Authority:
