@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -22,6 +22,8 @@ from schemas.errors import StoreError, StoreRejected, WireError
 WAITING_MAX = 64  # bodies at once; more are told to come back
 RETRY_AFTER_S = "1"
 LIMIT_MAX = 1000
+DAYS = 7
+DAYS_MAX = 90
 _PROTOBUF = {"application/x-protobuf", "application/protobuf"}
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
 
@@ -41,6 +43,14 @@ class Reads(Protocol):
         """The newest incidents."""
         ...
 
+    def now(self) -> datetime:
+        """The store's clock."""
+        ...
+
+    def beside(self, provider: str, start: datetime, end: datetime, *, confidence: float) -> Any:
+        """Our probes of a provider beside real traffic."""
+        ...
+
 
 class Refused(Exception):
     """A parameter that cannot be used."""
@@ -51,7 +61,12 @@ class Refused(Exception):
 
 
 def application(
-    ingest: Ingest, reads: Callable[[], Reads], ready: Callable[[], Awaitable[bool]], *, body_bytes_max: int
+    ingest: Ingest,
+    reads: Callable[[], Reads],
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    body_bytes_max: int,
+    confidence: float,
 ) -> web.Application:
     """The aiohttp application; run it with auto_decompress off."""
     waiting = asyncio.Semaphore(WAITING_MAX)
@@ -89,18 +104,30 @@ def application(
 
     async def verdict(request: web.Request) -> web.Response:
         _known(request, "at")
-        provider, at = request.match_info["provider"], _instant(request, "at")
-        if not _NAME.match(provider):
-            raise Refused("provider", f"{provider[:80]!r} is not a provider's name")
+        provider, at = _provider(request), _instant(request, "at")
         found = await _read(lambda: reads().verdict(provider, at))
         if found is None:
             return _refusal(404, f"there is no verdict on {provider!r}" + (f" at {at.isoformat()}" if at else ""))
         return _json(found.to_json())
 
+    async def beside(request: web.Request) -> web.Response:
+        _known(request, "days")
+        provider, days = _provider(request), _whole(request, "days", DAYS, DAYS_MAX)
+
+        def look() -> Any:
+            end = reads().now()
+            return reads().beside(provider, end - timedelta(days=days), end, confidence=confidence)
+
+        return _json((await _read(look)).to_json())
+
     async def incidents(request: web.Request) -> web.Response:
         _known(request, "limit")
-        limit = _whole(request, "limit", 100)
+        limit = _whole(request, "limit", 100, LIMIT_MAX)
         return _json(await _read(lambda: reads().recent_incidents(limit)))
+
+    async def ingested(request: web.Request) -> web.Response:
+        _known(request)
+        return _json(ingest.counts())
 
     async def alive(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -116,7 +143,9 @@ def application(
     app.router.add_post("/v1/traces", take)
     app.router.add_get("/api/v1/verdicts", verdicts)
     app.router.add_get("/api/v1/verdicts/{provider}", verdict)
+    app.router.add_get("/api/v1/beside/{provider}", beside)
     app.router.add_get("/api/v1/incidents", incidents)
+    app.router.add_get("/api/v1/ingest", ingested)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", is_ready)
     return app
@@ -148,12 +177,19 @@ def _known(request: web.Request, *names: str) -> None:
             raise Refused(name, "is given more than once")
 
 
-def _whole(request: web.Request, name: str, default: int) -> int:
+def _provider(request: web.Request) -> str:
+    provider = request.match_info["provider"]
+    if not _NAME.match(provider):
+        raise Refused("provider", f"{provider[:80]!r} is not a provider's name")
+    return provider
+
+
+def _whole(request: web.Request, name: str, default: int, most: int) -> int:
     text = request.query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= LIMIT_MAX:
-        raise Refused(name, f"{text[:40]!r} is not a whole number from 1 to {LIMIT_MAX}")
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= most:
+        raise Refused(name, f"{text[:40]!r} is not a whole number from 1 to {most}")
     return int(text)
 
 

@@ -1,8 +1,8 @@
 """
 OTLP in: from a body on the wire to rows that ClickHouse has; and only then 200.
 
-A body that cannot be read is refused whole. A span that is no observation is rejected by number and attribute in
-OTLP's partial success; the others are stored.
+A body that cannot be read is refused whole. A span is an observation of ours, or somebody's real traffic (passive.py);
+one that is neither is rejected by number and by what is wrong in OTLP's partial success; the others are stored.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, passive_observation
 from schemas.clock import Clock
-from schemas.errors import WireError
+from schemas.errors import SpanRejected, WireError
 from schemas.observation import Observation
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, from_attributes
 
 logger = logging.getLogger(__name__)
 
 SAID_MAX = 5  # rejected spans that are named
+NO_TARGETS = TargetIndex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a body held. *rejected* counts spans that are no observations; *said* names the first of them."""
+    """What a body held. *rejected* counts spans that are no observations, *why* by name; *said* names the first."""
 
     received: tuple[Received, ...]
     rejected: int
     said: str
+    why: Mapping[str, int] = field(default_factory=dict)
 
 
 class Writer(Protocol):
@@ -88,33 +93,48 @@ def unpacked(body: bytes, encoding: str, *, bytes_max: int) -> bytes:
     return content
 
 
-def read_body(content: bytes, *, spans_max: int) -> Reading:
+def read_body(content: bytes, *, spans_max: int, targets: TargetIndex = NO_TARGETS) -> Reading:
     """The observations of an OTLP request; raises WireError when it is none, or holds too many spans."""
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(content)
     except DecodeError as error:
         raise WireError(f"the body is not an OTLP trace request: {error}") from error
-    spans = [span for group in request.resource_spans for scope in group.scope_spans for span in scope.spans]
+    spans = [
+        (span, group.resource)
+        for group in request.resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
     if len(spans) > spans_max:
         raise WireError(f"the body holds {len(spans)} spans; at most {spans_max}")
-    received, problems = [], []
-    for number, span in enumerate(spans):
+    received, problems, why = [], [], Counter[str]()
+    for number, (span, resource) in enumerate(spans):
         try:
-            received.append(_received(span))
+            received.append(_received(span, resource, targets))
         except WireError as error:
             problems.append(f"span {number} ({span.name[:60]!r}): {error}")
-    return Reading(tuple(received), len(problems), "; ".join(problems[:SAID_MAX]))
+            why[str(error.why if isinstance(error, SpanRejected) else Rejection.MALFORMED)] += 1
+    return Reading(tuple(received), len(problems), "; ".join(problems[:SAID_MAX]), dict(why))
 
 
 class Ingest:
     """Takes bodies one after the other: checked, stored, decided."""
 
     def __init__(
-        self, writer: Writer, key_of: KeyOf, decided: Decided, clock: Clock, *, bytes_max: int, spans_max: int
+        self,
+        writer: Writer,
+        key_of: KeyOf,
+        decided: Decided,
+        clock: Clock,
+        *,
+        bytes_max: int,
+        spans_max: int,
+        targets: TargetIndex = NO_TARGETS,
     ) -> None:
         self._writer, self._key_of, self._decided, self._clock = writer, key_of, decided, clock
-        self._bytes_max, self._spans_max = bytes_max, spans_max
+        self._bytes_max, self._spans_max, self._targets = bytes_max, spans_max, targets
+        self._taken, self._rejected = Counter[str](), Counter[str]()
         self._one_at_a_time = asyncio.Lock()
         self._under_way: datetime | None = None  # stays when an insert failed, until it is known what became of it
         self._settled = False  # a process before us may have left an insert running
@@ -123,6 +143,10 @@ class Ingest:
         """Wait for what a process before us may have left running in the store."""
         async with self._one_at_a_time:
             await self._settle()
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Since the start: observations taken in by source, retries included, and spans rejected by name."""
+        return {"taken": dict(self._taken), "rejected": dict(self._rejected)}
 
     def watermark(self) -> datetime | None:
         """Everything taken in before this instant is stored; None while that cannot be said."""
@@ -133,13 +157,15 @@ class Ingest:
     async def take(self, body: bytes, encoding: str) -> Reading:
         """Store and judge what *body* holds; raises WireError for the body, StoreError for the store."""
         content = unpacked(body, encoding, bytes_max=self._bytes_max)
-        reading = read_body(content, spans_max=self._spans_max)
+        reading = read_body(content, spans_max=self._spans_max, targets=self._targets)
+        self._rejected.update(reading.why)
         if reading.rejected:
             logger.warning("%d spans rejected: %s", reading.rejected, reading.said)
         if reading.received:
             async with self._one_at_a_time:
                 await self._store(reading.received)
                 await self._decided([one.observation for one in reading.received])
+            self._taken.update(one.observation.source.value for one in reading.received)
         return reading
 
     async def _store(self, received: Sequence[Received]) -> None:
@@ -159,10 +185,22 @@ class Ingest:
             self._under_way, self._settled = None, True
 
 
-def _received(span: Any) -> Received:
+def _received(span: Span, resource: Any, targets: TargetIndex) -> Received:
     attributes = {pair.key: _plain(pair.value) for pair in span.attributes}
-    observation = from_attributes(attributes, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
-    return Received(observation, _number(attributes, ATTR_BATCH, 2**64), _number(attributes, ATTR_SEQ, 2**63))
+    if any(name.startswith("touchstone.") and name != ATTR_TARGET for name in attributes):
+        observation = from_attributes(attributes, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
+        return Received(observation, _number(attributes, ATTR_BATCH, 2**64), _number(attributes, ATTR_SEQ, 2**63))
+    client = ClientSpan(
+        id=span.span_id.hex(),
+        client=span.kind == Span.SPAN_KIND_CLIENT,
+        attributes=attributes,
+        resource={pair.key: _plain(pair.value) for pair in resource.attributes},
+        events=tuple((event.name, event.time_unix_nano) for event in span.events),
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        failed=span.status.code == Status.STATUS_CODE_ERROR,
+    )
+    return Received(passive_observation(client, targets), 0, 0)
 
 
 def _number(attributes: dict[str, object], name: str, limit: int) -> int:

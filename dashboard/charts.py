@@ -13,7 +13,8 @@ import altair as alt
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 
-P50, P95 = "#2A8C8C", "#C8862B"
+COLD, WARM, OTHER = "#2A8C8C", "#C8862B", "#8A8F98"
+CONNECTION_COLOURS = {"cold": COLD, "warm": WARM}
 LINE, BAND = "#8A8F98", "#C2334D"
 # Told apart with any colour vision (Tol's muted set); reasons beyond it share the last.
 REASON_COLOURS = ("#CC6677", "#DDCC77", "#5A7FC0", "#44AA99", "#AA4499", "#88CCEE", "#999933", "#B07AA1", "#9A9A9A")
@@ -31,35 +32,37 @@ def latency(
     end: datetime,
 ) -> alt.LayerChart:
     """
-    p50 and p95 of the time to first token over *points* (at least one), with bands where an incident was open.
+    p50 and p95 of the time to first token over *points* (at least one), a colour for each kind of connection.
 
-    *objectives* are lines by name, in ms; the lowest is always shown, others where they do not squeeze the curve.
+    Bands stand where an incident was open. *objectives* are lines by name, in ms; the lowest is always shown, others
+    where they do not squeeze the curve.
     """
-    rows = [
-        {"t": _iso(point.start), "ms": round(value, 1), "what": what, "n": point.n, "at": _words(point.start)}
-        for point in points
-        for what, value in (("p50", point.p50_ms), ("p95", point.p95_ms))
-    ]
+    connections = sorted({point.connection for point in points})
+    rows = [row for name in connections for row in _lines([point for point in points if point.connection == name])]
     near_ms = max(_highest(points) * 3, min(objectives.values()))
     shown = {name: ms for name, ms in objectives.items() if ms <= near_ms}
     top = max(_highest(points), *shown.values()) * 1.25
     bottom = min(point.p50_ms for point in points) * 0.75
     scale = alt.Scale(type="log", domain=[bottom, top], nice=False)
     lines = (
-        alt.Chart(_data(_with_gaps(rows, points)))
+        alt.Chart(_data(rows))
         .mark_line(strokeWidth=1.8, interpolate="linear", clip=True)
         .encode(
             x=_time_axis(start, end),
             y=alt.Y("ms:Q", title="ms, log scale", scale=scale, axis=alt.Axis(values=_ticks(bottom, top), format=",d")),
             color=alt.Color(
-                "what:N",
-                scale=alt.Scale(domain=["p50", "p95"], range=[P50, P95]),
+                "connection:N",
+                scale=alt.Scale(
+                    domain=connections, range=[CONNECTION_COLOURS.get(name, OTHER) for name in connections]
+                ),
                 legend=alt.Legend(orient="top", title=None, symbolType="stroke"),
             ),
             strokeDash=alt.StrokeDash(
-                "what:N", scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 2]]), legend=None
+                "what:N",
+                scale=alt.Scale(domain=["p50", "p95"], range=[[1, 0], [5, 3]]),
+                legend=alt.Legend(orient="top", title=None, symbolType="stroke"),
             ),
-            tooltip=[alt.Tooltip("at:N", title="UTC"), "what:N", "ms:Q", "n:Q"],
+            tooltip=[alt.Tooltip("at:N", title="UTC"), "connection:N", "what:N", "ms:Q", "n:Q"],
         )
     )
     bounds = [{"ms": ms, "name": f"{name}: p95 within {ms:,.0f} ms"} for name, ms in shown.items()]
@@ -152,18 +155,24 @@ def _time_axis(start: datetime, end: datetime) -> alt.X:
     return alt.X("t:T", title=None, scale=scale, axis=alt.Axis(tickCount=6, grid=False, labelOverlap=True))
 
 
-def _with_gaps(rows: list[dict[str, Any]], points: Sequence[LatencyPoint]) -> list[dict[str, Any]]:
-    """*rows* with an empty one wherever a bucket is missing, so that the line breaks where nothing is known."""
+def _lines(points: Sequence[LatencyPoint]) -> list[dict[str, Any]]:
+    """Rows of one connection's points; an empty one wherever a bucket is missing, so that the line breaks there."""
+    rows: list[dict[str, Any]] = [
+        {"t": _iso(point.start), "ms": round(value, 1), "what": what, "n": point.n, "at": _words(point.start)}
+        for point in points
+        for what, value in (("p50", point.p50_ms), ("p95", point.p95_ms))
+    ]
     starts = [point.start for point in points]
     steps = [later - earlier for earlier, later in pairwise(starts)]
     step = min(steps, default=timedelta(0))
-    gaps = [
+    rows += [
         {"t": _iso(earlier + step), "ms": None, "what": what, "n": 0, "at": ""}
         for earlier, gap in zip(starts, steps, strict=False)
         if gap > step
         for what in ("p50", "p95")
     ]
-    return sorted([*rows, *gaps], key=lambda row: str(row["t"]))
+    connection = points[0].connection
+    return sorted((row | {"connection": connection} for row in rows), key=lambda row: str(row["t"]))
 
 
 def _dressed(chart: ChartT) -> ChartT:

@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 
+from collector.judgement.beside import Beside
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow
@@ -88,6 +89,19 @@ def latency_series(
 ) -> tuple[LatencyPoint, ...]:
     """Time to first token over a window."""
     return _reader().latency_series(provider, start, end, points=points, cluster=cluster)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def beside(provider: str, start: datetime, end: datetime, cluster: str) -> Beside:
+    """Our probes of a provider beside real traffic over a window."""
+    confidence = page_settings().policy.confidence
+    return _reader().beside(provider, start, end, confidence=confidence, cluster=cluster)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def any_traffic(provider: str, start: datetime, end: datetime) -> bool:
+    """Whether any real traffic of a provider was seen over a window."""
+    return _reader().any_traffic(provider, start, end)
 
 
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from probes.catalog import KINDS
 from probes.connection import Connections
@@ -12,10 +13,11 @@ from probes.contract import Ask, Finding, Subject
 from probes.failure import detail_of
 from probes.loop_lag import LagMonitor
 from probes.schedule import tick_number
+from probes.trust import TrustLimits, charged, distrust
 from schemas.clock import Clock
 from schemas.config import Module
 from schemas.errors import TouchstoneError
-from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason
+from schemas.observation import DETAIL_CHARS_MAX, Distrust, Observation, Outcome, Reason
 from schemas.tick import observation_id
 
 logger = logging.getLogger(__name__)
@@ -31,9 +33,20 @@ class Bench:
     connections: Connections
     clock: Clock
     lag: LagMonitor
-    lag_limit_s: float
+    limits: TrustLimits
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     simulated: bool = False
     agent_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What went on in the agent while an attempt was made."""
+
+    started_at: datetime
+    loop_lag_ms: float
+    streams_open: int
+    distrust: Distrust | None
 
 
 async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, streams_open: int) -> Observation:
@@ -43,7 +56,8 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         target=subject.place.id, vantage=bench.vantage, kind=subject.module.kind, tick=tick, attempt=attempt
     ).hex[:NONCE_HEX]
     try:
-        ask = Ask(subject, nonce, wants_warm(subject.module, tick, attempt), bench.connections, bench.clock)
+        warm = wants_warm(subject.module, tick, attempt)
+        ask = Ask(subject, nonce, warm, bench.connections, bench.clock, bench.turn)
         finding = await KINDS[subject.module.kind].probe(ask)
     except TouchstoneError as error:  # our own files
         logger.error("%s: %s", subject.key, error)
@@ -54,17 +68,14 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         logger.exception("%s: probe kind %s failed", subject.key, subject.module.kind)
         finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_ERROR, detail=type(error).__name__)
     lag_s = bench.lag.worst_since(started)
-    if lag_s > bench.lag_limit_s and finding.outcome is not Outcome.NOT_OBSERVED:
-        said = f"the event loop was {lag_s * 1000:.0f} ms late; seen: {finding.outcome} {finding.reason or ''}"
-        finding = Finding(
-            outcome=Outcome.NOT_OBSERVED,
-            reason=Reason.OBSERVER_OVERLOADED,
-            detail=said[:DETAIL_CHARS_MAX],
-            http_status=finding.http_status,
-            timings=finding.timings,
-            bytes_in=finding.bytes_in,
-        )
-    return observation_of(bench, subject, tick, attempt, finding, started_at, lag_s * 1000, streams_open)
+    why = distrust(
+        bench.limits,
+        lag_s=lag_s,
+        clock_step_s=finding.instrument.clock_step_ms / 1000,
+        streams_open=streams_open,
+    )
+    circumstances = Circumstances(started_at, lag_s * 1000, streams_open, why)
+    return observation_of(bench, subject, tick, attempt, charged(finding, why, lag_s), circumstances)
 
 
 def wants_warm(module: Module, tick: datetime, attempt: int) -> bool:
@@ -74,10 +85,12 @@ def wants_warm(module: Module, tick: datetime, attempt: int) -> bool:
     return module.connection == "warm" or tick_number(tick, module.interval) % 2 == 1
 
 
-def unobserved(bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str) -> Observation:
-    """The observation of a tick at which nothing was asked, by our own fault."""
+def unobserved(
+    bench: Bench, subject: Subject, tick: datetime, reason: Reason, detail: str, attempt: int = 0
+) -> Observation:
+    """The observation of a tick (or a re-probe of it) at which nothing was asked, by our own fault."""
     finding = Finding(outcome=Outcome.NOT_OBSERVED, reason=reason, detail=detail[:DETAIL_CHARS_MAX])
-    return observation_of(bench, subject, tick, 0, finding, bench.clock.now(), 0.0, 0)
+    return observation_of(bench, subject, tick, attempt, finding, Circumstances(bench.clock.now(), 0.0, 0, None))
 
 
 def observation_of(
@@ -86,12 +99,10 @@ def observation_of(
     tick: datetime,
     attempt: int,
     finding: Finding,
-    started_at: datetime,
-    loop_lag_ms: float,
-    streams_open: int,
+    circumstances: Circumstances,
 ) -> Observation:
     """A finding with its identity and its circumstances."""
-    place = subject.place
+    place, started_at = subject.place, circumstances.started_at
     return Observation(
         target=place.id,
         vantage=bench.vantage,
@@ -118,8 +129,10 @@ def observation_of(
         finish_reason=finding.finish_reason,
         answer_digest=finding.answer_digest,
         server_request_id=finding.server_request_id,
-        loop_lag_ms=round(loop_lag_ms, 3),
-        streams_open=streams_open,
+        late_ms=max(0.0, (started_at - tick) / timedelta(milliseconds=1)) if attempt == 0 else 0.0,
+        loop_lag_ms=round(circumstances.loop_lag_ms, 3),
+        streams_open=circumstances.streams_open,
+        distrust=circumstances.distrust,
         simulated=bench.simulated,
         agent_version=bench.agent_version,
     )

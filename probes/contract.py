@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -70,7 +71,7 @@ class Ask:
     One attempt to make.
 
     *nonce* is unique to it, and the same nonce gives the same request; *warm* asks on a connection that has just
-    answered another.
+    answered another. *turn* is held while an answer is read, by one attempt at a time.
     """
 
     subject: Subject
@@ -78,6 +79,7 @@ class Ask:
     warm: bool
     connections: Connections
     clock: Clock
+    turn: asyncio.Lock
 
 
 class Probe(Protocol):

@@ -11,35 +11,21 @@ import aiohttp
 import orjson
 
 from probes.phases import Phases
+from schemas.failure_reasons import reason_of_status as reason_of_status
 from schemas.observation import DETAIL_CHARS_MAX, Reason
 
 # What aiohttp and the sockets beneath it raise for what a server or a network does.
 SERVER_ERRORS = (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError, UnicodeError)
 
-_STATUS_REASONS = {
-    401: Reason.AUTH_FAILED,
-    402: Reason.PAYMENT_REQUIRED,
-    403: Reason.AUTH_FAILED,
-    404: Reason.MODEL_NOT_FOUND,
-    408: Reason.HTTP_UNEXPECTED,
-    429: Reason.RATE_LIMITED,
-    503: Reason.NO_CAPACITY,
-    529: Reason.NO_CAPACITY,
-}
-_OVERLOADED = re.compile(r"overload|capacity|no available (?:server|worker|instance)|too busy", re.IGNORECASE)
-_LIMITED = re.compile(r"rate.?limit|too many requests|quota", re.IGNORECASE)
+# A code stands in what message_in makes as a part of its own: `429: RESOURCE_EXHAUSTED: the words`.
+_OVERLOADED = re.compile(
+    r"overload|capacity|unavailable|no available (?:server|worker|instance)|too busy|(?:^|: )(?:503|529)(?:: |$)",
+    re.IGNORECASE,
+)
+_LIMITED = re.compile(r"rate.?limit|too many requests|quota|resource.?exhausted|(?:^|: )429(?:: |$)", re.IGNORECASE)
 _KEY_LIKE = re.compile(
     r"(?i)\b(?:bearer\s+)?(?:sk|rk|pk|key|api|whsec)[-_][A-Za-z0-9_\-]{8,}|\bbearer\s+[A-Za-z0-9._\-]{8,}"
 )
-
-
-def reason_of_status(status: int) -> Reason:
-    """The reason of an HTTP status that is not a success."""
-    if status in _STATUS_REASONS:
-        return _STATUS_REASONS[status]
-    if 400 <= status < 500:
-        return Reason.BAD_REQUEST
-    return Reason.HTTP_5XX if 500 <= status < 600 else Reason.HTTP_UNEXPECTED
 
 
 def reason_of_message(text: str) -> Reason:
@@ -58,12 +44,23 @@ def reason_of_error(error: BaseException, phases: Phases) -> Reason:
     if isinstance(error, TimeoutError):
         return _reason_of_timeout(phases)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return Reason.CONNECT_REFUSED if _errno(error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
+        return Reason.CONNECT_REFUSED if _errno_of(error.os_error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
     if isinstance(error, aiohttp.ClientPayloadError):
         return Reason.BAD_STREAM if "decod" in str(error).lower() else Reason.CONNECTION_LOST
     if isinstance(error, aiohttp.ClientResponseError | UnicodeError | aiohttp.InvalidURL):
         return Reason.BAD_STREAM
     return Reason.CONNECTION_LOST if phases.connected is not None else Reason.CONNECT_FAILED
+
+
+def reason_of_connecting(error: BaseException, *, resolved: bool) -> Reason:
+    """The reason of an error that a bare connection raised: while resolving, or up to the end of the TLS handshake."""
+    if not resolved:
+        return Reason.DNS_FAILED
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS_INVALID
+    if isinstance(error, TimeoutError):
+        return Reason.CONNECT_TIMEOUT
+    return Reason.CONNECT_REFUSED if _errno_of(error) == errno.ECONNREFUSED else Reason.CONNECT_FAILED
 
 
 def said(error: BaseException) -> str:
@@ -96,14 +93,22 @@ def error_text(body: bytes) -> str:
 
 
 def message_in(value: object) -> str | None:
-    """The message of an OpenAI-shaped error object; None when it holds no error."""
-    if not isinstance(value, dict) or not value.get("error"):
+    """
+    What an error object says, in any of the shapes that servers use; None when it holds no error.
+
+    OpenAI, Anthropic, Gemini: {"error": {...}}; Triton, TGI: {"error": "words"}, TGI with an error_type beside it;
+    OpenAI Responses: {"type": "error", "message": ...}.
+    """
+    if not isinstance(value, dict):
         return None
-    error = value["error"]
+    error = value.get("error") or (value if value.get("type") == "error" else None)
+    if not error:
+        return None
     if isinstance(error, dict):
-        words = [str(error[name]) for name in ("type", "code", "message") if error.get(name)]
+        words = [str(error[name]) for name in ("type", "code", "status", "message") if error.get(name)]
         return ": ".join(words) or "error"
-    return str(error)
+    kind = value.get("error_type")
+    return f"{kind}: {error}" if kind else str(error)
 
 
 def _reason_of_timeout(phases: Phases) -> Reason:
@@ -113,8 +118,9 @@ def _reason_of_timeout(phases: Phases) -> Reason:
     return Reason.TTFT_TIMEOUT
 
 
-def _errno(error: aiohttp.ClientConnectorError) -> int | None:
-    if error.os_error.errno is not None:
-        return error.os_error.errno
-    match = re.search(r"\[Errno (\d+)\]", str(error.os_error))  # several addresses, all refused
+def _errno_of(error: BaseException) -> int | None:
+    number = getattr(error, "errno", None)
+    if isinstance(number, int):
+        return number
+    match = re.search(r"\[Errno (\d+)\]", str(error))  # several addresses, all refused
     return int(match[1]) if match else None

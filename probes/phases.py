@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -11,15 +13,21 @@ from typing import Any
 
 import aiohttp
 
+from probes.stamped_socket import Growing, Journal, StampedSocket
 from schemas.clock import Clock
-from schemas.observation import Timings
+from schemas.observation import Connection, Instrument, Stamp, Timings
 
 CURRENT: ContextVar[Phases | None] = ContextVar("phases", default=None)
+CLOCK_STEP_S = 0.001  # the wall clock cannot be read against the monotonic one better than a fraction of this
 
 
 @dataclass(slots=True)
 class Phases:
-    """The instants of one request in seconds; None where something did not happen. *on_sent* is called at the write."""
+    """
+    The instants of one request in seconds of the monotonic clock; None where something did not happen.
+
+    *on_sent* is called at each write of the request. *stamps* are the instants of the socket's reads, once it is over.
+    """
 
     clock: Clock
     start: float = field(init=False)
@@ -32,34 +40,90 @@ class Phases:
     first_byte: float | None = None
     end: float | None = None
     on_sent: Callable[[], None] | None = None
+    journal: Journal = field(init=False)
+    warm: bool = False
+    stamp: Stamp = Stamp.USER
+    stamps: list[float] = field(default_factory=list)
+    clock_step_s: float = 0.0
+    _offset: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.start = self.clock.monotonic()
+        self.begin()
+
+    def begin(self) -> None:
+        """Start over: what came before (a connection made warm) is not of this request."""
+        self.start, self._offset = self.clock.monotonic(), self.clock.wall_offset()
+        self.journal = Journal(self.clock.monotonic)
+        self.dns_start = self.dns_end = self.connect_start = self.tls_start = self.connected = self.sent = None
 
     def mark(self, name: str) -> None:
         """Stamp the instant *name* now."""
         setattr(self, name, self.clock.monotonic())
 
+    def opened(self, used: StampedSocket) -> None:
+        """The request has its connection: from here its socket keeps this journal."""
+        used.journal, self.warm, used.used = self.journal, used.used, True
+        if self.connected is None:
+            self.mark("connected")
+
     def mark_sent(self) -> None:
-        """Stamp a write of the request; the last one counts."""
-        self.sent = self.clock.monotonic()
+        """A part of the request has been handed to the connection; the socket's own last write counts."""
         if self.on_sent is not None:
             self.on_sent()
 
-    def timings(self, token_arrivals: tuple[float, ...] = ()) -> Timings:
-        """The timings, with the instants (s) at which content arrived."""
+    def answered(self, body: Growing) -> None:
+        """The headers are here, and *body* is what follows."""
+        self.journal.body = body
+        self.sent, self.first_byte = self.journal.written, self.clock.monotonic()
+
+    def finish(self) -> None:
+        """The request is over, however: no more reads, no more writes. From here the stamps are known."""
+        self.end = self.clock.monotonic()
+        step = self.clock.wall_offset() - self._offset
+        self.clock_step_s = step if abs(step) >= CLOCK_STEP_S else 0.0
+        self.stamp, self.stamps = self._read_stamps()
+        if self.sent is None:
+            self.sent = self.journal.written
+        if self.first_byte is not None:
+            headers = bisect_right(self.journal.user, self.first_byte)
+            self.first_byte = self.stamps[headers - 1] if headers else self.first_byte
+
+    def _read_stamps(self) -> tuple[Stamp, list[float]]:
+        """The instant of each read: the kernel's, or the user's where the clock stepped or the kernel said nothing."""
+        user, kernel = self.journal.user, self.journal.kernel_s()
+        known = [at - self._offset for at in kernel if at is not None]
+        if self.clock_step_s or not known or len(known) < len(user):
+            return Stamp.USER, user
+        return Stamp.KERNEL, [min(at, read) for at, read in zip(known, user, strict=True)]
+
+    def timings(
+        self, content: Sequence[float] = (), *, reasoning_at: float | None = None, stream_end_at: float | None = None
+    ) -> Timings:
+        """The timings, with the instants (s) at which content, the first reasoning and the last byte arrived."""
         tcp_start = self.dns_end or self.connect_start
-        since_sent = tuple(_ms(self.sent, at) or 0.0 for at in token_arrivals) if self.sent is not None else ()
+        since_sent = tuple(_ms(self.sent, at) or 0.0 for at in content) if self.sent is not None else ()
         return Timings(
             dns_ms=_ms(self.dns_start, self.dns_end),
             connect_ms=_ms(tcp_start, self.tls_start or self.connected),
             tls_ms=_ms(self.tls_start, self.connected),
             sent_ms=_ms(self.start, self.sent),
             first_byte_ms=_ms(self.sent, self.first_byte),
+            reasoning_ms=_ms(self.sent, reasoning_at),
             first_token_ms=since_sent[0] if since_sent else None,
             last_token_ms=since_sent[-1] if since_sent else None,
+            stream_end_ms=_ms(self.sent, stream_end_at),
             total_ms=_ms(self.start, self.end),
             arrivals_ms=since_sent,
+        )
+
+    def instrument(self, content: Sequence[float] = ()) -> Instrument:
+        """How it was measured, given the instants (s) at which content arrived."""
+        return Instrument(
+            connection=Connection.WARM if self.warm else Connection.COLD,
+            stamp=self.stamp,
+            reads=len(self.journal.user),
+            merged_reads=sum(count > 1 for count in Counter(content).values()),
+            clock_step_ms=round(self.clock_step_s * 1000, 3),
         )
 
 

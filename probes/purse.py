@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from probes.attempt import Bench, observation_of
+from probes.attempt import Bench, unobserved
 from probes.budget import NOTHING, Cost, estimate, spent
-from probes.contract import Finding, Subject
+from probes.contract import Subject
 from probes.disk_thread import Disk
 from probes.observe import Observe
 from schemas.errors import BudgetError
 from schemas.fleet import Budget
-from schemas.observation import DETAIL_CHARS_MAX, Observation, Outcome, Reason
+from schemas.observation import Observation, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,7 @@ class Purse:
                 return await observe(subject, tick, attempt, streams_open)
             account, cost = (provider, tick.date()), estimate(subject)
             if why := await self._pay(account, cost):
-                finding = Finding(
-                    outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_BUDGET, detail=why[:DETAIL_CHARS_MAX]
-                )
-                return observation_of(bench, subject, tick, attempt, finding, bench.clock.now(), 0.0, 0)
+                return unobserved(bench, subject, tick, Reason.OBSERVER_BUDGET, why, attempt)
             seen = await observe(subject, tick, attempt, streams_open)
             if account in self._left:
                 self._left[account] += cost - spent(subject, seen)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from probes.stream_reader import Body
-
-_LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +20,20 @@ class Event:
 
 def events(body: Body) -> Iterator[Event]:
     """The events of *body* in order; comments and unknown fields are left out."""
-    text = body.join()
-    ends = list(accumulate(len(piece) for piece in body.pieces))
-    kind, line_end = "", 0
+    kind, offset = "", 0
     data: list[bytes] = []
-    for match in _LINE.finditer(text):
-        line = match[1]
-        if match.end() == match.start():
-            break
-        line_end = match.end()
+    for ended in body.content.splitlines(keepends=True):
+        offset += len(ended)
+        line = ended.rstrip(b"\r\n")
         if not line:
             if data:
-                yield Event(kind, b"\n".join(data), _stamp(body, ends, line_end), closed=True)
+                yield Event(kind, b"\n".join(data), body.stamp_of(offset), closed=True)
             kind, data = "", []
             continue
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
         if name == b"data":
-            data.append(value)
+            data.append(value.removeprefix(b" "))
         elif name == b"event":
-            kind = value.decode(errors="replace")
+            kind = value.removeprefix(b" ").decode(errors="replace")
     if data:
-        yield Event(kind, b"\n".join(data), _stamp(body, ends, line_end), closed=False)
-
-
-def _stamp(body: Body, ends: list[int], offset: int) -> float:
-    """When the byte before *offset* arrived."""
-    return body.stamps[min(bisect_left(ends, offset), len(ends) - 1)]
+        yield Event(kind, b"\n".join(data), body.stamp_of(offset), closed=False)

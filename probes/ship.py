@@ -17,14 +17,13 @@ from opentelemetry.trace.status import Status, StatusCode
 from probes.spool import Batch
 from schemas.errors import DeliveryError
 from schemas.observation import Observation, Outcome
-from schemas.wire import ATTR_BATCH, ATTR_SEQ, SCOPE_NAME, to_attributes, to_ns
+from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, SCOPE_NAME, to_attributes, to_ns
 
 ANSWER_S = 30.0
 RETRY_MIN_S = 0.25
 RETRY_MAX_S = 5.0
 
 _SCOPE = InstrumentationScope(SCOPE_NAME)
-_OPERATIONS = {"chat_stream": "chat"}
 
 
 def encoded(batch: Batch, resource: Resource) -> bytes:
@@ -39,7 +38,7 @@ def span_of(observation: Observation, batch_id: int, seq: int, resource: Resourc
     attributes: dict[str, Any] = to_attributes(observation) | {ATTR_BATCH: batch_id, ATTR_SEQ: seq}
     failed = observation.outcome is Outcome.FAILED
     return ReadableSpan(
-        name=f"{_OPERATIONS.get(observation.kind, observation.kind)} {observation.model}".strip(),
+        name=f"{OPERATIONS.get(observation.kind, observation.kind)} {observation.model}".strip(),
         context=SpanContext(identity, identity & (2**64 - 1) or 1, is_remote=False, trace_flags=TraceFlags(1)),
         kind=SpanKind.CLIENT,
         attributes=attributes,

@@ -1,5 +1,5 @@
 """
-Reads a response body, stamping every arrival and doing nothing else; JSON is parsed after the stream has closed.
+Waits for a response body to end while its socket stamps every arrival; JSON is parsed after the stream has closed.
 
 How the body ended is kept apart from what it said: `eof`, `lost`, `stalled`, `timeout`, `too_large`, `undecodable`.
 """
@@ -7,16 +7,20 @@ How the body ended is kept apart from what it said: `eof`, `lost`, `stalled`, `t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 
 import aiohttp
 
 from probes.failure import SERVER_ERRORS
-from schemas.clock import Clock
+from probes.phases import Phases
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
-CHUNKS_MAX = 100_000
+READS_MAX = 100_000
+LOOK_EVERY_S = 1.0  # between looks at the size of what has come
 
 
 class Ending(Enum):
@@ -30,48 +34,78 @@ class Ending(Enum):
     UNDECODABLE = "its content encoding could not be undone"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Body:
-    """Arrivals in order: *stamps* (s, monotonic) and *pieces* have equal length."""
+    """
+    A body that has ended: *stamps* (s, monotonic) of the reads that brought it, each up to the offset in *ends*.
 
-    stamps: list[float] = field(default_factory=list)
-    pieces: list[bytes] = field(default_factory=list)
+    *size* counts what came; of a body that grew over the limit nothing else is kept.
+    """
+
+    content: bytes = b""
     size: int = 0
+    stamps: tuple[float, ...] = ()
+    ends: tuple[int, ...] = ()
     ending: Ending = Ending.EOF
 
-    def join(self) -> bytes:
-        """The whole body."""
-        return b"".join(self.pieces)
+    def stamp_of(self, end: int) -> float:
+        """When the byte before the offset *end* arrived."""
+        return self.stamps[min(bisect_left(self.ends, end), len(self.ends) - 1)]
+
+    @property
+    def end(self) -> float | None:
+        """When its last byte arrived; None when there was none."""
+        return self.stamps[-1] if self.stamps else None
 
 
 async def read_body(
-    response: aiohttp.ClientResponse, clock: Clock, *, first_s: float, stall_s: float, deadline: float
+    response: aiohttp.ClientResponse, phases: Phases, *, first_s: float, stall_s: float, deadline: float
 ) -> Body:
     """
-    The body of *response* until it ends; *first_s* bounds the wait for its first piece, *stall_s* every later one.
+    The body of *response* until it ends; *first_s* bounds the wait for its first byte, *stall_s* every later one.
 
-    *deadline* is an instant of the monotonic clock. Whatever the server does is an Ending, never an exception.
+    *deadline* is an instant of the monotonic clock. Whatever the server does is an Ending, never an exception. Nothing
+    wakes for each arrival: the socket's journal has them, and aiohttp holds the bytes, up to BODY_BYTES_MAX.
     """
-    body = Body()
     content = response.content
     try:
-        while True:
-            patience = min(stall_s if body.pieces else first_s, deadline - clock.monotonic())
-            async with asyncio.timeout(max(patience, 0)):
-                piece = await content.readany()
-            stamp = clock.monotonic()
-            if not piece:
-                return body
-            body.stamps.append(stamp)
-            body.pieces.append(piece)
-            body.size += len(piece)
-            if body.size > BODY_BYTES_MAX or len(body.pieces) > CHUNKS_MAX:
-                body.ending = Ending.TOO_LARGE
-                return body
-    except TimeoutError:
-        body.ending = Ending.TIMEOUT if clock.monotonic() >= deadline else Ending.STALLED
+        ending = await _ended(content, phases, first_s, stall_s, deadline)
     except aiohttp.ClientPayloadError as error:
-        body.ending = Ending.UNDECODABLE if "decod" in str(error).lower() else Ending.LOST
+        ending = Ending.UNDECODABLE if "decod" in str(error).lower() else Ending.LOST
     except SERVER_ERRORS:
-        body.ending = Ending.LOST
-    return body
+        ending = Ending.LOST
+    phases.finish()
+    if ending is Ending.TOO_LARGE:
+        return Body(size=content.total_bytes, ending=ending)
+    content.set_exception(None)  # type: ignore[arg-type]  # it has been seen: what came before it can be read
+    stamps, ends = _reads_with_body(phases.stamps, phases.journal.starts, content.total_bytes)
+    return Body(content.read_nowait(), content.total_bytes, stamps, ends, ending)
+
+
+async def _ended(
+    content: aiohttp.StreamReader, phases: Phases, first_s: float, stall_s: float, deadline: float
+) -> Ending:
+    clock, reads = phases.clock, phases.journal.user
+    begun = clock.monotonic()
+    while not content.is_eof():
+        if (error := content.exception()) is not None:  # set before anybody waited
+            raise error
+        now = clock.monotonic()
+        limit = min(deadline, reads[-1] + stall_s if content.total_bytes and reads else begun + first_s)
+        if content.total_bytes > BODY_BYTES_MAX or len(reads) > READS_MAX:
+            return Ending.TOO_LARGE
+        if now >= limit:
+            return Ending.TIMEOUT if now >= deadline else Ending.STALLED
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(limit - now, LOOK_EVERY_S)):
+                await content.wait_eof()
+    return Ending.EOF
+
+
+def _reads_with_body(
+    stamps: Sequence[float], starts: Sequence[int], size: int
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Stamps and ends of the reads that brought some of the body; the others brought headers, framing, a handshake."""
+    ends = (*starts[1:], size)
+    kept = [(at, end) for at, start, end in zip(stamps, starts, ends, strict=False) if end > start]
+    return tuple(at for at, _ in kept), tuple(end for _, end in kept)

@@ -17,6 +17,10 @@ class Clock(Protocol):
         """Seconds on a clock that never steps; its zero means nothing."""
         ...
 
+    def wall_offset(self) -> float:
+        """Seconds since the epoch less `monotonic`, read at one instant; it changes only when the wall clock steps."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds* (>= 0) without blocking the loop."""
         ...

@@ -11,6 +11,7 @@ from schemas.fleet import Fleet, Name, Strict, Url
 from schemas.quantity import DurationS, Ratio
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
 
 
 def _canary(text: str) -> str:
@@ -104,7 +105,11 @@ class Agent(Strict):
     batch_rows_max: Annotated[int, Field(ge=1, le=10_000)] = 500
     ship_every: DurationS = 1.0
     streams_max: Annotated[int, Field(ge=1, le=5000)] = 500
-    lag_limit: DurationS = Field(default=0.25, description="event-loop lag above which an observation is not_observed")
+    lag_limit: DurationS = Field(default=0.25, description="event-loop lag above which timings are not trusted")
+    clock_step_limit: DurationS = Field(default=0.01, description="step of the wall clock that makes them untrusted")
+    streams_trusted_max: Annotated[int, Field(ge=1)] = Field(
+        default=500, description="streams open at once above which timings are not trusted"
+    )
     confirmations: Annotated[int, Field(ge=0, le=5)] = 2
     confirm_gap_min: DurationS = 0.3
     confirm_gap_max: DurationS = 0.5
@@ -128,6 +133,38 @@ class Collector(Strict):
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
+
+
+class Telemetry(Strict):
+    """OpenTelemetry out of the agent's process that ships: metrics and spans by OTLP, metrics for Prometheus."""
+
+    otlp_endpoint: Url | None = None
+    headers: dict[HeaderName, SecretStr] = Field(default_factory=dict, description="write ${ENV_NAME}, never the value")
+    bearer: SecretStr | None = Field(default=None, description="sent as Authorization: Bearer")
+    bearer_file: str | None = None
+    interval: DurationS = 15.0
+    spans: bool = True
+    prometheus_listen: Address | None = None
+    cardinality_limit: Annotated[int, Field(ge=1, le=100_000)] = 2000
+
+    @model_validator(mode="after")
+    def _sendable(self) -> Telemetry:
+        if self.bearer is not None and self.bearer_file is not None:
+            raise ValueError("bearer and bearer_file exclude each other; give one")
+        for name, value in self.request_headers().items():
+            if not value.isprintable():
+                raise ValueError(f"the value of the header {name} holds a line break or another control character")
+        return self
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is to be told."""
+        return self.otlp_endpoint is not None or self.prometheus_listen is not None
+
+    def request_headers(self) -> dict[str, str]:
+        """The headers of every request to the endpoint; they hold secrets."""
+        headers = {name: value.get_secret_value() for name, value in self.headers.items()}
+        return headers | ({"Authorization": f"Bearer {self.bearer.get_secret_value()}"} if self.bearer else {})
 
 
 class Dashboard(Strict):
@@ -261,6 +298,7 @@ class Settings(Strict):
     vantage: Vantage = Vantage()
     agent: Agent = Agent()
     collector: Collector = Collector()
+    telemetry: Telemetry = Telemetry()
     dashboard: Dashboard = Dashboard()
     modules: dict[Name, Module] = Field(min_length=1)
     objectives: tuple[Objective, ...] = ()

@@ -4,6 +4,7 @@ Every error Touchstone raises on purpose.
     TouchstoneError
     ├── ConfigurationError      the user's files are wrong (exit 2); carries every Finding at once
     ├── WireError               an OTLP body or span that cannot be read; names what and where
+    │   └── SpanRejected        a span that is read, and is no observation; says why by name
     ├── SpoolError              the agent's spool cannot be opened, or is full
     ├── BudgetError             the agent's ledger of budgets cannot be used
     ├── DeliveryError           a batch or a page could not be handed over (retried by the caller)
@@ -49,6 +50,14 @@ class ConfigurationError(TouchstoneError):
 
 class WireError(TouchstoneError):
     """A body on the wire cannot be read as observations."""
+
+
+class SpanRejected(WireError):
+    """A span is no observation; *why* is the name under which it is counted."""
+
+    def __init__(self, why: str, message: str) -> None:
+        self.why = why
+        super().__init__(message)
 
 
 class SpoolError(TouchstoneError):

@@ -1,4 +1,4 @@
-"""The fleet: provider -> cluster with claims -> target with model, protocol, url, auth and access path."""
+"""The fleet: provider -> cluster with claims -> target with model, url, auth and access path."""
 
 from __future__ import annotations
 
@@ -105,7 +105,6 @@ class Target(Strict):
     """One model behind one endpoint."""
 
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    protocol: Literal["openai", "http"] = "openai"
     url: Url
     auth: Auth = Auth()
     tls: Tls = Tls()

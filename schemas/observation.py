@@ -61,6 +61,7 @@ class Reason(StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     COMMAND_FAILED = "command_failed"  # exec: it ran and said no
     HEARTBEAT_MISSED = "heartbeat_missed"  # the other side did not call us in time
+    UNCLASSIFIED = "unclassified"  # real traffic failed, and its span does not say why
     SLOW = "slow"  # degraded: over the latency objective
     WRONG_CONTENT = "wrong_content"  # degraded: the content check failed
     INVALID_JSON = "invalid_json"  # degraded: JSON was asked for, and this is none
@@ -83,6 +84,7 @@ BLAME: Mapping[Reason, Blame] = MappingProxyType(
         Reason.MODEL_NOT_FOUND: Blame.CALLER,
         Reason.BAD_REQUEST: Blame.CALLER,
         Reason.RATE_LIMITED: Blame.UNKNOWN,
+        Reason.UNCLASSIFIED: Blame.UNKNOWN,
         Reason.OBSERVER_OVERLOADED: Blame.OBSERVER,
         Reason.OBSERVER_NETWORK: Blame.OBSERVER,
         Reason.OBSERVER_BUDGET: Blame.OBSERVER,
@@ -116,6 +118,7 @@ class Connection(StrEnum):
 
     COLD = "cold"  # a connection of its own
     WARM = "warm"  # one that has just answered another request
+    UNKNOWN = "unknown"  # real traffic: its span does not say
 
 
 class Stamp(StrEnum):
@@ -293,9 +296,16 @@ class Observation:
 
     @property
     def token_gap_ms(self) -> float | None:
-        """The mean time per output token after the first, whatever the chunks held; None when tokens are unknown."""
-        tokens = self.tokens.out
-        return self.timings.content_span_ms / (tokens - 1) if tokens is not None and tokens > 1 else None
+        """
+        The mean time per output token after the first, whatever the chunks held; None when tokens are unknown.
+
+        Billed tokens hold those of reasoning, so it counts from the first reasoning where there was any.
+        """
+        tokens, last, first = self.tokens.out, self.timings.last_token_ms, self.timings.first_token_ms
+        if tokens is None or tokens < 2 or last is None or first is None or len(self.timings.arrivals_ms) < 2:
+            return None
+        began = first if self.timings.reasoning_ms is None else min(self.timings.reasoning_ms, first)
+        return (last - began) / (tokens - 1)
 
     @property
     def confirm(self) -> bool:

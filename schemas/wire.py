@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TypeVar
 
 from schemas.errors import WireError
@@ -34,7 +35,23 @@ ATTR_SEQ = "touchstone.seq"
 ATTR_AGENT_VERSION = "touchstone.agent.version"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_OPERATIONS = {"chat_stream": "chat"}
+# The GenAI operation of a kind that is one request to a model; a burst is many at once, and has none.
+OPERATIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "chat_stream": "chat",
+        "completion_stream": "text_completion",
+        "responses_stream": "chat",
+        "messages_stream": "chat",
+        "generate_stream": "text_completion",
+        "triton_generate": "text_completion",
+        "gemini_stream": "generate_content",
+        "embedding": "embeddings",
+        "tool_call": "chat",
+        "json_mode": "chat",
+        "golden_answer": "chat",
+        "long_prompt": "chat",
+    }
+)
 _ARRIVALS_MAX = 20_000
 _TEXT_CHARS_MAX = 500
 
@@ -89,7 +106,7 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.bytes_in": o.bytes_in,
         "touchstone.answer_digest": o.answer_digest or None,
         "http.response.status_code": o.http_status,
-        "gen_ai.operation.name": _OPERATIONS.get(o.kind),
+        "gen_ai.operation.name": OPERATIONS.get(o.kind),
         "gen_ai.request.model": o.model or None,
         "gen_ai.response.id": o.server_request_id or None,
         "touchstone.finish_reason": o.finish_reason or None,

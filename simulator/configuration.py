@@ -134,7 +134,6 @@ def _provider(
         port = port_of(world, cluster, cloud_port)
         target = {
             "model": MODEL,
-            "protocol": "openai",
             "url": f"{'https' if secure else 'http'}://{HOST}:{port}/v1",
             "auth": _secret("key", "bearer", secret_files, up="../"),
             **({"tls": {"ca_file": str(authority)}} if secure else {}),

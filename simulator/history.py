@@ -126,7 +126,8 @@ class Past:
         seconds = np.broadcast_to(np.arange(slots) * float(self.step_s), shape)
         code = self._codes(cloud, part, seconds, chance)
         words = _words(cloud.personality, chance, shape)
-        measured = _timings(cloud.personality, code, words, seconds, chance)
+        warm = (seconds // self.step_s).astype(np.int64) % 2 == 1  # as the agent alternates: by the tick's number
+        measured = _timings(cloud.personality, code, words, seconds, warm, chance)
         usage = np.floor(words * cloud.personality.billed_per_word + chance.random(shape)).astype(np.int64)
         phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
         day_ms = (part.day - _EPOCH) // timedelta(milliseconds=1)
@@ -136,6 +137,7 @@ class Past:
             "words": words,
             "billed": words if cloud.personality.billed_per_word == 1.0 else usage,
             "stopped": np.full(shape, cloud.personality.canned),
+            "warm": warm,
             "digest": _digests(cloud.personality, code, chance),
             **measured,
         }
@@ -183,7 +185,12 @@ def _words(personality: Personality, chance: np.random.Generator, shape: tuple[i
 
 
 def _timings(
-    personality: Personality, code: Codes, words: Whole, seconds: Floats, chance: np.random.Generator
+    personality: Personality,
+    code: Codes,
+    words: Whole,
+    seconds: Floats,
+    warm: npt.NDArray[np.bool_],
+    chance: np.random.Generator,
 ) -> Mapping[str, Floats]:
     """The durations in ms, nan where the phase did not happen. Evenings are a little slower than mornings."""
     busy = 1 + 0.08 * np.sin(2 * np.pi * (seconds / DAY_S - 0.4))
@@ -191,7 +198,7 @@ def _timings(
     slow = SLOW_TTFT_MS[0] + (SLOW_TTFT_MS[1] - SLOW_TTFT_MS[0]) * chance.random(code.shape)
     first = np.where(code == SLOW, slow, np.minimum(first, 900.0))
     connect = 0.2 + 0.4 * chance.random(code.shape)
-    connect[code == REFUSED] = np.nan
+    connect[(code == REFUSED) | warm] = np.nan
     gap = personality.gap_ms * (0.95 + 0.1 * chance.random(code.shape))
     halved = (code == TRUNCATED) | (code == LOST)
     last = first + gap * (np.where(halved, words // 2, words) - 1)
@@ -204,6 +211,8 @@ def _timings(
         "first_token": np.where(tokens, first, np.nan),
         "last_token": np.where(tokens, last, np.nan),
         "total": total,
+        "stream_end": np.where(tokens, last + 1.0, np.nan),
+        "gap": np.where(tokens, gap, np.nan),
         "gap_max": np.where(tokens, gap * 1.3, np.nan),
     }
 

@@ -23,10 +23,10 @@ _SAME = {
     "kind": "chat_stream",
     "module": "chat-short",
     "access_path": "direct",
-    "connection": "cold",
     "stamp": "user",
     "source": "active",
     "agent_version": "simulated",
+    "distrust": "",
 }
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -35,7 +35,7 @@ Ways = Sequence[tuple[Outcome, Reason | None, int]]
 
 def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime) -> Any:
     """
-    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, digest and the timings.
+    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, warm, digest, timings.
 
     They hold every target's rows one after another, as many for each, in the order of the world's clusters. All are
     stamped as taken in at *ingested_at*: a verdict given before that instant knew nothing of them.
@@ -71,7 +71,9 @@ def _words(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_]) -> dic
         "reason": _dictionary(code, [reason.value if reason else "" for _, reason, _ in ways]),
         "counted_by": _dictionary(answered, ["", "words"]),
         "finish_reason": _dictionary(finish, ["", "length", "stop"]),
+        "connection": _dictionary(columns["warm"], ["cold", "warm"]),
         "detail": empty,
+        "span": empty,
         "server_request_id": empty,
         "answer_digest": _hex_strings(columns["digest"], answered),
         **{name: _dictionary(same, [word]) for name, word in _SAME.items()},
@@ -93,15 +95,28 @@ def _timings(columns: Columns) -> dict[str, Any]:
         "dns_ms": missing,
         "connect_ms": _milliseconds(columns["connect"]),
         "tls_ms": missing,
-        "sent_ms": _milliseconds(columns["connect"] + 0.2),
+        "sent_ms": _milliseconds(np.where(columns["warm"], 0.2, columns["connect"] + 0.2)),
         "first_byte_ms": _milliseconds(columns["first_byte"]),
         "first_token_ms": _milliseconds(columns["first_token"]),
         "last_token_ms": _milliseconds(columns["last_token"]),
+        "reasoning_ms": missing,
+        "stream_end_ms": _milliseconds(columns["stream_end"]),
+        "chunk_gap_ms": _milliseconds(columns["gap"]),  # a word is a chunk
+        "token_gap_ms": _milliseconds(_token_gap_ms(columns)),
         "total_ms": _milliseconds(columns["total"]),
         "gap_max_ms": _milliseconds(columns["gap_max"]),
         "arrivals_ms": pa.ListArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], pa.float32())),
         "loop_lag_ms": pa.array(np.full(rows, 0.1, np.float32)),
+        "late_ms": pa.array(np.zeros(rows, np.float32)),
+        "clock_step_ms": pa.array(np.zeros(rows, np.float32)),
     }
+
+
+def _token_gap_ms(columns: Columns) -> npt.NDArray[np.float64]:
+    """By the tokens that were billed, as Observation.token_gap_ms; nan with fewer than two."""
+    span = columns["last_token"] - columns["first_token"]
+    gap: npt.NDArray[np.float64] = np.where(columns["billed"] > 1, span / np.maximum(columns["billed"] - 1, 1), np.nan)
+    return gap
 
 
 def _counts(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_], batch_id: int) -> dict[str, Any]:
@@ -114,11 +129,19 @@ def _counts(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_], batch
         **{name: pa.array(values.astype(np.uint32), mask=~answered) for name, values in usage.items()},
         "chunks": pa.array(np.where(answered, words, 0).astype(np.uint32)),
         "bytes_in": pa.array(np.where(answered, 900 + 210 * words, 120).astype(np.uint32)),
+        "reads": pa.array(np.where(answered, words, 0).astype(np.uint32)),
+        "merged_reads": pa.array(np.zeros(rows, np.uint32)),
+        "figures": _no_figures(rows),
         "streams_open": pa.array(np.ones(rows, np.uint16)),
         "simulated": pa.array(np.ones(rows, np.bool_)),
         "batch_id": pa.array(np.full(rows, batch_id, np.uint64)),
         "seq": pa.array(np.arange(rows, dtype=np.uint32)),
     }
+
+
+def _no_figures(rows: int) -> Any:
+    """An empty map for each row."""
+    return pa.MapArray.from_arrays(np.zeros(rows + 1, np.int32), pa.array([], pa.string()), pa.array([], pa.float64()))
 
 
 def _dictionary(index: npt.NDArray[Any], words: Sequence[str]) -> Any:

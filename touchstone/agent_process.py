@@ -19,6 +19,8 @@ from probes.ship import encoded, post
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
 from probes.spool_files import budget_file, spool_file, spool_files, total
+from probes.telemetry.conventions import addresses_of
+from probes.telemetry.telemetry import Telemetry
 from schemas.clock import Clock
 from schemas.config import Configuration
 from schemas.errors import ConfigurationError, DeliveryError, SpoolError, TouchstoneError
@@ -34,7 +36,8 @@ logger = logging.getLogger(__name__)
 WORKER_STOP_S = 30.0  # a worker drains for 20 s
 HAND_OVER_S = 20.0
 BELL_BYTES_MAX = 65_536
-LOOK_S = 1.0  # between two looks whether every worker is kept running
+LOOK_S = 1.0  # between two looks whether every worker is kept running, and at what waits in the spools
+RESOURCE = Resource({"service.name": "touchstone-agent", "service.version": __version__})
 
 
 class AgentProcess:
@@ -49,6 +52,9 @@ class AgentProcess:
         self._pipes: dict[int, asyncio.StreamWriter] = {}
         self._shippers: dict[Path, Shipper] = {}
         self._reread = asyncio.Event()
+        self._addresses = addresses_of(configuration.fleet)
+        wanted = configuration.settings.telemetry.wanted
+        self._telemetry = self._outlet() if wanted else None
 
     async def run(self) -> Ledger:
         """Run until SIGTERM; then the workers drain, what waits is handed over, and the spools' ledger returned."""
@@ -58,10 +64,14 @@ class AgentProcess:
         async with AsyncExitStack() as stack:
             disk = DiskThread()
             stack.callback(disk.close)
+            if self._telemetry is not None:
+                self._say_scraped(await stack.enter_async_context(self._telemetry.running()))
             session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
             spools = self._open_spools(stack, session, disk)
             rooms = [asyncio.create_task(self._keep_configuration(), name="configuration")]
             rooms += [asyncio.create_task(shipper.run(), name="ship") for shipper in self._shippers.values()]
+            if self._telemetry is not None:
+                rooms.append(asyncio.create_task(self._keep_telling(self._telemetry, spools, disk), name="telemetry"))
             for number in range(self._workers):
                 supervisor.start(self._program(number))
             self._say(f"agent: {self._what()} from {self._configuration.settings.vantage.name}")
@@ -78,10 +88,11 @@ class AgentProcess:
     def _open_spools(self, stack: AsyncExitStack, session: aiohttp.ClientSession, disk: DiskThread) -> list[Spool]:
         """The spools of our workers, and of those that are gone; each with its way to the collector."""
         settings = self._configuration.settings.agent
-        resource = Resource({"service.name": "touchstone-agent", "service.version": __version__})
 
         async def deliver(batch: Batch) -> None:
-            await post(session, self._configuration.settings.agent.collector_url, encoded(batch, resource))
+            await post(session, self._configuration.settings.agent.collector_url, encoded(batch, RESOURCE))
+            if self._telemetry is not None:
+                self._telemetry.observed([observation for _, observation in batch.rows])
 
         place = Path(settings.spool)
         BudgetLedger(budget_file(place)).close()  # made before the workers open it
@@ -92,6 +103,23 @@ class AgentProcess:
             self._shippers[file] = Shipper(spool, settings, deliver, self._clock, disk)
             spools.append(spool)
         return spools
+
+    def _outlet(self) -> Telemetry:
+        settings = self._configuration.settings.telemetry
+        return Telemetry(settings, RESOURCE, self._addresses, self._clock, version=__version__)
+
+    def _say_scraped(self, address: str) -> None:
+        if address:
+            self._say(f"agent: metrics at {address}")
+
+    async def _keep_telling(self, telemetry: Telemetry, spools: Sequence[Spool], disk: DiskThread) -> None:
+        """Tell how much waits in the spools."""
+        while True:
+            try:
+                telemetry.spooled(total([await disk(spool.ledger) for spool in spools]).pending)
+            except SpoolError as error:
+                logger.warning("%s", error)
+            await self._clock.sleep(LOOK_S)
 
     def _program(self, number: int) -> Program:
         verbose = ("-v",) if logging.getLogger().isEnabledFor(logging.INFO) else ()
@@ -161,6 +189,8 @@ class AgentProcess:
         """Go on with *fresh*, but for what only a start can change."""
         before, self._configuration = self._configuration, _startable(self._configuration, fresh, self._say)
         self._orders = orders_of(self._configuration, self._workers)
+        self._addresses.clear()
+        self._addresses.update(addresses_of(self._configuration.fleet))
         for number in range(self._workers):
             self._order(number)
         for shipper in self._shippers.values():
@@ -185,9 +215,10 @@ def _startable(before: Configuration, fresh: Configuration, say: Callable[[str],
     old, new = before.settings, fresh.settings
     held = {name: getattr(old.agent, name) for name in ("spool", "spool_rows_max", "workers")}
     late = [f"agent.{name}" for name, value in held.items() if getattr(new.agent, name) != value]
-    late += [name for name in ("vantage", "simulated") if getattr(new, name) != getattr(old, name)]
+    whole = {name: getattr(old, name) for name in ("vantage", "simulated", "telemetry")}
+    late += [name for name, value in whole.items() if getattr(new, name) != value]
     if late:
         say(f"agent: takes effect at the next start: {', '.join(late)}")
     agent = new.agent.model_copy(update=held)
-    settings = new.model_copy(update={"agent": agent, "vantage": old.vantage, "simulated": old.simulated})
+    settings = new.model_copy(update={"agent": agent, **whole})
     return fresh.model_copy(update={"settings": settings})

@@ -21,6 +21,7 @@ from probes.loop_lag import LagMonitor
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
 from probes.spool_files import WorkerSpool, budget_file
+from probes.trust import limits_of
 from schemas.clock import Clock
 from schemas.errors import SpoolError
 from touchstone import __version__
@@ -50,7 +51,7 @@ async def work(clock: Clock) -> None:
         alarm = await stack.enter_async_context(SchedulerAlarm())
         bench = Bench(
             vantage=orders.vantage, connections=connections, clock=clock, lag=LagMonitor(clock),
-            lag_limit_s=settings.lag_limit, simulated=orders.simulated, agent_version=__version__,
+            limits=limits_of(settings), simulated=orders.simulated, agent_version=__version__,
         )  # fmt: skip
         ledger = stack.enter_context(closing(BudgetLedger(budget_file(Path(settings.spool)))))
         purse = Purse(orders.budgets, ledger, disk)
@@ -65,7 +66,7 @@ async def work(clock: Clock) -> None:
 
 def _duty(orders: Orders, bench: Bench, purse: Purse) -> Duty:
     """What *orders* say, with the probe as it is made: paid for, and its failures weighed against our own network."""
-    now = replace(bench, lag_limit_s=orders.settings.lag_limit)
+    now = replace(bench, limits=limits_of(orders.settings))
     own_network = OwnNetwork(orders.settings.canaries, now.clock)
     asks = own_network.around(purse.around(partial(observe, now), now))
     return Duty(subjects=orders.subjects, settings=orders.settings, bench=now, observe=asks)

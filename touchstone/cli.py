@@ -18,6 +18,7 @@ from touchstone.session import Session
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("up", "Start and supervise everything on the embedded store with the simulated fleet."),
     "agent": ("agent", "Probe every target of the fleet and ship what was observed."),
+    "heartbeats": ("heartbeats", "Receive the calls that targets make to us."),
     "store": ("store", "Serve the embedded ClickHouse engine over HTTP."),
     "collect": ("collect", "Receive observations, judge and page."),
     "dashboard": ("dashboard", "Serve the dashboard."),

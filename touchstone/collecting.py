@@ -17,6 +17,7 @@ from collector.api import application
 from collector.ingest import Ingest, Received
 from collector.paging.outbox import deliveries_of
 from collector.paging.sender import Sender
+from collector.passive import TargetIndex
 from collector.service import Service, run_together
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.ledger import Ledger
@@ -93,10 +94,17 @@ async def _run(
         clock,
         bytes_max=settings.collector.body_bytes_max,
         spans_max=settings.collector.spans_max,
+        targets=TargetIndex.of(configuration.fleet),
     )
     await ingest.start()
     reads = cache(lambda: Reader.open(settings.store))
-    app = application(ingest, reads, store.ping, body_bytes_max=settings.collector.body_bytes_max)
+    app = application(
+        ingest,
+        reads,
+        store.ping,
+        body_bytes_max=settings.collector.body_bytes_max,
+        confidence=settings.tiers.confidence,
+    )
     runner = web.AppRunner(app, access_log=None, auto_decompress=False, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()
     host, port = split_address(settings.collector.listen)

@@ -286,6 +286,9 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     store = settings.store
     if password := _secret(store.password_file, document, ("store", "password_file"), findings):
         store = store.model_copy(update={"password": password})
+    telemetry = settings.telemetry
+    if bearer := _secret(telemetry.bearer_file, document, ("telemetry", "bearer_file"), findings):
+        telemetry = telemetry.model_copy(update={"bearer": bearer})
     destinations: dict[str, Any] = {}
     for name, destination in settings.paging.destinations.items():
         key = "secret" if destination.kind == "webhook" else "routing_key"
@@ -295,7 +298,7 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         if getattr(destinations[name], key) is None:
             findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
     paging = settings.paging.model_copy(update={"destinations": destinations})
-    return settings.model_copy(update={"store": store, "paging": paging})
+    return settings.model_copy(update={"store": store, "telemetry": telemetry, "paging": paging})
 
 
 def _fleet_with_secrets(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:
@@ -343,7 +346,9 @@ def _secret(
 
 def _show(document: Document, path: tuple[PathKey, ...]) -> str:
     """What stands at *path*, short; a value that came from the environment or is a secret is not shown."""
-    if path in document.secrets or any(str(part) in {"bearer", "password", "secret", "routing_key"} for part in path):
+    if path in document.secrets or any(
+        str(part) in {"bearer", "headers", "password", "secret", "routing_key"} for part in path
+    ):
         return "a value that is not shown"
     found = document.at(path)
     if isinstance(found, dict | list):

@@ -36,6 +36,15 @@ _OFFLINE = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
 }
+_GENERATES = ("--enable-auto-tool-choice", "--tool-call-parser", "hermes")
+_EMBEDS = ("--runner", "pooling", "--convert", "embed")
+_SHAPE = ("--max-model-len", "2048", "--max-num-seqs", "64", "--dtype", "bfloat16", "--enforce-eager")
+WarmUp = tuple[str, dict[str, object]]  # a path, and a request without its model
+_CHAT: WarmUp = (
+    "/chat/completions",
+    {"messages": [{"role": "user", "content": "bala kri"}], "max_tokens": 8, "stream": True},
+)
+_EMBEDDING: WarmUp = ("/embeddings", {"input": "bala kri"})
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -60,11 +69,21 @@ def missing() -> str | None:
 
 
 def serve_vllm(*, port: int | None = None, log: Path | None = None) -> AbstractContextManager[ServedEngine]:
-    """vLLM on the CPU: usage in the stream, log-probabilities, and its own /metrics beside what a probe saw."""
+    """vLLM on the CPU: usage in the stream, log-probabilities, tools, and its own /metrics beside what a probe saw."""
+    return _vllm(_GENERATES, _CHAT, port, log)
+
+
+def serve_embeddings(*, port: int | None = None, log: Path | None = None) -> AbstractContextManager[ServedEngine]:
+    """vLLM on the CPU with the same model, for its hidden states: /v1/embeddings and nothing that generates."""
+    return _vllm(_EMBEDS, _EMBEDDING, port, log)
+
+
+def _vllm(
+    options: tuple[str, ...], warm_up: WarmUp, port: int | None, log: Path | None
+) -> AbstractContextManager[ServedEngine]:
     port = port or _free_port()
-    options = ["--max-model-len", "2048", "--max-num-seqs", "64", "--dtype", "bfloat16", "--enforce-eager"]
-    command = ["vllm", "serve", str(MODEL_FOLDER), "--served-model-name", "tiny", *_listen(port), *options]
-    return _served("vllm", command, model="tiny", port=port, log=log)
+    command = ["vllm", "serve", str(MODEL_FOLDER), "--served-model-name", "tiny", *_listen(port), *_SHAPE, *options]
+    return _served("vllm", command, model="tiny", port=port, log=log, warm_up=warm_up)
 
 
 def serve_third_party(*, port: int | None = None, log: Path | None = None) -> AbstractContextManager[ServedEngine]:
@@ -76,14 +95,16 @@ def serve_third_party(*, port: int | None = None, log: Path | None = None) -> Ab
     """
     port = port or _free_port()
     command = ["transformers", "serve", MODEL_FOLDER.name, *_listen(port), "--device", "cpu", "--default-seed", "7"]
-    return _served("transformers", command, model=MODEL_FOLDER.name, port=port, log=log)
+    return _served("transformers", command, model=MODEL_FOLDER.name, port=port, log=log, warm_up=_CHAT)
 
 
-ENGINES = {"vllm": serve_vllm, "transformers": serve_third_party}
+ENGINES = {"vllm": serve_vllm, "vllm-embeddings": serve_embeddings, "transformers": serve_third_party}
 
 
 @contextmanager
-def _served(name: str, command: list[str], *, model: str, port: int, log: Path | None) -> Iterator[ServedEngine]:
+def _served(
+    name: str, command: list[str], *, model: str, port: int, log: Path | None, warm_up: WarmUp
+) -> Iterator[ServedEngine]:
     """Start, wait, warm up; the caller's block; stop."""
     if reason := missing():
         raise EngineMissing(reason)
@@ -94,19 +115,10 @@ def _served(name: str, command: list[str], *, model: str, port: int, log: Path |
     with running(whole, environ=_OFFLINE, folder=BENCH, log=log) as pid:
         waited_s = wait_until_healthy(pid, f"{base}/health", log=log, within_s=HEALTHY_S)
         engine = ServedEngine(name, f"{base}/v1", model, pid, log, waited_s)
-        _warm_up(engine)
+        path, request = warm_up
+        body = json.dumps({"model": model, **request}).encode()
+        post(f"{engine.url}{path}", body, within_s=WARM_UP_S)  # read to its end: the first one is seconds late
         yield engine
-
-
-def _warm_up(engine: ServedEngine) -> None:
-    """One streamed chat, read to its end: the first one is seconds late."""
-    chat = {
-        "model": engine.model,
-        "messages": [{"role": "user", "content": "bala kri"}],
-        "max_tokens": 8,
-        "stream": True,
-    }
-    post(f"{engine.url}/chat/completions", json.dumps(chat).encode(), within_s=WARM_UP_S)
 
 
 def _listen(port: int) -> list[str]:

@@ -12,12 +12,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from collector.judgement.availability import Availability, availability
-from collector.judgement.facts import Block, ProviderFacts, quantile_ms
+from collector.judgement.beside import Beside
+from collector.judgement.facts import Block, ProviderFacts
+from collector.judgement.first_token import FirstTokens, Percentiles, by_connection, merged, percentiles
 from schemas.incident import IncidentState, Level, Severity
 from schemas.observation import BLAME, Reason
 from schemas.verdict import Verdict
 
-FORMAT = "touchstone.scorecard/1"
+FORMAT = "touchstone.scorecard/2"
+ALL_CONNECTIONS = "all"
 
 
 class ClusterFacts(Protocol):
@@ -32,8 +35,8 @@ class ClusterFacts(Protocol):
         """Counts by block of time."""
 
     @property
-    def ttft_hist(self) -> dict[int, int]:
-        """Log buckets of the time to first token."""
+    def first_tokens(self) -> tuple[FirstTokens, ...]:
+        """Times to first token by connection."""
 
 
 class IncidentFacts(Protocol):
@@ -82,7 +85,7 @@ class IncidentFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Counts, availability and time to first token of the provider or of one cluster."""
+    """Counts, availability and time to first token (all connections first) of the provider or of one cluster."""
 
     name: str
     n_ok: int
@@ -91,10 +94,7 @@ class Line:
     n_unknown: int
     n_not_observed: int
     availability: Availability | None
-    ttft_p50_ms: float | None
-    ttft_p95_ms: float | None
-    ttft_p99_ms: float | None
-    ttft_n: int
+    ttft: tuple[Percentiles, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,7 @@ class Scorecard:
     clusters: tuple[Line, ...]
     reasons: tuple[ReasonLine, ...]
     incidents: tuple[IncidentLine, ...]
+    beside: Beside
     simulated: bool
 
     @property
@@ -154,6 +155,7 @@ def scorecard(
     facts: ProviderFacts,
     clusters: Sequence[ClusterFacts],
     incidents: Iterable[IncidentFacts],
+    beside: Beside,
     *,
     start: datetime,
     confidence: float,
@@ -168,9 +170,14 @@ def scorecard(
         end=verdict.at,
         confidence=confidence,
         verdict=verdict,
-        whole=_line(verdict.provider, facts.blocks, facts.ttft_hist, confidence),
+        whole=_line(
+            verdict.provider,
+            facts.blocks,
+            by_connection(part for one in clusters for part in one.first_tokens),
+            confidence,
+        ),
         clusters=tuple(
-            _line(one.cluster, one.blocks, one.ttft_hist, confidence)
+            _line(one.cluster, one.blocks, one.first_tokens, confidence)
             for one in sorted(clusters, key=lambda one: one.cluster)
         ),
         reasons=_reasons(facts.reasons),
@@ -179,12 +186,12 @@ def scorecard(
             for one in sorted(incidents, key=lambda one: (one.failed_at, one.id))
             if one.state is not IncidentState.CHILD
         ),
+        beside=beside,
         simulated=simulated,
     )
 
 
-def _line(name: str, blocks: Sequence[Block], ttft_hist: Mapping[int, int], confidence: float) -> Line:
-    p50, p95, p99 = (quantile_ms(ttft_hist, share) for share in (0.5, 0.95, 0.99))
+def _line(name: str, blocks: Sequence[Block], first_tokens: Sequence[FirstTokens], confidence: float) -> Line:
     return Line(
         name=name,
         n_ok=sum(block.n_ok for block in blocks),
@@ -193,10 +200,7 @@ def _line(name: str, blocks: Sequence[Block], ttft_hist: Mapping[int, int], conf
         n_unknown=sum(block.n_unknown for block in blocks),
         n_not_observed=sum(block.n_not_observed for block in blocks),
         availability=availability(blocks, confidence=confidence),
-        ttft_p50_ms=p50,
-        ttft_p95_ms=p95,
-        ttft_p99_ms=p99,
-        ttft_n=sum(ttft_hist.values()),
+        ttft=tuple(percentiles(part) for part in (merged(first_tokens, ALL_CONNECTIONS), *first_tokens)),
     )
 
 

@@ -7,6 +7,9 @@ import io
 from collections.abc import Iterator
 
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
+from collector.judgement.beside import SideLine
+from collector.judgement.double_standard import Comparison
+from collector.judgement.first_token import Percentiles
 from collector.judgement.wording import gate_result
 
 HEADER = ("section", "item", "figure", "value", "unit", "op", "threshold", "n", "low", "high", "result", "note")
@@ -48,6 +51,9 @@ def _rows(card: Scorecard) -> Iterator[Row]:
         }  # fmt: skip
     for line in (card.whole, *card.clusters):
         yield from _line(line)
+    for side in card.beside.lines:
+        yield from _side(side)
+    yield from _standard(card)
     for counted in card.reasons:
         yield {
             "section": "error", "item": card.provider, "figure": counted.reason, "n": counted.n,
@@ -68,11 +74,58 @@ def _line(line: Line) -> Iterator[Row]:
         }  # fmt: skip
     for name in ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed"):
         yield {"section": "measured", "item": line.name, "figure": name, "value": getattr(line, name)}
-    for name in ("ttft_p50_ms", "ttft_p95_ms", "ttft_p99_ms"):
+    for ttft in line.ttft:
+        yield from _ttft(line.name, ttft)
+
+
+def _ttft(item: str, line: Percentiles) -> Iterator[Row]:
+    plain = (("p50", line.p50_ms), ("p95", line.p95_ms), ("p99", line.p99_ms))
+    intended = (("p50", line.intended_p50_ms), ("p95", line.intended_p95_ms), ("p99", line.intended_p99_ms))
+    for name, value in plain:
         yield {
-            "section": "measured", "item": line.name, "figure": name, "value": getattr(line, name), "unit": "ms",
-            "n": line.ttft_n,
+            "section": "measured", "item": item, "figure": f"ttft_{name}_ms {line.connection}", "value": value,
+            "unit": "ms", "n": line.n, "note": "answers, from the last byte sent",
         }  # fmt: skip
+    for name, value in intended:
+        yield {
+            "section": "measured", "item": item, "figure": f"ttft_intended_{name}_ms {line.connection}",
+            "value": value, "unit": "ms", "n": line.intended_n,
+            "note": f"from the intended instant; {line.waited_n} without a token at the time they had waited",
+        }  # fmt: skip
+
+
+def _side(line: SideLine) -> Iterator[Row]:
+    which = f"{line.source} {line.connection}"
+    yield {
+        "section": "beside", "item": line.name, "figure": f"failed_share {which}", "value": line.failed_share,
+        "n": line.n, "low": line.failed_low, "high": line.failed_high,
+        "note": f"{line.n_failed} failed by the provider's fault, {line.n_unknown} unknown",
+    }  # fmt: skip
+    for name, value in (("p50", line.ttft.p50_ms), ("p95", line.ttft.p95_ms)):
+        yield {
+            "section": "beside", "item": line.name, "figure": f"ttft_{name}_ms {which}", "value": value, "unit": "ms",
+            "n": line.ttft.n,
+        }  # fmt: skip
+
+
+def _standard(card: Scorecard) -> Iterator[Row]:
+    standard = card.beside.standard
+    result = " ".join(standard.reasons) or "not proven"
+    for figure, unit, one in (
+        ("failed_share_difference", "", standard.failures),
+        ("ttft_ratio", "passive/active", standard.first_token),
+    ):
+        yield _compared(card.provider, figure, unit, one, result)
+
+
+def _compared(item: str, figure: str, unit: str, one: Comparison | None, result: str) -> Row:
+    if one is None:
+        return {"section": "double_standard", "item": item, "figure": figure, "unit": unit, "result": "unknown"}
+    return {
+        "section": "double_standard", "item": item, "figure": figure, "value": one.effect, "unit": unit,
+        "n": one.n_passive, "low": one.low, "high": one.high, "result": result,
+        "note": f"p {one.p:.2g}, {one.smallest:.4g} would have shown, {one.n_active} probes, {one.strata} strata",
+    }  # fmt: skip
 
 
 def _incident(line: IncidentLine) -> Iterator[Row]:

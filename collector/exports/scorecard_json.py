@@ -12,8 +12,9 @@ from collector.exports.scorecard import FORMAT, Scorecard
 
 def render(card: Scorecard) -> str:
     """The card as one JSON document that ends in a newline."""
-    plain = {name: _plain(value) for name, value in asdict(card).items() if name != "verdict"}
-    whole = {"format": FORMAT, "verdict": card.verdict.to_json(), "down_s": card.down_s} | plain
+    plain = {name: _plain(value) for name, value in asdict(card).items() if name not in {"verdict", "beside"}}
+    made = {"format": FORMAT, "verdict": card.verdict.to_json(), "beside": card.beside.to_json()}
+    whole = made | {"down_s": card.down_s} | plain
     return json.dumps(whole, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
 
 

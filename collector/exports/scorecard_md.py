@@ -7,6 +7,8 @@ from datetime import datetime
 
 from collector.exports.scorecard import Line, Scorecard
 from collector.judgement import wording
+from collector.judgement.beside import SideLine
+from collector.judgement.first_token import Percentiles
 from collector.judgement.wording import duration, percent
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"} | {"\n": " ", "\r": " "})
@@ -14,7 +16,9 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 def render(card: Scorecard) -> str:
     """The card as one Markdown document that ends in a newline."""
-    return "\n".join((*_head(card), *_why(card), *_measured(card), *_errors(card), *_incidents(card), *_foot(card)))
+    return "\n".join(
+        (*_head(card), *_why(card), *_measured(card), *_beside(card), *_errors(card), *_incidents(card), *_foot(card))
+    )
 
 
 def _head(card: Scorecard) -> Iterator[str]:
@@ -58,8 +62,14 @@ def _measured(card: Scorecard) -> Iterator[str]:
     yield "## Measured"
     yield ""
     yield from _table(
-        ("", bounds, "n", "Failed", "Unknown", "Not observed", "TTFT p50", "TTFT p95", "TTFT p99"),
+        ("", bounds, "n", "Failed", "Unknown", "Not observed"),
         (_measured_row(line) for line in (card.whole, *card.clusters)),
+    )
+    yield "## Time to first token"
+    yield ""
+    yield from _table(
+        ("", "Connection", "p50", "p95", "p99", "n", "p95 from the intended instant", "n", "of them without a token"),
+        (_ttft_row(line.name, ttft) for line in (card.whole, *card.clusters) for ttft in line.ttft),
     )
 
 
@@ -74,7 +84,47 @@ def _measured_row(line: Line) -> Sequence[str]:
         str(line.n_failed),
         str(line.n_unknown),
         str(line.n_not_observed),
-        *(_ms(value) for value in (line.ttft_p50_ms, line.ttft_p95_ms, line.ttft_p99_ms)),
+    )
+
+
+def _ttft_row(name: str, line: Percentiles) -> Sequence[str]:
+    return (
+        name,
+        line.connection,
+        *(_ms(value) for value in (line.p50_ms, line.p95_ms, line.p99_ms)),
+        str(line.n),
+        _ms(line.intended_p95_ms),
+        str(line.intended_n),
+        str(line.waited_n),
+    )
+
+
+def _beside(card: Scorecard) -> Iterator[str]:
+    yield "## Our probes beside real traffic"
+    yield ""
+    if not card.beside.any_passive:
+        yield "No real traffic was seen in this period."
+        yield ""
+        return
+    yield from _table(
+        ("", "Source", "Connection", "n", "Failed", "TTFT p50", "TTFT p95", "n"),
+        (_side_row(line) for line in card.beside.lines),
+    )
+    for said in wording.standard_words(card.beside.standard):
+        yield f"- {_text(said)}"
+    yield ""
+
+
+def _side_row(line: SideLine) -> Sequence[str]:
+    return (
+        line.name,
+        wording.SOURCE_NAME[line.source],
+        line.connection,
+        str(line.n),
+        wording.failed_words(line),
+        _ms(line.ttft.p50_ms),
+        _ms(line.ttft.p95_ms),
+        str(line.ttft.n),
     )
 
 

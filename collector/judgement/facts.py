@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 HISTOGRAM_BASE = 1.02
 HISTOGRAM_FLOOR_MS = 0.01
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def bucket_of(milliseconds: float) -> int:
@@ -25,6 +28,15 @@ def quantile_ms(histogram: Mapping[int, int], share: float) -> float | None:
         if count and seen >= wanted:
             return float(HISTOGRAM_BASE ** (bucket - 0.5))
     return None
+
+
+def summed(tables: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    """Tables of counts as one."""
+    total: dict[Key, int] = {}
+    for table in tables:
+        for key, count in table.items():
+            total[key] = total.get(key, 0) + count
+    return total
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -78,13 +90,22 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class ProviderFacts:
-    """Everything the judge knows about a provider in a window; re-probes are left out."""
+    """
+    Everything the judge knows about a provider in a window; re-probes are left out.
+
+    ttft_hists: log buckets of the time to first token by connection, of answers with trusted timings.
+    """
 
     provider: str
     blocks: tuple[Block, ...]
     reasons: Mapping[str, int]
-    ttft_hist: Mapping[int, int]
+    ttft_hists: Mapping[str, Mapping[int, int]]
     arithmetic: TokenArithmetic | None = None
     answers: Answers | None = None
     first_tick: datetime | None = None
     last_tick: datetime | None = None
+
+    @property
+    def ttft_hist(self) -> Mapping[int, int]:
+        """Over every connection."""
+        return summed(self.ttft_hists.values())

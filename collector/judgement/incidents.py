@@ -26,7 +26,7 @@ from schemas.incident import (
     Transition,
     incident_id,
 )
-from schemas.observation import Observation
+from schemas.observation import Observation, Source
 
 OVER = {IncidentState.RESOLVED, IncidentState.CHILD}
 
@@ -45,9 +45,14 @@ class Decision:
 def decide(
     state: HotState, facts: Sequence[Observation], now: datetime, rule: HardDownRule, index: FleetIndex
 ) -> Decision:
-    """The decision at *now*; facts that were decided before are ignored, so a batch may come twice."""
+    """
+    The decision at *now*; facts that were decided before are ignored, so a batch may come twice.
+
+    Real traffic opens and closes nothing: what an application does with a provider is not our grid of probes.
+    """
     watches, notes = dict(state.watches), []
-    for fact in sorted(facts, key=lambda fact: (fact.tick, fact.attempt, fact.target)):
+    ours = (fact for fact in facts if fact.source is Source.ACTIVE)
+    for fact in sorted(ours, key=lambda fact: (fact.tick, fact.attempt, fact.target)):
         after = watched(watches.get(key_of(fact)), fact, rule)
         if after is None:
             notes.append(f"{fact.target} {fact.tick.isoformat()}/{fact.attempt}: decided before, or late")

@@ -17,7 +17,7 @@ from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier, Verdict
 
-RULE_VERSION = 1
+RULE_VERSION = 2  # 2: untrusted timings do not count in ttft_p95
 DAY_S = 86400.0
 CAPACITY_REASONS = (Reason.RATE_LIMITED, Reason.NO_CAPACITY)
 
@@ -136,7 +136,7 @@ def _earned_gates(
         _evidence_gate(tier, line.evidence, facts, measured, policy),
         _at_most(
             "ttft_p95", tier, p95, line.ttft_p95 * 1000, unit="ms", n=sum(facts.ttft_hist.values()),
-            note="95th percentile of the time to first token, all clusters, within 1 %",
+            note=f"95th percentile of the time to first token, all clusters, within 1 %; {_connections(facts)}",
         ),
         _at_most(
             "degraded", tier, slow_share, line.degraded_share_max, n=answered, note="answers over the latency objective"
@@ -272,6 +272,16 @@ def _span_s(facts: ProviderFacts) -> float:
     if facts.first_tick is None or facts.last_tick is None:
         return 0.0
     return (facts.last_tick - facts.first_tick).total_seconds()
+
+
+def _connections(facts: ProviderFacts) -> str:
+    """The same figure for each kind of connection."""
+    parts = []
+    for connection, histogram in sorted(facts.ttft_hists.items()):
+        p95 = quantile_ms(histogram, 0.95)
+        if p95 is not None:
+            parts.append(f"{connection} connections {p95:.0f} ms with n {sum(histogram.values())}")
+    return ", ".join(parts) or "no answer had one"
 
 
 def _bursts(measured: Availability) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from types import MappingProxyType
 
+from collector.judgement import double_standard
+from collector.judgement.beside import SideLine
+from collector.judgement.double_standard import Comparison, DoubleStandard
+from collector.judgement.first_token import Percentiles
 from collector.judgement.tiers import REASONS
 from schemas.verdict import Gate, Tier, Verdict
 
 UNKNOWN = "unknown"
+P_SAID_MIN = 1e-9  # a smaller one says more of the model than of the provider
 TIER_SIGN: Mapping[Tier, str] = MappingProxyType(
     {Tier.GOLD: "◆", Tier.RELIABLE: "●", Tier.SUSPECT: "▲", Tier.UNRATED: "○"}
 )
@@ -20,6 +25,7 @@ _SHARES = frozenset({"availability_lower", "availability_proven_low", "degraded"
     "truncated_answers",
     "wrong_content",
 }
+SOURCE_NAME: Mapping[str, str] = MappingProxyType({"active": "our probes", "passive": "real traffic"})
 _UNITS_S = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -89,6 +95,51 @@ def availability_bounds(verdict: Verdict) -> tuple[float | None, float | None]:
         if gate.low is not None and gate.name in {"availability_lower", "availability_proven_low"}:
             return gate.low, gate.high
     return None, None
+
+
+def failed_words(line: SideLine) -> str:
+    """The share that failed by the provider's fault, with its bounds: `0.31 % (0.22 to 0.45 %)`."""
+    if line.failed_share is None:
+        return UNKNOWN
+    return f"{percent(line.failed_share)} ({interval(line.failed_low, line.failed_high)})"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration in whole milliseconds, with thousands apart: `1 240 ms`."""
+    return UNKNOWN if value is None else f"{count(round(value))} ms"
+
+
+def ttft_words(ttft: Percentiles) -> str:
+    """Times to first token, plain and from the intended instant, each with its n."""
+    plain = f"first token p50 {milliseconds(ttft.p50_ms)}, p95 {milliseconds(ttft.p95_ms)} of n {count(ttft.n)}"
+    if not ttft.intended_n:
+        return plain
+    waited = f", {count(ttft.waited_n)} without one" if ttft.waited_n else ""
+    corrected = f"p95 {milliseconds(ttft.intended_p95_ms)} of n {count(ttft.intended_n)}{waited}"
+    return f"{plain}; from the intended instant {corrected}"
+
+
+def standard_words(standard: DoubleStandard) -> tuple[str, ...]:
+    """Whether our probes are treated better than real traffic, each comparison with its numbers."""
+    head = f"{double_standard.REASON}: {double_standard.WORDS}" if standard.reasons else "no double standard is proven"
+    return (
+        head,
+        _compared("failures, real traffic minus probes", standard.failures, lambda share: f"{share * 100:+.2f} points"),
+        _compared("time to first token, real traffic over probes", standard.first_token, lambda ratio: f"{ratio:.2f}"),
+    )
+
+
+def _chance(p: float) -> str:
+    return f"p = {p:.2g}" if p >= P_SAID_MIN else f"p < {P_SAID_MIN:g}"
+
+
+def _compared(what: str, one: Comparison | None, say: Callable[[float], str]) -> str:
+    if one is None:
+        return f"{what}: {UNKNOWN}; too little of the same targets in the same hours was seen by both"
+    return (
+        f"{what}: {say(one.effect)} ({say(one.low)} to {say(one.high)}), {_chance(one.p)}; {say(one.smallest)} would "
+        f"have shown; {count(one.n_passive)} requests beside {count(one.n_active)} probes in {one.strata} strata"
+    )
 
 
 def reason_words(code: str) -> str:

@@ -119,7 +119,9 @@ class ClickHouse:
             low, high = spans.get(provider, (first, last))
             spans[provider] = (min(low, first), max(high, last))
         reasons = _nested(await self._rows(fact_queries.REASONS, **window))
-        latency = _nested(await self._rows(fact_queries.LATENCY, **window))
+        latency: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+        for provider, connection, bucket, n in await self._rows(fact_queries.LATENCY, **window):
+            latency[provider][connection][bucket] = n
         sums = {row[0]: TokenArithmetic(*row[1:]) for row in await self._rows(fact_queries.ARITHMETIC, **window)}
         answers = {row[0]: Answers(*row[1:]) for row in await self._rows(fact_queries.ANSWERS, **window)}
         return {
@@ -127,7 +129,7 @@ class ClickHouse:
                 provider=provider,
                 blocks=tuple(blocks[provider]),
                 reasons=reasons.get(provider, {}),
-                ttft_hist=latency.get(provider, {}),
+                ttft_hists=latency.get(provider, {}),
                 arithmetic=sums.get(provider),
                 answers=answers.get(provider),
                 first_tick=_stamp(spans[provider][0]),
@@ -198,6 +200,7 @@ class ClickHouse:
             """SELECT target, module, uniqExact(tick), toUnixTimestamp64Milli(min(tick)), sum(n), sum(n - 1)
                FROM (SELECT target, module, vantage, kind, tick, attempt, count() AS n FROM {database}.observations
                      WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND agent_version != 'simulated'
+                       AND source = 'active'
                      GROUP BY target, module, vantage, kind, tick, attempt)
                GROUP BY target, module ORDER BY target, module""",
             a=_ms(since),
@@ -210,7 +213,7 @@ class ClickHouse:
         """How many ticks from *since* on had each outcome, bulk loads left out."""
         rows = await self._rows(
             """SELECT outcome, count() FROM {database}.observations WHERE tick >= fromUnixTimestamp64Milli({a:Int64})
-               AND agent_version != 'simulated' AND attempt = 0 GROUP BY outcome""",
+               AND agent_version != 'simulated' AND attempt = 0 AND source = 'active' GROUP BY outcome""",
             a=_ms(since),
         )
         return {str(outcome): int(n) for outcome, n in rows}

@@ -12,7 +12,7 @@ from datetime import date
 from collector.storage.fact_queries import UNKNOWN_REASONS
 
 _UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
-_CLOSED = """SELECT t FROM {database}.rollup_1h
+_CLOSED = """SELECT t FROM {database}.rollup_hour
       WHERE t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({b:Int64})
       GROUP BY t HAVING min(ver) >= t + INTERVAL 1 HOUR"""
 
@@ -24,7 +24,7 @@ SELECT provider, cluster, day, sum(n), sum(ok), sum(degraded), sum(failed), sum(
          sum(arraySum((reason, count) -> if(reason IN {_UNKNOWN}, count, 0), mapKeys(reasons), mapValues(reasons)))
            AS unknown,
          sum(n_not_observed) AS not_observed
-  FROM {{database}}.rollup_1h FINAL
+  FROM {{database}}.rollup_hour FINAL
   WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{b:Int64}}) AND t IN ({_CLOSED})
   GROUP BY provider, cluster, day
   UNION ALL

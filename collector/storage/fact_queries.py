@@ -6,6 +6,7 @@ Parameters: a, at (ms since the epoch), block (s).
 
 from __future__ import annotations
 
+from collector.storage.first_token_sql import ANSWERED, bucket_sql
 from schemas.observation import BLAME, Blame
 
 UNKNOWN_REASONS = tuple(sorted(r.value for r, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN}))
@@ -29,10 +30,11 @@ REASONS = f"""
 SELECT provider, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
 GROUP BY provider, reason ORDER BY provider, reason"""
 
+# A prompt of 10,000 tokens is meant to take its time: the gate is of short ones.
 LATENCY = f"""
-SELECT provider, toInt16(ceil(log(greatest(toFloat64(first_token_ms), 0.01)) / log(1.02))) AS bucket, count()
-FROM {{database}}.observations WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
-GROUP BY provider, bucket ORDER BY provider, bucket"""
+SELECT provider, connection, {bucket_sql("first_token_ms")} AS bucket, count()
+FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND kind != 'long_prompt'
+GROUP BY provider, connection, bucket ORDER BY provider, connection, bucket"""
 
 ARITHMETIC = f"""
 SELECT provider, count(), sum(toInt64(counted_out)), sum(toInt64(billed_out)),

@@ -7,14 +7,17 @@ Synchronous. Every value travels as a server-side parameter. Times are aware UTC
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
-from collector.judgement.facts import Block, ProviderFacts
-from collector.storage import day_bars, history_loads, incident_queries, series_queries, verdict_queries
+from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
+from collector.judgement.double_standard import DoubleStandard, double_standard
+from collector.judgement.facts import Block, ProviderFacts, summed
+from collector.judgement.first_token import FirstTokens, by_connection
+from collector.storage import day_bars, history_loads, incident_queries, series_queries, side_queries, verdict_queries
 from collector.storage.connection import arguments, named_errors
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
@@ -26,6 +29,8 @@ from schemas.verdict import Verdict
 
 POINTS_MAX = 500
 ROWS_MAX = 1_000
+BESIDE_STEP_S = 3_600
+BESIDE_STEPS_MAX = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -33,12 +38,13 @@ _FRESH = """
 SELECT now64(3, 'UTC'), max(tick), max(ingested_at),
        countIf(ingested_at >= now64(3, 'UTC') - INTERVAL 60 SECOND AND agent_version != 'simulated'),
        count()
-FROM {database}.observations WHERE tick >= now64(3, 'UTC') - INTERVAL 1 DAY"""
+FROM {database}.observations WHERE tick >= now64(3, 'UTC') - INTERVAL 1 DAY AND source = 'active'"""
+_NEWEST_EVER = "SELECT max(tick), max(ingested_at), count() FROM {database}.observations WHERE source = 'active'"
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How new the facts are. *now* is the store's clock; the others are None when nothing was ever observed."""
+    """How new our probes' facts are. *now* is the store's clock; the others are None when nothing was ever observed."""
 
     now: datetime
     newest_tick: datetime | None
@@ -53,7 +59,7 @@ class ClusterFacts:
     cluster: str
     blocks: tuple[Block, ...]
     reasons: dict[str, int]
-    ttft_hist: dict[int, int]
+    first_tokens: tuple[FirstTokens, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +122,9 @@ class Reader:
     def latency_series(
         self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
     ) -> tuple[LatencyPoint, ...]:
-        """The time to first token over [start, end) in at most *points* buckets, of one cluster or of all."""
+        """The time to first token over [start, end) in at most *points* buckets for each connection."""
         rows = self._series(series_queries.LATENCY, provider, start, end, points, cluster)
-        return tuple(LatencyPoint(_stamp(start), q[0], q[1], n) for start, q, n in rows)
+        return tuple(LatencyPoint(_stamp(start), connection, q[0], q[1], n) for start, connection, q, n in rows)
 
     def error_series(
         self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
@@ -131,10 +137,7 @@ class Reader:
         """How new the newest observation is."""
         now, tick, ingested_at, last_minute, n = self._rows(_FRESH)[0]
         if n == 0:
-            (tick, ingested_at, n), last_minute = (
-                self._rows("SELECT max(tick), max(ingested_at), count() FROM {database}.observations")[0],
-                0,
-            )
+            (tick, ingested_at, n), last_minute = self._rows(_NEWEST_EVER)[0], 0
         return Freshness(now, tick, ingested_at, last_minute) if n else Freshness(now, None, None, 0)
 
     def now(self) -> datetime:
@@ -169,7 +172,7 @@ class Reader:
         return dict(rows)
 
     def recent_observations(self, provider: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The last observations of *provider*, re-probes included, newest first."""
+        """The last of our own observations of *provider*, re-probes included, newest first."""
         newest, n = self._rows(series_queries.NEWEST, provider=provider)[0]
         if not n:
             return []
@@ -182,27 +185,54 @@ class Reader:
         """What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever."""
         window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
         clusters: dict[str, ClusterFacts] = {}
+        sides = self.sides(provider, start, end)
         for cluster, at, *counts in self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s)):
-            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, {}))
-            blocks = (*known.blocks, Block(cluster, _stamp(at), *counts))
-            clusters[cluster] = ClusterFacts(cluster, blocks, known.reasons, known.ttft_hist)
+            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, first_tokens_of(sides, cluster)))
+            clusters[cluster] = replace(known, blocks=(*known.blocks, Block(cluster, _stamp(at), *counts)))
         for cluster, reason, n in self._rows(series_queries.CARD_REASONS, **window):
             clusters[cluster].reasons[reason] = n
-        for cluster, bucket, n in self._rows(series_queries.CARD_LATENCY, **window):
-            clusters[cluster].ttft_hist[bucket] = n
         n, first, last, simulated = self._rows(series_queries.CARD_SPAN, **window)[0]
         return ProviderSummary(
             ProviderFacts(
                 provider=provider,
                 blocks=tuple(block for facts in clusters.values() for block in facts.blocks),
-                reasons=_summed(facts.reasons for facts in clusters.values()),
-                ttft_hist=_summed(facts.ttft_hist for facts in clusters.values()),
+                reasons=summed(facts.reasons for facts in clusters.values()),
+                ttft_hists={
+                    part.connection: part.answered
+                    for part in by_connection(part for facts in clusters.values() for part in facts.first_tokens)
+                },
                 first_tick=first if n else None,
                 last_tick=last if n else None,
             ),
             tuple(clusters.values()),
             bool(simulated),
         )
+
+    def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
+        """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
+        window = self._beside_window(provider, start, end, cluster)
+        return side_queries.sides_of(
+            self._rows(side_queries.COUNTS, **window),
+            self._rows(side_queries.PLAIN, **window),
+            self._rows(side_queries.INTENDED, **window),
+        )
+
+    def beside(self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = "") -> Beside:
+        """Both sides with their figures, and whether they differ more than chance allows."""
+        lines = side_lines(provider, self.sides(provider, start, end, cluster=cluster), confidence=confidence)
+        standard = DoubleStandard(None, None)
+        if any(line.source == "passive" for line in lines):
+            window = self._beside_window(provider, start, end, cluster)
+            standard = double_standard(
+                side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
+                side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
+                confidence=confidence,
+            )
+        return Beside(provider, start, end, confidence, lines, standard)
+
+    def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
+        """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""
+        return bool(self._rows(side_queries.ANY_TRAFFIC, **self._beside_window(provider, start, end, ""))[0][0])
 
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""
@@ -250,6 +280,10 @@ class Reader:
         step = max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1)))
         return self._rows(sql, provider=provider, cluster=cluster, a=_ms(start), b=_ms(end), step=step)
 
+    def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
+        step = max(BESIDE_STEP_S, math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX))
+        return {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end), "step": step}
+
     def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._query(sql, parameters).result_rows
         return rows
@@ -270,11 +304,3 @@ def _ms(stamp: datetime) -> int:
 
 def _stamp(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _summed(tables: Iterable[dict[Any, int]]) -> dict[Any, int]:
-    total: dict[Any, int] = {}
-    for table in tables:
-        for key, count in table.items():
-            total[key] = total.get(key, 0) + count
-    return total

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.storage.fact_queries import UNKNOWN_REASONS
+from collector.storage.first_token_sql import ANSWERED
 
 _UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
 
@@ -17,10 +18,9 @@ _AS_KNOWN = "ingested_at < fromUnixTimestamp64Milli({b:Int64})"
 _BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 LATENCY = f"""
-SELECT {_BUCKET}, quantiles(0.5, 0.95)(first_token_ms) AS q, count()
-FROM {{database}}.observations
-WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
-GROUP BY start ORDER BY start"""
+SELECT {_BUCKET}, connection, quantiles(0.5, 0.95)(first_token_ms) AS q, count()
+FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED}
+GROUP BY start, connection ORDER BY start, connection"""
 
 ERRORS = f"""
 SELECT {_BUCKET}, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
@@ -30,10 +30,11 @@ RECENT = """
 SELECT tick, cluster, target, vantage, kind, attempt, outcome, reason, detail, http_status, first_token_ms, total_ms,
        counted_out, billed_out
 FROM {database}.observations
-WHERE provider = {provider:String} AND tick >= fromUnixTimestamp64Milli({a:Int64})
+WHERE provider = {provider:String} AND tick >= fromUnixTimestamp64Milli({a:Int64}) AND source = 'active'
 ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {limit:UInt32}"""
 
-NEWEST = "SELECT max(tick), count() FROM {database}.observations WHERE provider = {provider:String}"
+NEWEST = """
+SELECT max(tick), count() FROM {database}.observations WHERE provider = {provider:String} AND source = 'active'"""
 
 CARD_BLOCKS = f"""
 SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
@@ -47,12 +48,6 @@ CARD_REASONS = f"""
 SELECT cluster, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND reason != ''
 GROUP BY cluster, reason ORDER BY cluster, reason"""
 
-CARD_LATENCY = f"""
-SELECT cluster, toInt16(ceil(log(greatest(toFloat64(first_token_ms), 0.01)) / log(1.02))) AS bucket, count()
-FROM {{database}}.observations
-WHERE {_ROWS} AND {_AS_KNOWN} AND outcome IN ('ok', 'degraded') AND first_token_ms IS NOT NULL
-GROUP BY cluster, bucket ORDER BY cluster, bucket"""
-
 CARD_SPAN = f"""
 SELECT count(), min(tick), max(tick), max(simulated)
 FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
@@ -60,9 +55,10 @@ FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
 
 @dataclass(frozen=True, slots=True)
 class LatencyPoint:
-    """Time to first token over one bucket of time that begins at *start*; n answers had one."""
+    """Time to first token over one bucket of time that begins at *start* and one kind of connection; n had one."""
 
     start: datetime
+    connection: str
     p50_ms: float
     p95_ms: float
     n: int

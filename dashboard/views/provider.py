@@ -10,9 +10,11 @@ from typing import Any
 import streamlit as st
 
 from collector.judgement import wording
+from collector.judgement.beside import Beside, SideLine
 from collector.judgement.wording import duration
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
+from collector.storage.series_queries import LatencyPoint
 from dashboard import charts, days, markup, reader
 from dashboard.markup import text
 from dashboard.settings import PageSettings, ProviderFace
@@ -41,6 +43,10 @@ def show(home: Any) -> None:
     verdict = verdicts.get(provider)
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
+    if verdict is not None and reader.any_traffic(provider, verdict.window_start, verdict.at):
+        beside = reader.beside(provider, verdict.window_start, verdict.at, "")
+        if beside.standard.reasons:
+            st.html(_note(beside))
     _clusters(provider, face)
     st.html("<h2>Why this tier</h2>")
     if verdict is None or not verdict.gates:
@@ -77,6 +83,12 @@ def _title(
         f"<div>{markup.figure(verdict)}{markup.ruler(verdict, lines) if verdict else ''}"
         f'<p class="ts-dim">{text(counts)}</p></div></div>'
     )
+
+
+def _note(beside: Beside) -> str:
+    """Beside the tier, and no part of it: a double standard that is proven, with its numbers."""
+    said = "".join(f"<li>{text(words)}</li>" for words in wording.standard_words(beside.standard))
+    return f'<div class="ts-note-box"><b>▲ A note beside the tier</b><ul>{said}</ul></div>'
 
 
 def _clusters(provider: str, face: ProviderFace) -> None:
@@ -124,8 +136,7 @@ def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow],
     objectives = {"gold": policy.gold.ttft_p95 * 1000, "reliable": policy.reliable.ttft_p95 * 1000}
     left, right = st.columns(2)
     with left:
-        answers = wording.count(sum(point.n for point in points))
-        st.html(f'<h3>Time to first token <span class="ts-dim">n {text(answers)}</span></h3>')
+        st.html(f'<h3>Time to first token <span class="ts-dim">{text(_sizes(points))}</span></h3>')
         if points:
             chart = charts.latency(points, objectives, incidents, end - span, end)
             st.altair_chart(chart, width="stretch")
@@ -139,6 +150,45 @@ def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow],
             st.altair_chart(stacked, width="stretch")
         else:
             st.html(_nothing("No error in this window."))
+    st.html(_beside(reader.beside(provider, end - span, end, chosen), window or "7d"))
+
+
+def _sizes(points: Sequence[LatencyPoint]) -> str:
+    """How many answers each kind of connection had: `n 5 760 cold, 5 760 warm`."""
+    names = sorted({point.connection for point in points})
+    sizes = (f"{wording.count(sum(p.n for p in points if p.connection == name))} {name}" for name in names)
+    return f"n {', '.join(sizes) or 0}"
+
+
+def _beside(beside: Beside, window: str) -> str:
+    """Both sides in one table, every figure with its n, and what the comparison says."""
+    header = (
+        "", "Source", "Connection", "Failed", "n", "TTFT p50", "TTFT p95", "n", "p95 from intended instant", "n",
+    )  # fmt: skip
+    rows = [markup.row(_side_cells(line)) for line in beside.lines]
+    head = f'<h3>Our probes beside real traffic <span class="ts-dim">{text(window)}, kinds that ask a model</span></h3>'
+    if not rows:
+        return f"{head}{_nothing('Neither probes nor traffic in this window.')}"
+    words = wording.standard_words(beside.standard) if beside.any_passive else ("No real traffic was seen.",)
+    said = "".join(f"<li>{text(one)}</li>" for one in words)
+    return f'{head}{markup.table(header, rows, "ts-beside")}<ul class="ts-note">{said}</ul>'
+
+
+def _side_cells(line: SideLine) -> Sequence[str]:
+    ttft, count = line.ttft, wording.count
+    waited = f" ({count(ttft.waited_n)} without a token)" if ttft.waited_n else ""
+    return (
+        line.name,
+        wording.SOURCE_NAME[line.source],
+        line.connection,
+        wording.failed_words(line),
+        count(line.n),
+        wording.milliseconds(ttft.p50_ms),
+        wording.milliseconds(ttft.p95_ms),
+        count(ttft.n),
+        wording.milliseconds(ttft.intended_p95_ms),
+        f"{count(ttft.intended_n)}{waited}",
+    )
 
 
 def _nothing(words: str) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from probes.contract import Ask, Finding, Subject
-from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
-from probes.phases import CURRENT, Phases
-from probes.stream_reader import Body, Ending, read_body
+from probes.contract import Ask, Finding
+from probes.exchange import Exchange, exchanged
+from probes.failure import detail_of, error_text, reason_of_status
 from schemas.config import Expect, Module
 from schemas.observation import Outcome, Reason, Timings
 from schemas.quantity import DurationS
@@ -32,61 +30,32 @@ class HttpRequestModule(Module):
 
 async def http_request(ask: Ask) -> Finding:
     """Send one request and say what became of it."""
-    subject, nonce, clock = ask.subject, ask.nonce, ask.clock
-    module, target = subject.module, subject.place.target
+    module = ask.subject.module
     assert isinstance(module, HttpRequestModule)
-    phases = Phases(clock)
-    CURRENT.set(phases)
-    deadline = phases.start + module.timeout
-    url = target.url.rstrip("/") + (f"/{module.path.lstrip('/')}" if module.path else "")
-    try:
-        async with asyncio.timeout(module.timeout):
-            response = await ask.connections.request(
-                module.method, url, target, headers={"X-Request-Id": nonce}, phases=phases
-            )
-    except SERVER_ERRORS as error:
-        phases.mark("end")
-        reason = reason_of_error(error, phases)
-        late = f"no answer within {module.timeout:g} s" if isinstance(error, TimeoutError) else ""
-        return Finding(
-            outcome=Outcome.FAILED,
-            reason=Reason.TOTAL_TIMEOUT if reason is Reason.TTFT_TIMEOUT else reason,
-            detail=detail_of(said(error) or late, subject.bearer),
-            timings=phases.timings(),
-        )
-    phases.mark("first_byte")
-    try:
-        body = await read_body(response, clock, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
-    finally:
-        response.close()
-    phases.mark("end")
-    return judged(response.status, body, module, subject, phases.timings())
+    url = ask.subject.place.target.url.rstrip("/") + (f"/{module.path.lstrip('/')}" if module.path else "")
+    answer = await exchanged(ask, module.method, url, headers={"X-Request-Id": ask.nonce})
+    return answer if isinstance(answer, Finding) else judged(answer, module, ask)
 
 
-def judged(status: int, body: Body, module: HttpRequestModule, subject: Subject, timings: Timings) -> Finding:
+def judged(exchange: Exchange, module: HttpRequestModule, ask: Ask) -> Finding:
     """The finding of an answered request."""
-    content = body.join()
-    outcome, reason, detail = _reason(status, body.ending, content, module, timings)
+    content, phases = exchange.body.content, exchange.phases
+    timings = phases.timings(stream_end_at=exchange.body.end)
+    outcome, reason, detail = _reason(exchange, content, module, timings)
     found = Finding(
-        outcome=outcome, reason=reason, detail=detail_of(detail, subject.bearer), http_status=status,
-        timings=timings, bytes_in=body.size,
+        outcome=outcome, reason=reason, detail=detail_of(detail, ask.subject.bearer), http_status=exchange.status,
+        timings=timings, instrument=phases.instrument(), bytes_in=exchange.body.size,
     )  # fmt: skip
     return replace(found, answer_digest=hashlib.sha256(content).hexdigest()[:16]) if content else found
 
 
 def _reason(
-    status: int, ending: Ending, content: bytes, module: HttpRequestModule, timings: Timings
+    exchange: Exchange, content: bytes, module: HttpRequestModule, timings: Timings
 ) -> tuple[Outcome, Reason | None, str]:
-    if status not in module.status:
-        reason = reason_of_status(status)
-        return Outcome.FAILED, reason, f"HTTP {status}: {error_text(content)}"
-    if ending is not Ending.EOF:
-        reasons = {
-            Ending.LOST: Reason.CONNECTION_LOST,
-            Ending.TOO_LARGE: Reason.ANSWER_TOO_LARGE,
-            Ending.UNDECODABLE: Reason.BAD_STREAM,
-        }
-        return Outcome.FAILED, reasons.get(ending, Reason.TOTAL_TIMEOUT), ending.value
+    if exchange.status not in module.status:
+        return Outcome.FAILED, reason_of_status(exchange.status), f"HTTP {exchange.status}: {error_text(content)}"
+    if exchange.unread is not None:
+        return Outcome.FAILED, exchange.unread, exchange.body.ending.value
     wanted = module.expect.contains
     if wanted is not None and wanted.encode() not in content:
         return Outcome.DEGRADED, Reason.WRONG_CONTENT, f"the answer does not contain {wanted!r}"

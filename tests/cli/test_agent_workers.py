@@ -12,7 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from probes.kinds.http_request import HttpRequestModule
 from probes.schedule import grid_of
@@ -22,6 +24,7 @@ from schemas.observation import Observation, Outcome, Reason
 from tests.support.agent_house import AgentHouse, alive, until
 from tests.support.bad_server import BadServer, bad_server, plain, sends
 from tests.support.otlp_sink import Sink, otlp_sink
+from touchstone.address import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +36,7 @@ NAMES = tuple(f"t{number}" for number in range(8))
 
 def targets(server: BadServer, names: Iterable[str] = NAMES, modules: tuple[str, ...] = ("up",)) -> dict[str, Any]:
     """Targets of those names, all behind *server*."""
-    return {name: {"model": "-", "protocol": "http", "url": server.url, "modules": list(modules)} for name in names}
+    return {name: {"model": "-", "url": server.url, "modules": list(modules)} for name in names}
 
 
 @asynccontextmanager
@@ -191,3 +194,23 @@ async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_pa
     grid = grid_of("acme/east/t1|slow", HttpRequestModule(kind="http_request", interval="700ms").interval)
     assert sorted(slow) == list(grid.between(min(slow) - timedelta(milliseconds=1), max(slow)))
     assert "configuration read again: 8 subjects in 1 worker" in house.log()
+
+
+async def test_the_parent_tells_of_what_all_workers_have_delivered(tmp_path: Path) -> None:
+    """Prometheus scrapes the parent: the observations of both workers, where they went, and what waits."""
+    address = f"127.0.0.1:{free_port()}"
+    async with agent_on(tmp_path, "--workers", "2", telemetry={"prometheus_listen": address}) as (house, sink, _):
+        await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
+        before = len(distinct(sink.taken))
+        await asyncio.sleep(0.5)  # what was answered is told
+        async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
+            families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+        after = len(distinct(sink.taken))
+        assert await house.stop() == 0
+
+    told = [sample for sample in families["touchstone_observations"].samples if sample.name.endswith("_total")]
+    assert f"agent: metrics at http://{address}/metrics" in house.log()
+    assert before <= sum(sample.value for sample in told) <= after
+    assert {sample.labels["touchstone_outcome"] for sample in told} == {"ok"}
+    assert {sample.labels["touchstone_cluster"] for sample in told} == {"acme/east"}
+    assert families["touchstone_spool_pending"].samples[0].value < 100

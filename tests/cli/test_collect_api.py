@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from opentelemetry.sdk.resources import Resource
 
 from probes.ship import encoded
 from probes.spool import Batch
+from tests.support.client_spans import NEW, body_of, client_span
 from tests.support.observations import TICK, seen
 from tests.support.processes import Deployment, deployment, wait_for
 
@@ -253,3 +254,44 @@ def test_while_the_store_is_away_nothing_is_acknowledged_and_afterwards_it_is_st
         assert traces(house, body)[0] == 200
         assert stored(house, "acme/east/chat") == 3
         assert sent(house, "/readyz")[0] == 200
+
+
+def test_real_traffic_is_taken_in_beside_ours_and_read_back(house: Deployment) -> None:
+    """What is of an unknown target is said by name in the answer, and counted; both sides can be read."""
+    now = datetime.now(UTC) - timedelta(minutes=2)
+    stamp = int(now.timestamp()) * 1_000_000_000
+    plain = {name: value for name, value in NEW.items() if not name.startswith(("server.", "gen_ai.request.model"))}
+    good = [
+        client_span(
+            plain | {"touchstone.target": "acme/east/chat"},
+            id=f"{n + 1:016x}",
+            start_ns=stamp + n,
+            end_ns=stamp + 5 * 10**8,
+        )
+        for n in range(3)
+    ]
+    lost = client_span(plain | {"server.address": "elsewhere.example"})
+    status, answer, _ = traces(house, body_of(*good, lost), "")
+    traces(house, body_of(*good), "")
+    said = ExportTraceServiceResponse.FromString(answer).partial_success
+    counts = json.loads(sent(house, "/api/v1/ingest")[1])
+    status_beside, body, _ = sent(house, "/api/v1/beside/acme?days=1")
+    beside = json.loads(body)
+
+    assert (status, said.rejected_spans) == (200, 1)
+    assert "no target of the fleet is at elsewhere.example" in said.error_message
+    assert counts["taken"]["passive"] == 6
+    assert counts["rejected"]["unknown_target"] == 1
+    assert status_beside == 200
+    (line,) = [one for one in beside["lines"] if one["source"] == "passive" and one["name"] == "acme"]
+    assert (line["n"], line["n_failed"], line["ttft"]["n"]) == (3, 0, 3)
+    assert (beside["reasons"], beside["standard"]) == ([], {"failures": None, "first_token": None})
+
+
+@pytest.mark.parametrize("query", ["days=0", "days=91", "days=x", "day=1"])
+def test_a_window_that_cannot_be_is_refused(house: Deployment, query: str) -> None:
+    """With the parameter's name."""
+    status, body, _ = sent(house, f"/api/v1/beside/acme?{query}")
+
+    assert status == 400
+    assert query.split("=")[0] in message_of(body)

@@ -148,6 +148,22 @@ async def test_a_good_answer_is_a_waterfall_and_exit_code_0() -> None:
     assert max(len(line) for line in said.splitlines()) <= 60
 
 
+async def test_any_kind_can_be_asked_with_any_of_its_settings() -> None:
+    """The figures of a burst stand beneath it; a key goes into the header that was named."""
+    async with bad_server(GOOD) as server:
+        burst = await probed(server.url, "--kind", "burst", "--set", "n=3", "--set", "answered_min=50%")
+        asked = await probed(
+            server.url, "--kind", "messages_stream", "--key-env", "KEY", "--key-header", "x-api-key", KEY="k-12345678"
+        )
+    headers = server.requests[3]["_headers"]
+
+    assert burst[0] == 0, burst[1]
+    assert "n 3 · " in burst[1] and "n_ok 3" in burst[1]
+    assert isinstance(headers, dict) and headers["x-api-key"] == "k-12345678"
+    check_failed(asked, "empty")  # it is no Anthropic server: none of its events is content
+    assert "k-12345678" not in asked[1]
+
+
 async def test_a_server_cannot_steer_the_terminal() -> None:
     """Markup and escape sequences in what it says are shown, not obeyed."""
     steering = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "[/red]\x1b[31m"}]})
@@ -189,6 +205,18 @@ async def test_a_terminal_without_unicode_gets_an_answer_too() -> None:
         (("--url", "http://me:word@127.0.0.1/v1", "--model", "m"), "--url"),
         (("acme/east/chat", "--url", "http://127.0.0.1:1/v1"), "--url"),
         (("--fast",), "--fast"),
+        (("--url", "http://127.0.0.1:1/v1", "--kind", "chat_steam"), "chat_stream"),
+        (("--url", "http://127.0.0.1:1/v1", "--kind", "embedding"), "--model"),
+        (("--url", "http://127.0.0.1:1/v1", "--kind", "http_request", "--max-tokens", "3"), "--max-tokens"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--kind", "burst", "--set", "size=3"), "answered_min"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--kind", "burst", "--set", "n=1"), "--set n"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--set", "expect"), "NAME=VALUE"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--set", "expect={"), "YAML"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--set", "interval=5"), "interval"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--key-header", "not a name"), "--key-header"),
+        (("--url", "http://127.0.0.1:1/v1", "--model", "m", "--module", "chat"), "--module"),
+        (("acme/east/chat", "--kind", "burst"), "--kind"),
+        (("acme/east/chat", "--set", "n=3"), "--set"),
     ],
 )
 def test_wrong_options_are_named_with_exit_code_2(arguments: tuple[str, ...], named: str) -> None:

@@ -141,7 +141,7 @@ async def test_facts_count_by_block_cluster_and_blame(house: ClickHouse) -> None
 
 
 async def test_facts_hold_latency_tokens_and_answers(house: ClickHouse) -> None:
-    """Only of answers; tokens only where they were counted exactly; digests only of the last day."""
+    """Only of answers, first tokens of short prompts; tokens counted exactly; digests only of the last day."""
     answer = {"timings": Timings(first_token_ms=240.0), "tokens": Tokens(5, 22, 20, "words", 20)}
     await house.insert_observations(
         stored(
@@ -150,6 +150,7 @@ async def test_facts_hold_latency_tokens_and_answers(house: ClickHouse) -> None:
                 at(2, answer_digest="a", **answer),
                 at(3, DEGRADED, answer_digest="b", timings=Timings(first_token_ms=2400.0)),
                 at(4, FAILED, timings=Timings(first_token_ms=9.0)),
+                at(4, kind="long_prompt", timings=Timings(first_token_ms=24_000.0)),
                 at(5, tokens=Tokens(5, 99, 9, "chunks", 9)),
                 at(60 * 25, answer_digest="a", tokens=Tokens(5, 12, 10, "tokenizer", 10)),
             ]
@@ -206,12 +207,13 @@ async def test_verdicts_come_back_byte_for_byte(house: ClickHouse) -> None:
 
 
 HOUR = "toUnixTimestamp(toStartOfHour(tick))"
-RAW = f"""SELECT {HOUR}, target, vantage, kind, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
+RAW = f"""SELECT {HOUR}, target, vantage, kind, connection, count(), countIf(outcome = 'ok'),
+  countIf(outcome = 'degraded'),
   countIf(outcome = 'failed'), countIf(outcome = 'not_observed') FROM observations
   WHERE attempt = 0 AND source = 'active' GROUP BY ALL ORDER BY ALL"""
-ROLLED = """SELECT toUnixTimestamp(t), target, vantage, kind, n, n_ok, n_degraded, n_failed, n_not_observed
-  FROM rollup_1h FINAL ORDER BY ALL"""
-MAPS = "SELECT target, t, reasons, ttft_hist, total_hist FROM rollup_1h FINAL ORDER BY ALL"
+ROLLED = """SELECT toUnixTimestamp(t), target, vantage, kind, connection, n, n_ok, n_degraded, n_failed, n_not_observed
+  FROM rollup_hour FINAL ORDER BY ALL"""
+MAPS = "SELECT target, t, connection, reasons, ttft_hist, total_hist, intended_hist FROM rollup_hour FINAL ORDER BY ALL"
 
 
 async def test_rollups_are_the_facts_however_often_they_are_recomputed(house: ClickHouse, store: Store) -> None:
@@ -227,8 +229,8 @@ async def test_rollups_are_the_facts_however_often_they_are_recomputed(house: Cl
     await house.recompute_rollups(*span)
     once, maps = ask(store, ROLLED), ask(store, MAPS)
     assert once == ask(store, RAW)
-    assert sum(sum(row[2].values()) for row in maps) == sum(one.reason is not None for one in observations)
-    assert sum(sum(row[3].values()) for row in maps) == sum(one.outcome in {OK, DEGRADED} for one in observations)
+    assert sum(sum(row[3].values()) for row in maps) == sum(one.reason is not None for one in observations)
+    assert sum(sum(row[4].values()) for row in maps) == sum(one.outcome in {OK, DEGRADED} for one in observations)
 
     await house.recompute_rollups(*span)
     assert (ask(store, ROLLED), ask(store, MAPS)) == (once, maps)
@@ -255,7 +257,7 @@ async def test_the_collector_rolls_up_closed_hours_that_changed_and_no_others(ho
     late = seen(tick=hour - timedelta(hours=6, minutes=-2), outcome=FAILED)
     await house.insert_observations([StoredRow(late, 2, 0, now)])
     assert await house.roll_up(now) == again + 1
-    assert sum(row[4] for row in ask(store, ROLLED)) == 4
+    assert sum(row[5] for row in ask(store, ROLLED)) == 4
 
 
 async def test_a_copy_that_is_repeated_collapses(house: ClickHouse, store: Store) -> None:

@@ -69,8 +69,23 @@ def test_explain_a_provider_prints_every_gate(run: Run) -> None:
 
     assert answer.returncode == 0
     assert answer.stdout.count("(n ") == 14
+    assert "no real traffic was seen" in answer.stdout
+    assert "clay: our probes, warm: failed " in answer.stdout
     assert "proven     availability_proven_low: 93.07 % < 99.50 % (n 5760, effective" in answer.stdout
     assert len(json.loads(run("explain", "clay", "--json").stdout)["gates"]) == 14
+
+
+def test_explain_shows_real_traffic_beside_our_probes(run: Run) -> None:
+    """Both sides with n and bounds, and the double standard with its numbers."""
+    answer = run("explain", "beryl", columns=200)
+    beside = json.loads(run("explain", "beryl", "--json").stdout)["beside"]
+    traffic = next(line for line in beside["lines"] if line["source"] == "passive" and line["name"] == "beryl")
+
+    assert "beryl: real traffic, unknown: failed 6.25 % (5." in answer.stdout
+    assert "probes_treated_better: real traffic fares worse than our probes" in answer.stdout
+    assert beside["reasons"] == ["probes_treated_better"]
+    assert (traffic["n"], traffic["n_failed"]) == (4 * 7 * 96, 4 * 7 * 6)
+    assert beside["standard"]["first_token"]["effect"] == pytest.approx(1.6, abs=0.1)
 
 
 def test_explain_an_incident_prints_transitions_and_pages(run: Run) -> None:

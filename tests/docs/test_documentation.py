@@ -28,7 +28,7 @@ from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
 from tests.support.compose import ROOT
-from tests.unit.test_chat_stream import CASES
+from tests.unit import test_burst, test_chat_stream, test_embedding, test_json_mode, test_tool_call
 from touchstone import exit_codes
 from touchstone.cli import COMMANDS, application
 from touchstone.settings_file import SettingsFile
@@ -36,7 +36,7 @@ from touchstone.settings_file import SettingsFile
 DOCS = ROOT / "docs"
 FRONT = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
 PAGES = [page for page in FRONT if page.exists()] + sorted(DOCS.rglob("*.md"))
-MAKEFILES = (ROOT / "Makefile", ROOT / "bench" / "engine" / "engine.mk")
+MAKEFILES = (ROOT / "Makefile", *sorted(ROOT.glob("*/*/*.mk")))
 SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "settings": config.Settings,
@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "expect": config.Expect,
         "agent": config.Agent,
         "collector": config.Collector,
+        "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
         "objectives": config.Objective,
         "tiers": config.TierPolicy,
@@ -66,6 +67,15 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "target": fleet.Target,
         "auth": fleet.Auth,
         "tls": fleet.Tls,
+    }
+)
+TABLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+    {
+        "burst": test_burst.CASES,
+        "chat_stream": test_chat_stream.CASES,
+        "embedding": test_embedding.CASES,
+        "json_mode": test_json_mode.CASES,
+        "tool_call": test_tool_call.CASES,
     }
 )
 
@@ -231,14 +241,15 @@ def test_every_timing_is_defined() -> None:
     assert found == list(Timings.__dataclass_fields__)
 
 
-def test_the_table_of_chat_stream_is_what_its_test_shows() -> None:
+@pytest.mark.parametrize("kind", TABLES)
+def test_the_table_of_a_kind_is_what_its_test_shows(kind: str) -> None:
     """Every behaviour of the test, with outcome and reason."""
-    found = {
-        row[0]: (row[1], row[2].strip("`")) for row in rows((DOCS / "probes/chat_stream.md").read_text()) if row[3:]
-    }
+    text = sections(DOCS / "probes" / f"{kind}.md")["What each behaviour is called"]
+    found = {row[0]: (row[1], row[2].strip("`")) for row in rows(text)[1:]}
 
-    for name, (_, outcome, reason) in CASES.items():
-        assert found.get(name) == (outcome.value, reason.value if reason else ""), name
+    assert found == {
+        name: (outcome.value, reason.value if reason else "") for name, (*_, outcome, reason) in TABLES[kind].items()
+    }
 
 
 def test_every_reason_code_of_a_tier_is_explained() -> None:

@@ -76,8 +76,11 @@ def check_measured(found: list[dict[str, Any]]) -> None:
     """Answered, in phases, each tick once."""
     assert {row["outcome"] for row in found} == {"ok"}, [(row["reason"], row["detail"]) for row in found]
     assert len({(row["tick"], row["attempt"]) for row in found}) == len(found)
+    assert {row["connection"] for row in found} == {"cold", "warm"}
     for row in found:
-        assert 0 < row["connect_ms"] < row["total_ms"]
+        assert (row["connect_ms"] is None) == (row["connection"] == "warm")
+        assert (row["connect_ms"] or 0) < row["total_ms"]
+        assert (row["stamp"], row["distrust"]) == ("kernel", "")
         assert 0 < row["first_byte_ms"] <= row["first_token_ms"] <= row["last_token_ms"] <= row["total_ms"]
         assert len(row["arrivals_ms"]) == row["chunks"] > 1
         assert row["billed_in"] > 10
@@ -177,7 +180,7 @@ def test_probe_draws_a_waterfall_of_a_real_engine(name: str, request: pytest.Fix
     assert drawn.returncode == 0, drawn.stdout + drawn.stderr
     assert phases == ["dns", "connect", "request", "first byte", "first token", "tokens", "end"]
     assert lines[0].startswith("OK ")
-    assert " billed · finish " in lines[-2]
+    assert " billed · finish " in lines[-3]
     assert max(len(line) for line in lines) <= 60
     assert (seen["outcome"], seen["reason"], seen["http_status"]) == ("ok", None, 200)
     assert 0 < seen["timings"]["first_token_ms"] <= seen["timings"]["last_token_ms"] < seen["timings"]["total_ms"]

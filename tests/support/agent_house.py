@@ -23,7 +23,14 @@ class AgentHouse:
         self.config = folder / "touchstone.yaml"
         self.process: asyncio.subprocess.Process | None = None
 
-    def write(self, targets: dict[str, dict[str, Any]], modules: dict[str, dict[str, Any]], **agent: Any) -> None:
+    def write(
+        self,
+        targets: dict[str, dict[str, Any]],
+        modules: dict[str, dict[str, Any]],
+        *,
+        telemetry: dict[str, Any] | None = None,
+        **agent: Any,
+    ) -> None:
         """Settings, and one provider `acme` with one cluster `east`."""
         settings = {
             "version": 1,
@@ -31,6 +38,7 @@ class AgentHouse:
             "agent": {
                 "spool": str(self.folder / "spool.db"), "collector_url": self._collector_url, "ship_every": "200ms"
             } | agent,
+            "telemetry": telemetry or {},
             "modules": modules,
         }  # fmt: skip
         fleet = {"providers": {"acme": {"clusters": {"east": {"targets": targets}}}}}

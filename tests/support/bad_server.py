@@ -24,6 +24,11 @@ def event(value: object) -> bytes:
     return chunk(b"data: " + text.encode() + b"\n\n")
 
 
+def named_event(name: str, value: object) -> bytes:
+    """One server-sent event with its type, in one chunk."""
+    return chunk(f"event: {name}\ndata: {json.dumps(value)}\n\n".encode())
+
+
 def token(text: str) -> bytes:
     """A content delta."""
     return event({"id": "r1", "choices": [{"index": 0, "delta": {"content": text}}]})
@@ -128,4 +133,4 @@ async def _read_request(reader: asyncio.StreamReader) -> dict[str, object]:
     body = await reader.readexactly(length) if length else b"{}"
     parsed = json.loads(body)
     assert isinstance(parsed, dict)
-    return parsed | {"_headers": headers}
+    return parsed | {"_headers": headers, "_path": head.split(" ", 2)[1]}

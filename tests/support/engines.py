@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.engine.serve import ServedEngine, missing, serve_third_party, serve_vllm
+from bench.engine.serve import ServedEngine, missing, serve_embeddings, serve_third_party, serve_vllm
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,14 @@ def vllm_engine() -> Iterator[ServedEngine]:
     """vLLM on the CPU, warm."""
     _need_engine()
     with serve_vllm() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def embedding_engine() -> Iterator[ServedEngine]:
+    """vLLM on the CPU as a pooling engine, warm."""
+    _need_engine()
+    with serve_embeddings() as engine:
         yield engine
 
 

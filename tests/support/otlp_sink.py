@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -24,15 +25,22 @@ class Sink:
 
 @asynccontextmanager
 async def otlp_sink(*answers: int, retry_after: str = "0.1") -> AsyncIterator[Sink]:
-    """Answer with *answers* first, a status each, and 200 from then on; only 200 keeps what came."""
+    """
+    Answer with *answers* first, a status each, and 200 from then on; only 200 keeps what came.
+
+    A delivery that was cut off is sent again, so what is known by its identity is kept once, as the collector does.
+    """
     sink, script = Sink(), list(answers)
+    known: set[UUID] = set()
 
     async def take(request: web.Request) -> web.Response:
         body = await request.read()  # the server has undone gzip
         sink.requests += 1
         status = script.pop(0) if script else 200
         if status == 200:
-            sink.taken += _observations(body)
+            fresh = [one for one in _observations(body) if one.id not in known]
+            known.update(one.id for one in fresh)
+            sink.taken += fresh
         return web.Response(status=status, headers={"Retry-After": retry_after} if status != 200 else {})
 
     app = web.Application()

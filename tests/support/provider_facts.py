@@ -36,7 +36,7 @@ def facts(
         provider="acme",
         blocks=tuple(blocks),
         reasons=reasons or {},
-        ttft_hist={bucket_of(ttft_ms): answered} if answered else {},
+        ttft_hists={"cold": {bucket_of(ttft_ms): answered}} if answered else {},
         arithmetic=arithmetic,
         answers=answers,
         first_tick=min(block.start for block in blocks) if blocks else None,

@@ -2,13 +2,16 @@
 A small world that tests know by heart: thirty days of three providers, two clusters each, a probe every 15 minutes.
 
 `agate` never fails: gold. `beryl` fails 4 of 1000 probes, evenly: reliable. `clay` is down for two hours of every
-day: suspect. Clay has one open P0 incident; beryl a resolved P1.
+day: suspect. Clay has one open P0 incident; beryl a resolved P1. Probes go over cold and warm connections in turn.
+Beryl also has a week of real traffic, which it treats worse: one request in sixteen fails, and the first token comes
+1.6 times later.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +19,16 @@ from collector.judgement.tiers import judge
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.rows import StoredRow
 from schemas.config import Store, TierPolicy
-from schemas.observation import Observation, Outcome, Reason, Timings, Tokens
+from schemas.observation import (
+    Connection,
+    Instrument,
+    Observation,
+    Outcome,
+    Reason,
+    Source,
+    Timings,
+    Tokens,
+)
 from schemas.verdict import Verdict
 from touchstone.system_clock import SystemClock
 
@@ -33,6 +45,32 @@ def observations(at: datetime) -> Iterator[Observation]:
         for cluster in CLUSTERS:
             for number in range(DAYS * 96):
                 yield observation(provider, cluster, at - EVERY * (number + 1), number)
+
+
+def traffic(at: datetime) -> Iterator[Observation]:
+    """Beryl's real traffic of the last week: beside every probe two requests, seven minutes before and after it."""
+    for cluster in CLUSTERS:
+        for number in range(7 * 96):
+            tick = at - EVERY * (number + 1)
+            beside = observation("beryl", cluster, tick, 1)
+            for minutes in (-7, 7):
+                failed = (2 * number + (minutes > 0)) % 16 == 3
+                yield replace(
+                    beside,
+                    kind="passive_chat",
+                    module="passive",
+                    vantage="checkout",
+                    source=Source.PASSIVE,
+                    span=f"{2 * number + (minutes > 0) + 1:016x}",
+                    tick=tick + timedelta(minutes=minutes),
+                    started_at=tick + timedelta(minutes=minutes),
+                    finished_at=tick + timedelta(minutes=minutes, seconds=2),
+                    outcome=Outcome.FAILED if failed else Outcome.OK,
+                    reason=Reason.HTTP_5XX if failed else None,
+                    instrument=Instrument(Connection.UNKNOWN),
+                    timings=Timings() if failed else Timings(first_token_ms=1440.0 + number % 97, total_ms=2000),
+                    answer_digest="",
+                )
 
 
 def observation(provider: str, cluster: str, tick: datetime, number: int) -> Observation:
@@ -57,6 +95,7 @@ def observation(provider: str, cluster: str, tick: datetime, number: int) -> Obs
         detail="<img src=x onerror=alert(1)> refused by 10.0.0.1 & co" if failed else "",
         http_status=None if failed else 200,
         timings=Timings() if failed else Timings(first_token_ms=ttft_ms, last_token_ms=ttft_ms + 900, total_ms=2000),
+        instrument=Instrument(Connection.WARM if number % 2 else Connection.COLD),
         tokens=Tokens() if failed else Tokens(billed_in=40, billed_out=32, counted_out=32, counted_by="chunks"),
         answer_digest="" if failed else f"{number:016x}",
     )
@@ -81,7 +120,7 @@ async def furnish(store: Store, at: datetime) -> tuple[Verdict, ...]:
     try:
         rows = [
             StoredRow(observation, batch_id=1, seq=seq, ingested_at=observation.finished_at)
-            for seq, observation in enumerate(observations(at))
+            for seq, observation in enumerate((*observations(at), *traffic(at)))
         ]
         await house.insert_observations(rows)
         facts = await house.facts(at, POLICY)

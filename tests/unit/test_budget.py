@@ -22,6 +22,7 @@ from probes.connection import Connections
 from probes.contract import Subject
 from probes.loop_lag import LagMonitor
 from probes.purse import AHEAD, Purse
+from probes.trust import UNLIMITED
 from schemas.errors import BudgetError
 from schemas.fleet import Budget, Price
 from schemas.observation import Observation, Outcome, Reason, Timings, Tokens
@@ -31,7 +32,7 @@ from touchstone.system_clock import SystemClock
 
 DAY = TICK.date()
 CLOCK = SystemClock()
-HERE = Bench(vantage="here", connections=Connections(), clock=CLOCK, lag=LagMonitor(CLOCK), lag_limit_s=1.0)
+HERE = Bench(vantage="here", connections=Connections(), clock=CLOCK, lag=LagMonitor(CLOCK), limits=UNLIMITED)
 SENT = Timings(sent_ms=1.0)
 PRICE = Price(tokens_in=Decimal(2), tokens_out=Decimal(10))
 

@@ -10,8 +10,9 @@ import pytest
 import trustme
 
 from probes.attempt import observe
-from probes.kinds.chat_stream import ChatStreamModule, request_body
-from schemas.observation import Observation, Outcome, Reason
+from probes.kinds.chat_stream import CHAT, ChatStreamModule
+from probes.prompt import length, short_prompt
+from schemas.observation import Distrust, Observation, Outcome, Reason
 from tests.support.bad_server import (
     DONE,
     END,
@@ -207,26 +208,43 @@ async def test_the_key_is_sent_and_never_kept() -> None:
     assert key not in repr(seen) and "***" in seen.detail
 
 
-async def test_our_own_lateness_is_never_charged() -> None:
-    """An event loop blocked longer than the limit makes the attempt not_observed, whatever it saw."""
+async def seen_late(script: Script, **settings: object) -> Observation:
+    """The observation of *script* by an agent whose event loop is blocked for 200 ms, over its limit of 100."""
     import time
 
     async def blocks(reader: object, writer: object, request: object) -> None:
         time.sleep(0.2)  # noqa: ASYNC251 (blocking the loop is the point)
-        await CASES["500"][0](reader, writer, request)  # type: ignore[arg-type]
+        await script(reader, writer, request)  # type: ignore[arg-type]
 
     async with bad_server(blocks) as server, bench(lag_limit_s=0.1) as here:
-        seen = await observe(here, chat_subject(server.url), TICK, 0, 1)
+        return await observe(here, chat_subject(server.url, **settings), TICK, 0, 1)  # type: ignore[arg-type]
 
-    assert (seen.outcome, seen.reason) == (Outcome.NOT_OBSERVED, Reason.OBSERVER_OVERLOADED)
+
+async def test_our_own_lateness_is_never_charged() -> None:
+    """A limit of time that was over while our loop was late is not observed; slowness measured so is none."""
+    stalled = await seen_late(CASES["stalled"][0])
+    slow = await seen_late(CASES["plain"][0], ttft_objective="50ms")
+
+    assert (stalled.outcome, stalled.reason) == (Outcome.NOT_OBSERVED, Reason.OBSERVER_OVERLOADED)
+    assert "stalled" in stalled.detail
+    assert (slow.outcome, slow.distrust) == (OK, Distrust.LOOP_LAG)
+
+
+async def test_what_a_server_says_stands_however_late_we_were() -> None:
+    """A status is a fact; only its timings are not trusted."""
+    seen = await seen_late(CASES["500"][0])
+
+    assert (seen.outcome, seen.reason, seen.distrust) == (FAILED, Reason.HTTP_5XX, Distrust.LOOP_LAG)
 
 
 def test_every_prompt_is_unique_and_its_length_varies_between_the_limits() -> None:
     """The nonce decides both, so a replay asks the same."""
     module = ChatStreamModule(kind="chat_stream", max_tokens=24, max_tokens_min=8)
-    bodies = [request_body("m", module, f"{number:016x}") for number in range(200)]
+    nonces = [f"{number:016x}" for number in range(200)]
+    prompts = [short_prompt(nonce, length(nonce, module.shortest, module.max_tokens)) for nonce in nonces]
+    bodies = [CHAT.body("m", module, prompt) for prompt in prompts]
 
     lengths = {body["max_tokens"] for body in bodies}
     assert lengths == set(range(8, 25))
     assert len({body["messages"][0]["content"] for body in bodies}) == 200
-    assert request_body("m", module, "ab") == request_body("m", module, "ab")
+    assert short_prompt("ab", 24) == short_prompt("ab", 24)

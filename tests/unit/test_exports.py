@@ -13,7 +13,10 @@ import pytest
 
 from collector.exports import catalog
 from collector.exports.scorecard import Scorecard, scorecard
+from collector.judgement.beside import Beside, Side, side_lines
+from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.facts import Block, ProviderFacts, bucket_of
+from collector.judgement.first_token import FirstTokens
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
@@ -28,7 +31,7 @@ class ClusterCounts:
 
     cluster: str
     blocks: tuple[Block, ...]
-    ttft_hist: dict[int, int]
+    first_tokens: tuple[FirstTokens, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +59,46 @@ def card(**changes: object) -> Scorecard:
     )
     facts = ProviderFacts(
         provider="acme", blocks=blocks, reasons={"http_5xx": 100, "rate_limited": 100, "slow": 3},
-        ttft_hist={bucket_of(300.0): 80_000, bucket_of(800.0): 6_400},
+        ttft_hists={"cold": {bucket_of(300.0): 40_000}, "warm": {bucket_of(200.0): 40_000}},
         first_tick=START, last_tick=AT,
     )  # fmt: skip
+    cold = FirstTokens(
+        "cold", {bucket_of(300.0): 20_000}, {bucket_of(310.0): 20_000, bucket_of(15_000.0): 2_000}, 2_000
+    )
+    warm = FirstTokens("warm", {bucket_of(200.0): 20_000}, {bucket_of(205.0): 20_000})
     clusters = [
-        ClusterCounts(name, tuple(b for b in blocks if b.cluster == name), {bucket_of(300.0): 40_000})
+        ClusterCounts(name, tuple(b for b in blocks if b.cluster == name), (cold, warm))
         for name in ("acme/us-east", "acme/eu-west")
     ]
     child = Trouble(id="inc-child", state=IncidentState.CHILD, scope="acme/us-east")
     verdict = judge("acme", facts, TierPolicy(), AT, None)
     made = scorecard(
-        verdict, facts, clusters, [Trouble(), child], start=START, confidence=0.95, name="=Acme | <b>", simulated=True
+        verdict,
+        facts,
+        clusters,
+        [Trouble(), child],
+        beside(),
+        start=START,
+        confidence=0.95,
+        name="=Acme | <b>",
+        simulated=True,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def beside() -> Beside:
+    """Both sides: real traffic fails more, and its first token comes later than chance allows."""
+    sides = [
+        Side("acme/us-east", "active", (Block("acme/us-east", START, n_ok=990, n_failed=10),), FirstTokens("cold")),
+        Side(
+            "acme/us-east",
+            "passive",
+            (Block("acme/us-east", START, n_ok=900, n_failed=100, n_unknown=7),),
+            FirstTokens("unknown", {bucket_of(900.0): 900}),
+        ),
+    ]
+    worse = Comparison(0.09, 0.07, 0.11, 1e-9, 0.03, 1000, 1000, 40)
+    return Beside("acme", START, AT, 0.95, side_lines("acme", sides, confidence=0.95), DoubleStandard(worse, None))
 
 
 @pytest.mark.parametrize("form", sorted(catalog.FORMATS))
@@ -93,13 +123,34 @@ def test_the_json_card_holds_the_whole_verdict() -> None:
     made = card()
     plain = json.loads(catalog.renderer("json")(made))
 
-    assert plain["format"] == "touchstone.scorecard/1"
+    assert plain["format"] == "touchstone.scorecard/2"
     assert plain["verdict"] == json.loads(made.verdict.canonical_json())
     assert [line["name"] for line in plain["clusters"]] == ["acme/eu-west", "acme/us-east"]
     assert plain["whole"]["n_failed"] == 120
     assert [incident["id"] for incident in plain["incidents"]] == ["inc-0123456789ab"]
     assert plain["down_s"] == 90.0
     assert plain["incidents"][0]["noticed_s"] == 2.5
+
+
+def test_cold_and_warm_stand_apart_with_their_own_n_in_every_format() -> None:
+    """Plain and from the intended instant, where those that never answered hold the percentile up."""
+    made = card()
+    whole, cold, warm = made.whole.ttft
+    rows = {
+        (row["item"], row["figure"]): row
+        for row in csv.DictReader(io.StringIO(catalog.renderer("csv")(made)))
+        if row["section"] == "measured"
+    }
+
+    assert [line.connection for line in made.whole.ttft] == ["all", "cold", "warm"]
+    assert (whole.n, cold.n, warm.n) == (80_000, 40_000, 40_000)
+    assert (whole.intended_n, cold.intended_n, cold.waited_n, warm.waited_n) == (84_000, 44_000, 4_000, 0)
+    assert cold.p95_ms == pytest.approx(300, rel=0.01)
+    assert cold.intended_p95_ms == pytest.approx(15_000, rel=0.01)
+    assert warm.intended_p95_ms == pytest.approx(205, rel=0.01)
+    assert rows["acme", "ttft_p95_ms cold"]["n"] == "40000"
+    assert rows["acme", "ttft_intended_p95_ms cold"]["n"] == "44000"
+    assert "| acme/us-east | cold | 3" in catalog.renderer("md")(made)
 
 
 def test_an_open_incident_counts_as_down_to_the_end() -> None:
@@ -133,10 +184,31 @@ def test_the_markdown_card_escapes_what_comes_from_outside() -> None:
 
 def test_a_card_without_evidence_says_unknown() -> None:
     """No figure is made up."""
-    nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hist={})
+    nothing = ProviderFacts(provider="acme", blocks=(), reasons={}, ttft_hists={})
     verdict = judge("acme", None, TierPolicy(), AT, None)
-    empty = scorecard(verdict, nothing, [], [], start=START, confidence=0.95)
+    nobody = Beside("acme", START, AT, 0.95, (), DoubleStandard(None, None))
+    empty = scorecard(verdict, nothing, [], [], nobody, start=START, confidence=0.95)
 
     assert json.loads(catalog.renderer("json")(empty))["whole"]["availability"] is None
     assert "| acme | unknown | 0 |" in catalog.renderer("md")(empty)
+    assert "No real traffic was seen" in catalog.renderer("md")(empty)
     assert "unrated" in catalog.renderer("csv")(empty)
+
+
+def test_a_card_shows_real_traffic_beside_our_probes_in_every_format() -> None:
+    """n, failures with bounds and first tokens of both, and the reason code with its numbers."""
+    made = card()
+    plain = json.loads(catalog.renderer("json")(made))["beside"]
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(made))))
+    said = {row["figure"]: row for row in rows if row["section"] == "beside" and row["item"] == "acme"}
+    text = catalog.renderer("md")(made)
+
+    assert plain["reasons"] == ["probes_treated_better"]
+    assert [(line["source"], line["n"], line["n_unknown"]) for line in plain["lines"][:2]] == [
+        ("active", 1000, 0), ("passive", 1000, 7),
+    ]  # fmt: skip
+    assert plain["standard"]["failures"]["effect"] == 0.09
+    assert (said["failed_share passive unknown"]["value"], said["failed_share passive unknown"]["n"]) == ("0.1", "1000")
+    assert said["ttft_p95_ms active cold"]["value"] == ""
+    assert "| acme | real traffic | unknown | 1000 | 10.00 % (" in text
+    assert "probes\\_treated\\_better" in text

@@ -219,11 +219,11 @@ def test_the_same_facts_give_the_same_bytes(data: st.DataObject) -> None:
     """Law 6: whatever order a mapping is in, the canonical JSON is the same, one line, sorted, and says it all."""
     reasons = {Reason.SLOW.value: 12, Reason.HTTP_5XX.value: 3, Reason.TRUNCATED.value: 2}
     hist = {10: 5, 300: 7000, -4: 2, 301: 800}
-    known = replace(facts(GOOD), reasons=reasons, ttft_hist=hist)
+    known = replace(facts(GOOD), reasons=reasons, ttft_hists={"cold": hist})
     shuffled = replace(
         known,
         reasons=dict(data.draw(st.permutations(list(reasons.items())))),
-        ttft_hist=dict(data.draw(st.permutations(list(hist.items())))),
+        ttft_hists={"cold": dict(data.draw(st.permutations(list(hist.items()))))},
     )
     line = verdict_of(known).canonical_json()
 

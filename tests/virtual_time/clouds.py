@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from random import Random
 
-from probes.attempt import Bench, observation_of
+from probes.attempt import Bench, Circumstances, observation_of
 from probes.contract import Finding, Subject
 from probes.kinds.chat_stream import ChatStreamModule
 from probes.observe import Observe
@@ -79,7 +79,9 @@ class Clouds:
             await asyncio.sleep(delay_s)
             if self.busy_at > started:
                 finding = _LATE
-            return observation_of(bench, subject, tick, attempt, finding, started_at, 0.0, streams_open)
+            return observation_of(
+                bench, subject, tick, attempt, finding, Circumstances(started_at, 0.0, streams_open, None)
+            )
 
         return observe
 

@@ -19,6 +19,7 @@ from probes.own_network import OwnNetwork
 from probes.purse import Purse
 from probes.sharding import worker_of
 from probes.shipper import Shipper
+from probes.trust import limits_of
 from schemas.config import Agent as AgentSettings
 from schemas.errors import DeliveryError, SpoolError
 from schemas.observation import Reason
@@ -145,7 +146,7 @@ class Worker(Process):
             connections=None,
             clock=week.clock,
             lag=NeverLate(),
-            lag_limit_s=LAG_LIMIT_S,  # type: ignore[arg-type]
+            limits=limits_of(SETTINGS),
         )
         self.purse = Purse(plan.budgets, week.machine.till, self.disk)
         self.own_network = OwnNetwork(SETTINGS.canaries, week.clock, week.clouds.reach)

@@ -12,6 +12,7 @@ from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
+    from collector.judgement.beside import Beside
     from collector.storage.incident_queries import IncidentStory
     from collector.storage.queries import Reader
     from schemas.verdict import Gate, Verdict
@@ -35,6 +36,7 @@ def command(session: Session, id: str, as_json: bool) -> int:
 
 def _explain_provider(session: Session, reader: Reader, provider: str, as_json: bool) -> int:
     verdict = reader.verdict(provider)
+    confidence = session.configuration.settings.tiers.confidence
     if verdict is None:
         names = sorted({*session.configuration.fleet.providers, *(v.provider for v in reader.latest_verdicts())})
         if provider not in names:
@@ -47,10 +49,12 @@ def _explain_provider(session: Session, reader: Reader, provider: str, as_json: 
         else:
             session.out.print(f"{provider}: unrated; nothing was judged yet")
         return exit_codes.FINE
+    beside = reader.beside(provider, verdict.window_start, verdict.at, confidence=confidence)
     if as_json:
-        session.print_json(verdict.to_json())
+        session.print_json(verdict.to_json() | {"beside": beside.to_json()})
     else:
         _print_verdict(session, verdict)
+        _print_beside(session, beside)
     return exit_codes.FINE
 
 
@@ -95,6 +99,25 @@ def _print_gate(session: Session, gate: Gate) -> None:
         soft_wrap=True,
     )
     session.out.print(f"             [dim]{escape(gate.note)}[/]", soft_wrap=True)
+
+
+def _print_beside(session: Session, beside: Beside) -> None:
+    from rich.markup import escape
+
+    from collector.judgement import wording
+
+    out = session.out
+    out.print("\n[bold]our probes beside real traffic[/] (kinds that ask a model, same window)")
+    if not beside.any_passive:
+        out.print("  no real traffic was seen")
+    for line in beside.lines:
+        what = f"{line.name}: {wording.SOURCE_NAME[line.source]}, {line.connection}"
+        out.print(
+            f"  {escape(what)}: failed {wording.failed_words(line)} of n {line.n}; {wording.ttft_words(line.ttft)}",
+            soft_wrap=True,
+        )
+    for said in wording.standard_words(beside.standard) if beside.any_passive else ():
+        out.print(f"  [dim]{escape(said)}[/]", soft_wrap=True)
 
 
 def _explain_incident(session: Session, reader: Reader, id: str, as_json: bool) -> int:

@@ -11,30 +11,55 @@ from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from probes.contract import Subject
     from schemas.observation import Observation, Timings
 
+STAMPED_BY = {"kernel": "kernel", "user": "user-space"}
 BAR_COLUMNS = 24
+OPTIONS = ("max_tokens", "timeout", "ttft_timeout", "stall_timeout")  # the settings that have one of their own
+
+
+class _KindName(click.ParamType[str]):
+    """The name of a probe kind; the catalogue is read only when one is given."""
+
+    name = "KIND"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """*value*, when there is such a kind."""
+        from probes.catalog import KINDS
+
+        if value not in KINDS:
+            self.fail(f"{value!r} is no probe kind; one of {', '.join(sorted(KINDS))}", param, ctx)
+        return value
 
 
 @click.command("probe")
 @click.argument("target", required=False)
-@click.option("--url", help="An OpenAI-compatible base URL, as http://host:port/v1.")
+@click.option("--module", "module_name", metavar="NAME", help="Which of TARGET's modules; the first without it.")
+@click.option("--url", help="The URL to ask, as a target's: http://host:port/v1.")
 @click.option("--model", help="The model to ask (with --url).")
 @click.option("--key-env", metavar="NAME", help="The environment variable that holds the key.")
+@click.option("--key-header", metavar="NAME", help="The header that carries the key, as x-api-key.")
 @click.option("--ca-file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Authority to trust.")
-@click.option("--kind", type=click.Choice(["chat_stream", "http_request"]), default="chat_stream", show_default=True)
-@click.option("--max-tokens", type=click.IntRange(1, 100_000), default=64, show_default=True)
-@click.option("--timeout", type=click.FloatRange(0.05, 3600), default=30.0, show_default=True, help="Seconds in all.")
-@click.option("--ttft-timeout", type=click.FloatRange(0.05, 3600), default=15.0, show_default=True, help="Seconds.")
-@click.option("--stall-timeout", type=click.FloatRange(0.05, 3600), default=10.0, show_default=True, help="Seconds.")
+@click.option("--kind", type=_KindName(), help="How to ask (with --url).  [default: chat_stream]")
+@click.option("--max-tokens", type=click.IntRange(1, 100_000), help="Of the answer.")
+@click.option("--timeout", type=click.FloatRange(0.05, 3600), help="Seconds in all.")
+@click.option("--ttft-timeout", type=click.FloatRange(0.05, 3600), help="Seconds.")
+@click.option("--stall-timeout", type=click.FloatRange(0.05, 3600), help="Seconds.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting of the kind, as in YAML.")
 @json_option
 @pass_session
-def command(session: Session, /, target: str | None, url: str | None, as_json: bool, **options: Any) -> int:
+def command(session: Session, /, target: str | None, module_name: str | None, as_json: bool, **options: Any) -> int:
     """Send one request to --url, or to TARGET of the fleet (provider/cluster/target), and show its timings."""
-    if target and url:
-        raise click.UsageError(f"give --url, or the fleet's target {target!r}, not both")
-    subject = _from_fleet(session, target) if target else _ad_hoc(url, options)
+    if target:
+        _refuse_options(target, options)
+        subject = _from_fleet(session, target, module_name)
+    elif module_name:
+        raise click.UsageError("--module names one of a TARGET's modules; with --url, give --kind")
+    else:
+        subject = _ad_hoc(options)
     seen = _observe(session, subject)
     if as_json:
         session.print_json(_plain(seen))
@@ -43,48 +68,91 @@ def command(session: Session, /, target: str | None, url: str | None, as_json: b
     return exit_codes.FINE if seen.reason is None else exit_codes.FINDINGS
 
 
-def _ad_hoc(url: str | None, options: dict[str, Any]) -> Subject:
-    import os
+def _refuse_options(target: str, options: dict[str, Any]) -> None:
+    """A target of the fleet is asked as the fleet says."""
+    given = next((name for name, value in options.items() if value), None)
+    if given is not None:
+        raise click.UsageError(f"--{_dashed(given)} goes with --url; the fleet says how {target!r} is asked")
 
-    from pydantic import SecretStr, ValidationError
 
+def _ad_hoc(options: dict[str, Any]) -> Subject:
+    """The subject that --url and the options beside it describe."""
+    from pydantic import ValidationError
+
+    from probes.catalog import KINDS
     from probes.contract import Subject
-    from probes.kinds.chat_stream import ChatStreamModule
-    from probes.kinds.http_request import HttpRequestModule
     from schemas.fleet import Auth, Place, Target, Tls
 
-    kind, model = options["kind"], options["model"]
-    if url is None:
+    kind = options["kind"] or "chat_stream"
+    if options["url"] is None:
         raise click.UsageError("give --url (with --model), or a TARGET of the fleet")
-    if not model and kind == "chat_stream":
-        raise click.UsageError("give --model: the name that the server knows it by")
-    key = None
-    if (name := options["key_env"]) is not None:
-        if not os.environ.get(name):
-            raise click.UsageError(f"--key-env: the environment has no {name}")
-        key = SecretStr(os.environ[name])
-    ca_file, timeout = options["ca_file"], options["timeout"]
+    settings, ca_file = _settings(kind, options), options["ca_file"]
     try:
-        place = Target(
-            model=model or "-", protocol="openai" if kind == "chat_stream" else "http", url=url, modules=("probe",),
-            auth=Auth(bearer=key), tls=Tls(ca_file=str(ca_file) if ca_file else None),
-        )  # fmt: skip
-        module = (
-            ChatStreamModule(
-                kind="chat_stream", timeout=timeout, ttft_timeout=min(options["ttft_timeout"], timeout),
-                stall_timeout=min(options["stall_timeout"], timeout), max_tokens=options["max_tokens"],
-            )
-            if kind == "chat_stream"
-            else HttpRequestModule(kind="http_request", timeout=timeout)
+        auth: dict[str, Any] = {"header": options["key_header"]} if options["key_header"] else {}
+        target = Target(
+            model=options["model"] or "-", url=options["url"], modules=("probe",),
+            auth=Auth(bearer=_key(options["key_env"]), **auth), tls=Tls(ca_file=str(ca_file) if ca_file else None),
         )  # fmt: skip
     except ValidationError as error:
         first = error.errors()[0]
-        option = str(first["loc"][0]).replace("bearer", "key-env").replace("_", "-")
-        raise click.UsageError(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from None
-    return Subject(Place("ad-hoc", "ad-hoc/here", "ad-hoc/here/probe", "", place), "probe", module)
+        option = _dashed(str(first["loc"][0]).replace("bearer", "key-env").replace("header", "key-header"))
+        raise click.UsageError(f"--{option}: {_said(first['msg'])}") from None
+    try:
+        module = KINDS[kind].settings.model_validate({"kind": kind, **settings})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        option = f"--{_dashed(name)}" if name in OPTIONS else f"--set {name}"
+        raise click.UsageError(f"{option}: {_said(first['msg'])}") from None
+    if module.tokens_out is not None and not options["model"]:
+        raise click.UsageError("give --model: the name that the server knows it by")
+    return Subject(Place("ad-hoc", "ad-hoc/here", "ad-hoc/here/probe", "", target), "probe", module)
 
 
-def _from_fleet(session: Session, target: str) -> Subject:
+def _settings(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The settings that were given, each of them one that *kind* has."""
+    import yaml
+
+    from probes.catalog import KINDS
+
+    known = KINDS[kind].settings.model_fields
+    given = {name: options[name] for name in OPTIONS if options[name] is not None}
+    for name in given:
+        if name not in known:
+            raise click.UsageError(f"--{_dashed(name)}: {kind} has no such setting")
+    for pair in options["settings"]:
+        name, equals, written = pair.partition("=")
+        if not equals or name not in known or name == "kind":
+            others = ", ".join(other for other in known if other != "kind")
+            raise click.UsageError(f"--set {pair}: write NAME=VALUE with a setting of {kind}: {others}")
+        try:
+            given[name] = yaml.safe_load(written)
+        except yaml.YAMLError:
+            raise click.UsageError(f"--set {pair}: the value is not YAML") from None
+    return given
+
+
+def _key(name: str | None) -> SecretStr | None:
+    import os
+
+    from pydantic import SecretStr
+
+    if name is None:
+        return None
+    if not os.environ.get(name):
+        raise click.UsageError(f"--key-env: the environment has no {name}")
+    return SecretStr(os.environ[name])
+
+
+def _dashed(name: str) -> str:
+    return {"settings": "set"}.get(name, name.replace("_", "-"))
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def _from_fleet(session: Session, target: str, module_name: str | None) -> Subject:
     from difflib import get_close_matches
 
     from probes.contract import Subject
@@ -94,24 +162,30 @@ def _from_fleet(session: Session, target: str) -> Subject:
     if target not in places:
         near = get_close_matches(target, places, n=1)
         raise click.UsageError(f"the fleet has no target {target!r}" + (f"; did you mean {near[0]}?" if near else ""))
-    name = places[target].target.modules[0]
+    modules = places[target].target.modules
+    name = module_name or modules[0]
+    if name not in modules:
+        raise click.UsageError(f"--module {name}: {target!r} has {', '.join(modules)}")
     return Subject(places[target], name, configuration.settings.modules[name])
 
 
 def _observe(session: Session, subject: Subject) -> Observation:
     import asyncio
+    from dataclasses import replace
 
     from probes.attempt import Bench, observe
     from probes.connection import Connections
     from probes.loop_lag import LagMonitor
+    from probes.trust import UNLIMITED
+
+    if subject.module.connection == "alternate":  # one request, and not which of two by the minute
+        subject = replace(subject, module=subject.module.model_copy(update={"connection": "cold"}))
 
     async def once() -> Observation:
         async with Connections() as connections:
             lag = LagMonitor(session.clock)
             watching = asyncio.create_task(lag.run())
-            bench = Bench(
-                vantage="here", connections=connections, clock=session.clock, lag=lag, lag_limit_s=float("inf")
-            )
+            bench = Bench(vantage="here", connections=connections, clock=session.clock, lag=lag, limits=UNLIMITED)
             now = session.clock.now()
             try:
                 return await observe(bench, subject, now.replace(microsecond=now.microsecond // 1000 * 1000), 0, 1)
@@ -145,7 +219,12 @@ def _show(session: Session, seen: Observation, subject: Subject) -> None:
     for name, start, length in phases(seen.timings):
         table.add_row(name, f"{length:,.1f} ms", bar(start, length, total))
     session.out.print(table)
-    for line in (f"total {total:,.1f} ms{_tokens_said(seen)}", _gaps_said(seen)):
+    for line in (
+        f"total {total:,.1f} ms{_tokens_said(seen)}",
+        _gaps_said(seen),
+        _stamps_said(seen),
+        _figures_said(seen),
+    ):
         if line:
             session.out.print(escape(line), soft_wrap=True)
 
@@ -192,3 +271,15 @@ def _tokens_said(seen: Observation) -> str:
 def _gaps_said(seen: Observation) -> str:
     gaps = sorted(seen.timings.gaps_ms)
     return f"gap p50 {gaps[len(gaps) // 2]:.1f} ms, max {gaps[-1]:.1f} ms (n={len(gaps)})" if gaps else ""
+
+
+def _stamps_said(seen: Observation) -> str:
+    how = seen.instrument
+    if not how.reads:
+        return ""
+    merged = f" · {how.merged_reads} of {how.reads} reads merged" if how.merged_reads else ""
+    return f"{how.connection} connection · {STAMPED_BY[how.stamp]} stamps{merged}"
+
+
+def _figures_said(seen: Observation) -> str:
+    return " · ".join(f"{name} {value:,.4g}" for name, value in sorted(seen.figures.items()))

@@ -32,12 +32,14 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
             raise click.UsageError(f"there is no verdict on {provider!r} yet; touchstone tiers lists who has one")
         start = verdict.at - timedelta(days=days)
         summary = reader.provider_summary(provider, start, verdict.at, block_s=settings.tiers.block)
+        beside = reader.beside(provider, start, verdict.at, confidence=settings.tiers.confidence)
         incidents = reader.recent_incidents(1000, start, provider=provider, until=verdict.at)
     card = scorecard(
         verdict,
         summary.facts,
         summary.clusters,
         incidents,
+        beside,
         start=start,
         confidence=settings.tiers.confidence,
         name=fleet.providers[provider].name if provider in fleet.providers else "",

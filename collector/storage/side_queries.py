@@ -1,0 +1,101 @@
+"""
+The SQL of our probes and of real traffic, side by side; of our probes only the kinds that ask a model.
+
+Parameters: provider, cluster ('' for all), a, b (ms since the epoch), step (s). Only rows taken in before b.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from collector.judgement.beside import Side
+from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
+from collector.judgement.facts import Block
+from collector.judgement.first_token import FirstTokens
+from collector.storage.fact_queries import UNKNOWN_REASONS
+from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
+
+_UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+_GOOD = "outcome IN ('ok', 'degraded')"
+_FAILED = f"(outcome = 'failed' AND reason NOT IN {_UNKNOWN})"
+_ACTIVE, _PASSIVE = "source = 'active'", "source = 'passive'"
+_ROWS = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
+  AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
+  AND ingested_at < fromUnixTimestamp64Milli({{b:Int64}}) AND attempt = 0
+  AND ({_PASSIVE} OR kind IN {MODEL_KINDS})"""
+_START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
+
+COUNTS = f"""
+SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
+       countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}), countIf(outcome = 'not_observed')
+FROM {{database}}.observations WHERE {_ROWS}
+GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
+
+PLAIN = f"""
+SELECT cluster, source, connection, {bucket_sql("first_token_ms")} AS bucket, count()
+FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED}
+GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
+
+# Real traffic has no intended instant.
+INTENDED = f"""
+SELECT cluster, source, connection, {bucket_sql(INTENDED_MS)} AS bucket, count(), countIf(first_token_ms IS NULL)
+FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {WAITED})
+GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
+
+FAILURES = f"""
+SELECT countIf({_ACTIVE} AND ({_GOOD} OR {_FAILED})) AS ours, countIf({_ACTIVE} AND {_FAILED}),
+       countIf({_PASSIVE} AND ({_GOOD} OR {_FAILED})) AS theirs, countIf({_PASSIVE} AND {_FAILED})
+FROM {{database}}.observations WHERE {_ROWS}
+GROUP BY target, intDiv(toUnixTimestamp(tick), {{step:UInt32}}) HAVING ours > 0 AND theirs > 0
+ORDER BY target, intDiv(toUnixTimestamp(tick), {{step:UInt32}})"""
+
+# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each.
+_SIZE = "intDiv(toUInt8(floor(log2(ifNull(billed_in, 1)))), 2)"
+_LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))
+             + if(source = 'active', toFloat64(ifNull(sent_ms, 0)), 0), 0.01))"""
+FIRST_TOKENS = f"""
+SELECT countIf({_ACTIVE}) AS ours, sumIf(ln, {_ACTIVE}), sumIf(ln * ln, {_ACTIVE}),
+       countIf({_PASSIVE}) AS theirs, sumIf(ln, {_PASSIVE}), sumIf(ln * ln, {_PASSIVE})
+FROM (SELECT target, intDiv(toUnixTimestamp(tick), {{step:UInt32}}) AS block, {_SIZE} AS size, source, {_LOG} AS ln
+      FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND billed_in > 0)
+GROUP BY target, block, size HAVING ours > 0 AND theirs > 0 ORDER BY target, block, size"""
+
+ANY_TRAFFIC = f"""
+SELECT count() FROM (SELECT 1 FROM {{database}}.observations WHERE {_ROWS} AND {_PASSIVE} LIMIT 1)"""
+
+Key = tuple[str, str, str]  # cluster, source, connection
+
+
+def sides_of(
+    counts: Iterable[Sequence[Any]], plain: Iterable[Sequence[Any]], intended: Iterable[Sequence[Any]]
+) -> tuple[Side, ...]:
+    """Rows of COUNTS, PLAIN and INTENDED as sides, by cluster, source and connection."""
+    blocks: dict[Key, list[Block]] = defaultdict(list)
+    answered: dict[Key, dict[int, int]] = defaultdict(dict)
+    corrected: dict[Key, dict[int, int]] = defaultdict(dict)
+    waited: dict[Key, int] = defaultdict(int)
+    for cluster, source, connection, start, *several in counts:
+        at = datetime.fromtimestamp(start, UTC)
+        blocks[cluster, source, connection].append(Block(cluster, at, *several))
+    for cluster, source, connection, bucket, n in plain:
+        answered[cluster, source, connection][bucket] = n
+    for cluster, source, connection, bucket, n, in_vain in intended:
+        corrected[cluster, source, connection][bucket] = n
+        waited[cluster, source, connection] += in_vain
+    return tuple(
+        Side(key[0], key[1], tuple(blocks[key]), FirstTokens(key[2], answered[key], corrected[key], waited[key]))
+        for key in sorted(blocks)
+    )
+
+
+def failure_strata(rows: Iterable[Sequence[Any]]) -> tuple[FailureStratum, ...]:
+    """Rows of FAILURES."""
+    return tuple(FailureStratum(*row) for row in rows)
+
+
+def ttft_strata(rows: Iterable[Sequence[Any]]) -> tuple[TtftStratum, ...]:
+    """Rows of FIRST_TOKENS."""
+    return tuple(TtftStratum(Logs(*row[:3]), Logs(*row[3:])) for row in rows)

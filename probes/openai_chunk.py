@@ -1,0 +1,17 @@
+"""What the chunks of OpenAI's chat and text completions have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from probes.answer import Answer
+from probes.json_path import found
+
+
+def take_choice(answer: Answer, value: dict[str, Any]) -> Any:
+    """Take id, usage and finish reason of one chunk; its first choice, None when it has none."""
+    answer.identify(value.get("id"))
+    answer.bill(found(value, "usage", "prompt_tokens"), found(value, "usage", "completion_tokens"))
+    choice = found(value, "choices", 0)
+    answer.finish(found(choice, "finish_reason"))
+    return choice
