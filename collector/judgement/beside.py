@@ -11,6 +11,7 @@ from collector.judgement.availability import design_effect, wilson
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens, Percentiles, merged, percentiles
+from collector.judgement.plain_values import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,8 @@ class Beside:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, floats to nine digits, times in ISO 8601."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        times = {"start": self.start.isoformat(), "end": self.end.isoformat()}
-        return plain | times | {"reasons": list(self.standard.reasons)}
+        whole: dict[str, Any] = plain(asdict(self))
+        return whole | {"reasons": list(self.standard.reasons)}
 
 
 def side_lines(provider: str, sides: Sequence[Side], *, confidence: float) -> tuple[SideLine, ...]:
@@ -118,15 +118,3 @@ def _line(name: str, source: str, connection: str, sides: Sequence[Side], confid
 def first_tokens_of(sides: Iterable[Side], cluster: str) -> tuple[FirstTokens, ...]:
     """Our own probes' times to first token of *cluster*, by connection."""
     return tuple(side.first_tokens for side in sides if side.source == "active" and side.cluster == cluster)
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case float():
-            return float(f"{value:.9g}")
-        case dict():
-            return {key: _plain(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_plain(inner) for inner in value]
-        case _:
-            return value
