@@ -106,9 +106,14 @@ class Agent:
         self._begin_due(now)
         self.duty = duty
         before, self._courses = self._courses, {}
+        until = {course.subject.key: course.until(now) for course in before.values()}
         for subject in duty.subjects:
             trail = subject.trail
-            course = before.pop(trail, None) or self._taken_up(subject, now, seen[trail])
+            course = before.pop(trail, None)
+            if course is None:
+                succeeded = until.get(subject.key)
+                course = self._taken_up(subject, succeeded or now, seen[trail])
+                course.succeeded = succeeded
             course.subject = subject
             self._courses[trail] = course
         self._gone |= before

@@ -34,6 +34,7 @@ class Course:
     following: datetime
     earlier: list[Span] = field(default_factory=list)
     settled: frozenset[Span] = frozenset()  # of the earlier ones, those known to be complete
+    succeeded: datetime | None = None  # when it took over from another grid, whose time before is not its own
 
     @classmethod
     def begun(cls, subject: Subject, now: datetime, seen: Seen | None = None, *, new: bool = False) -> Course:
@@ -73,14 +74,20 @@ class Course:
 
     def rewind(self, now: datetime) -> None:
         """The clock was set back to *now*: go on there, past what was taken already."""
-        if self.grid.after(now) < self.following:
-            self.resume(now)
+        start = now if self.succeeded is None else max(now, self.succeeded)
+        if self.grid.after(start) < self.following:
+            self.resume(start)
 
     def resume(self, now: datetime) -> None:
         """Go on at *now*: what was not taken until then is not taken any more, what was is passed over."""
         self._close()
         self.since = self.grid.after(now)
         self._go_on_at(self.since)
+
+    def until(self, now: datetime) -> datetime:
+        """The last tick that was taken, or *now* when that is later; a clock that was plainly wrong does not count."""
+        lasts = [last for _, last in (*self.earlier, (self.since, self._last)) if last < now + AHEAD_MAX]
+        return max(now, *lasts) if lasts else now
 
     def settle(self) -> datetime:
         """Every tick that was taken so far has its observation; the last of them."""

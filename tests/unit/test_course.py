@@ -133,3 +133,26 @@ def test_a_subject_that_comes_back_takes_nothing_twice_and_owes_nothing_for_its_
     assert again == list(GRID.between(NOON + seconds(60), NOON + seconds(120)))
     assert not set(first) & set(again)
     assert missed(GRID, course.spans(), forgotten, again) == []
+
+
+def test_a_grid_that_took_over_from_another_never_goes_back_before_that() -> None:
+    """The interval was changed at noon: what the old grid asked before is not asked again by the new one."""
+    course = Course.begun(SUBJECT, NOON)
+    course.succeeded = NOON
+    asked = look(course, NOON, NOON + seconds(60)) + look(course, NOON + seconds(60), NOON - seconds(300))
+
+    assert course.following == GRID.after(NOON + seconds(60))
+    assert asked == list(GRID.between(NOON, NOON + seconds(60)))
+
+
+def test_a_course_says_how_far_it_has_come_whatever_the_clock_says_now() -> None:
+    """Taken until 12:10 by a clock that was then set back; another that was ten years ahead for a moment."""
+    course, wrong = Course.begun(SUBJECT, NOON), Course.begun(SUBJECT, NOON)
+    asked = look(course, NOON, NOON + seconds(100))
+    look(course, NOON + seconds(100), NOON + seconds(20))
+    look(wrong, NOON, NOON + timedelta(days=3650))
+    look(wrong, NOON + timedelta(days=3650), NOON)
+
+    assert course.until(NOON + seconds(20)) == asked[-1]
+    assert course.until(NOON + seconds(500)) == NOON + seconds(500)
+    assert wrong.until(NOON) == NOON

@@ -163,14 +163,19 @@ class Worker(Process):
         """As SIGTERM."""
         self._stop.set()
         await self.running
+        self._forgive()
         await self.purse.give_back()
 
     async def kill(self) -> None:
-        """What it had asked and not put on disk died with it, and may be asked again if the clock is set back."""
+        """As Process.kill."""
+        self._forgive()
+        await super().kill()
+
+    def _forgive(self) -> None:
+        """What was asked and did not come to the disk is given up, and may be asked again if the clock is set back."""
         for trail, ticks in self.agent.under_way().items():
             for tick in ticks:
                 self._week.asked.by_trail[trail].forgive(tick)
-        await super().kill()
 
     def _duty(self, plan: Plan) -> Duty:
         asks = self._week.clouds.observe(self.bench)
@@ -205,6 +210,7 @@ class Week:
         self._parent: Process | None = None
         self._shippers: dict[int, Shipper] = {}
         self._enrolled: dict[str, datetime] = {}
+        self._peak = START  # the latest that the wall clock ever was, before it was set back
         self._periods: list[tuple[str, datetime, datetime]] = []
         self._later: set[asyncio.Task[None]] = set()
         self._result = Result(seed)
@@ -259,6 +265,7 @@ class Week:
             case "clock_forward":
                 self.clock.set_by(fault.size)
             case "clock_back":
+                self._peak = max(self._peak, self.clock.now())
                 self.clock.set_by(-fault.size)
             case "worker_killed":
                 await self._kill_worker(fault)
@@ -287,7 +294,7 @@ class Week:
 
     def _start_worker(self, number: int) -> None:
         plan = self._shard(number)
-        self._enrol(plan.subjects)
+        self._enrol(plan.subjects, self.clock.now())
         self._workers[number] = Worker(self, number, plan)
 
     def _shard(self, number: int) -> Plan:
@@ -361,7 +368,7 @@ class Week:
                     self._open(subject)
                 await worker.change(plan)
                 self._withdraw(before - {one.trail for one in plan.subjects}, self.clock.now())
-                self._enrol(plan.subjects)
+                self._enrol(plan.subjects, max(self.clock.now(), self._peak))
         await self.clock.sleep(60.0)  # what was asked by an old grid is on disk before the next fault
 
     def ring(self, number: int) -> None:
@@ -381,11 +388,10 @@ class Week:
 
         return asks
 
-    def _enrol(self, subjects: Sequence[Any]) -> None:
-        now = self.clock.now()
+    def _enrol(self, subjects: Sequence[Any], since: datetime) -> None:
         for subject in subjects:
             self._open(subject)
-            self._enrolled.setdefault(subject.trail, now)
+            self._enrolled.setdefault(subject.trail, since)
 
     def _open(self, subject: Any) -> None:
         self.book.open(subject)
