@@ -33,11 +33,15 @@ async def shell(script: str, **module: object) -> Observation:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
+    """Whether a process runs; a zombie does not, and one that was killed is given a moment to be gone."""
+    for _ in range(100):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+                return False
+        except OSError:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 CASES: dict[str, tuple[str, dict[str, object], Outcome, Reason | None, str]] = {
