@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.integrity_samples
     cluster  LowCardinality(String),
     target   LowCardinality(String),
     vantage  LowCardinality(String),
-    check    LowCardinality(String),
+    name     LowCardinality(String),
     sample   LowCardinality(String),
     value    Float64 CODEC(ZSTD(1)),
     text     String CODEC(ZSTD(3)),
@@ -37,5 +37,5 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.integrity_samples
 )
 ENGINE = ReplacingMergeTree(at)
 PARTITION BY toYYYYMM(tick)
-ORDER BY (provider, cluster, target, check, vantage, tick, sample)
+ORDER BY (provider, cluster, target, name, vantage, tick, sample)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;

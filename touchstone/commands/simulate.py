@@ -227,7 +227,7 @@ async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int
             await note(done)
             speed_now = loaded / max(session.clock.monotonic() - began, 1e-9)
             progress.update(task, completed=done, speed=speed_now)
-        await database.recompute_rollups(past.start, past.end)
+        await database.rollups.recompute(past.start, past.end)
     await note(done, finished=True)
     return loaded
 
