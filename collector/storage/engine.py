@@ -272,15 +272,15 @@ class Engine:
         """
         chDB's own `default` finds a file of that name for every table that is not there; a plain database does not.
 
-        Made once, and attached at every start instead of chDB's.
+        Made anew while it is empty, attached in place of chDB's when it holds tables.
         """
         metadata = self.path / "metadata"
-        if (metadata / "default.sql").exists():
-            control.plain("DETACH DATABASE default")
-            control.plain("ATTACH DATABASE default")
-        elif not any((metadata / "default").glob("*.sql")):
+        if not any((metadata / "default").glob("*.sql")) and not control.plain("SHOW TABLES FROM default"):
             control.plain("DROP DATABASE default")
             control.plain("CREATE DATABASE default ENGINE = Atomic")
+        elif (metadata / "default.sql").exists():
+            control.plain("DETACH DATABASE default")
+            control.plain("ATTACH DATABASE default")
         else:
             logger.warning("%s: `default` is chDB's own: a query can read files of this machine in it", self.path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,11 @@ from collector.storage.embedded.statements import is_insert
 
 SESSION_S, SESSION_S_MAX = 60, 3600
 LARGE_BYTES = 64 * 1024
+HEAD_BYTES_MAX = 256 * 1024
+
+# Behind FORMAT and a name the data begins: after the rest of a blank line, or after one space.
+_FORMAT = re.compile(r"\bFORMAT\s+\w+(?:[ \t\r]*\n|[ \t]+|(?=[^\w\s]))", re.IGNORECASE)
+_NO_DATA = re.compile(r"\b(?:VALUES|SELECT|INFILE)\b", re.IGNORECASE)
 
 # What HTTP itself consumes; everything else in the query string is a setting or a param_.
 _TRANSPORT = frozenset(
@@ -146,12 +152,12 @@ async def _query_and_data(request: web.Request, limits: Limits) -> tuple[str, by
         return query, body
     if query and not body:
         return query, None
+    if not query and (split := split_insert(body)):
+        return split
     try:
         return (f"{query}\n" if query else "") + body.decode(), None
     except UnicodeDecodeError:
-        if query:
-            raise Refused(400, 62, "SYNTAX_ERROR", "the query is not UTF-8 text") from None
-        return _split_binary_insert(body)
+        raise Refused(400, 62, "SYNTAX_ERROR", "the query is not UTF-8 text") from None
 
 
 def _unpacked(raw: bytes, *, encoding: str, blocks: bool, bytes_max: int) -> bytes:
@@ -160,16 +166,17 @@ def _unpacked(raw: bytes, *, encoding: str, blocks: bool, bytes_max: int) -> byt
     return decompressed_blocks(body, bytes_max=bytes_max) if blocks else body
 
 
-def _split_binary_insert(body: bytes) -> tuple[str, bytes]:
-    """`INSERT ... FORMAT Name\\n` followed by binary data, as curl sends it."""
-    head, newline, data = body.partition(b"\n")
+def split_insert(body: bytes) -> tuple[str, bytes] | None:
+    """`INSERT ... FORMAT Name` and the data behind it, which need not be text; None for every other body."""
+    head = body[:HEAD_BYTES_MAX].decode("latin-1")
+    match = _FORMAT.search(head) if is_insert(head) else None
+    if match is None or _NO_DATA.search(head, 0, match.start()):
+        return None
+    data = body[match.end() :]
     try:
-        query = head.decode()
+        return (body[: match.end()].decode().rstrip(), data) if data.strip() else None
     except UnicodeDecodeError:
-        query = ""
-    if not newline or not is_insert(query):
-        raise Refused(400, 62, "SYNTAX_ERROR", "the query is not UTF-8 text")
-    return query, data
+        return None
 
 
 def _too_large(limits: Limits) -> Refused:
