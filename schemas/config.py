@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -30,10 +30,34 @@ Canary = Annotated[str, StringConstraints(max_length=300), AfterValidator(_canar
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
+class Reader(Strict):
+    """A second user of the embedded store, who can only read: for a dashboard, Grafana, a person."""
+
+    user: str = "reader"
+    password: SecretStr | None = None
+    password_file: str | None = None
+
+
 class Embedded(Strict):
     """The embedded store: a folder held by one `touchstone store` process."""
 
     path: str = "var/store"
+    backups: str | None = Field(default=None, description="where BACKUP may write; beside the folder when null")
+    reader: Reader | None = None
+    memory_mib: Annotated[int, Field(ge=512)] = 2048
+    query_memory_mib: Annotated[int, Field(ge=16)] = 1024
+    query_time: DurationS = 120.0
+    result_rows: Annotated[int, Field(ge=1)] = 10_000_000
+    result_mib: Annotated[int, Field(ge=1)] = 256
+    body_mib: Annotated[int, Field(ge=1, le=2048)] = 512
+    queries: Annotated[int, Field(ge=1, le=64)] = 4
+    sessions: Annotated[int, Field(ge=1, le=1024)] = 64
+
+    @model_validator(mode="after")
+    def _a_query_fits_in(self) -> Self:
+        if self.query_memory_mib > self.memory_mib:
+            raise ValueError("query_memory_mib is more than memory_mib")
+        return self
 
 
 class Store(Strict):

@@ -156,7 +156,8 @@ class EmbeddedServer:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._cancelling, former.cancel, self._engine.kill)
             await loop.run_in_executor(self._cancelling, former.ended.wait, STOP_S)
-            await asyncio.wait_for(_gone(self._running, query_id), STOP_S)
+            with suppress(TimeoutError):  # it is refused as running then
+                await asyncio.wait_for(_gone(self._running, query_id), STOP_S)
 
     async def _run(self, ask: Ask, account: Account, session: Session | None, running: Running) -> Sent:
         """Run it in a thread; when the client goes away meanwhile, what changes nothing is cancelled."""
@@ -168,6 +169,7 @@ class EmbeddedServer:
             if not running.changes:
                 await asyncio.shield(loop.run_in_executor(self._cancelling, running.cancel, self._engine.kill))
             await asyncio.wait([work])
+            work.exception()  # nobody is left to be told
             raise
 
     def _work(self, ask: Ask, account: Account, session: Session | None, running: Running) -> Sent:

@@ -42,6 +42,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "settings": config.Settings,
         "store": config.Store,
         "store.embedded": config.Embedded,
+        "store.embedded.reader": config.Reader,
         "vantage": config.Vantage,
         "module": config.Module,
         "expect": config.Expect,
