@@ -15,7 +15,6 @@ import pytest
 from collector.storage.migrations import migrate
 from schemas.config import Store
 
-
 # Set, the contract tests run against this ClickHouse server (user `default`, no password), else the embedded store.
 SERVER_VARIABLE = "TOUCHSTONE_CLICKHOUSE_URL"
 

@@ -34,7 +34,9 @@ async def test_inserts_at_once_are_all_there(asynchronous: Any) -> None:
     await asynchronous.command("CREATE OR REPLACE TABLE a (n UInt32) ORDER BY n")
     await asyncio.gather(
         *(
-            asynchronous.insert("a", [[n] for n in range(at, at + 10)], column_names=["n"], settings={"async_insert": 0})
+            asynchronous.insert(
+                "a", [[n] for n in range(at, at + 10)], column_names=["n"], settings={"async_insert": 0}
+            )
             for at in range(0, 200, 10)
         )
     )

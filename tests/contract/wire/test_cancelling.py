@@ -80,9 +80,7 @@ def test_a_client_that_goes_away_ends_its_query(database: Store) -> None:
     where: Any = urlsplit(database.url)
     path = "/?query=SELECT+count()+FROM+numbers(1000000000000)+WHERE+NOT+ignore(number)"
     with socket.create_connection((where.hostname, where.port)) as line:
-        line.sendall(
-            f"GET {path}&cancel_http_readonly_queries_on_client_close=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-        )
+        line.sendall(f"GET {path}&cancel_http_readonly_queries_on_client_close=1 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         wait_for(database.url, "1")
     wait_for(database.url, "0")
 

@@ -46,9 +46,7 @@ def test_both_ways(database: Store, encoding: str) -> None:
     ("accepted", "parameters"),
     [("", {}), ("identity", {}), ("rot13", {}), ("gzip", {"enable_http_compression": "0"}), ("gzip;q=0", {})],
 )
-def test_a_client_that_wants_it_plain_gets_it_plain(
-    database: Store, accepted: str, parameters: dict[str, str]
-) -> None:
+def test_a_client_that_wants_it_plain_gets_it_plain(database: Store, accepted: str, parameters: dict[str, str]) -> None:
     """By not asking, or by asking not to."""
     reply = post(database.url, SQL, headers={"Accept-Encoding": accepted}, **parameters)
     assert reply.body == SAID

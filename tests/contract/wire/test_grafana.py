@@ -1,8 +1,8 @@
 """
 Grafana's ClickHouse data source over HTTP: the requests of its driver (clickhouse-go), and queries of its panels.
 
-The driver asks by POST, Native, with `client_protocol_version`, gzip, user and password by HTTP Basic. Its LZ4 mode, which
-Grafana uses for the native port only, is tried as well.
+The driver asks by POST, Native, with `client_protocol_version`, gzip, user and password by HTTP Basic. Its LZ4 mode,
+which Grafana uses for the native port only, is tried as well.
 """
 
 from __future__ import annotations

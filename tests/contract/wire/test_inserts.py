@@ -123,7 +123,9 @@ def test_data_by_hand(client: Any, database: Store, table: str, form: str, where
     """The query in the address and the data in the body, or both in the body."""
     query, data = f"INSERT INTO {database.database}.t FORMAT {form}", FORMATS[form]
     reply = (
-        post(database.url, data, query=query) if where == "address" else post(database.url, f"{query}\n".encode() + data)
+        post(database.url, data, query=query)
+        if where == "address"
+        else post(database.url, f"{query}\n".encode() + data)
     )
 
     assert (reply.status, reply.body) == (200, b"")

@@ -50,7 +50,7 @@ def test_a_client_may_ask_for_less(database: Store) -> None:
     [
         ("SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(number)", 159),
         ("SELECT * FROM numbers(2000)", 396),
-        ("SELECT repeat('x', 1000) FROM numbers(500)", 396),
+        ("SELECT repeat('x', 900 + number % 2) FROM numbers(500)", 396),
         (GREEDY, 241),
         ("SELECT 1 SETTINGS max_memory_usage = 4000000000", 452),
         ("SELECT 1 SETTINGS max_memory_usage = 0", 452),
@@ -74,7 +74,7 @@ def test_a_body_too_large_is_refused(small: OwnStore) -> None:
 
 @pytest.mark.embedded_only("the limits of its settings")
 def test_all_queries_together_stay_below_the_stores_memory(small: OwnStore) -> None:
-    """Greedy ones at once: refused with 241, 159 or 202; the process stays within its setting and what it is without."""
+    """Greedy ones at once are refused; the process stays within its setting and what it is without."""
     before = resident(small)
     with ThreadPoolExecutor(3) as threads:
         codes = {reply.code for reply in threads.map(lambda _: post(small.url, GREEDY), range(9))}

@@ -110,7 +110,9 @@ def test_a_parameter_that_is_missing_is_an_error(client: Any) -> None:
 def test_parameters_too_long_for_an_address_are_bound_as_well(client: Any) -> None:
     """The client sends them as a form then: the targets of a large fleet."""
     words = [f"it's provider-{number}/cluster/chat ✓" for number in range(5_000)]
-    ((found, n),) = client.query("SELECT {words:Array(String)}, {n:Int64}", parameters={"words": words, "n": 3}).result_rows
+    ((found, n),) = client.query(
+        "SELECT {words:Array(String)}, {n:Int64}", parameters={"words": words, "n": 3}
+    ).result_rows
     assert (found, n) == (words, 3)
 
 
