@@ -75,3 +75,9 @@ class ProviderLine:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+
+    @property
+    def availability(self) -> tuple[float | None, float | None]:
+        """The share that was good: all that is unknown counted bad, and counted good; None, None without a tick."""
+        good, unknown = self.ok + self.degraded, self.unknown + self.not_observed
+        return (good / self.n, (good + unknown) / self.n) if self.n else (None, None)
