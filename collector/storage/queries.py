@@ -134,7 +134,7 @@ class Reader:
         return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, **window))
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
-        """Every provider over [start, end) side by side; *start* is a midnight."""
+        """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
         rows = self._rows(scorecard_queries.SCORECARDS, **self._cover().by_day(start, end))
         return tuple(ProviderLine(*row[:8], *(_known(value) for value in row[8:])) for row in rows)
 
@@ -148,6 +148,7 @@ class Reader:
             a=_ms(start),
             b=_ms(end),
             gap=outage_queries.GAP_S,
+            failures=outage_queries.FAILURES_MIN,
             limit=min(limit, ROWS_MAX),
         )
         return tuple(Outage(*row) for row in rows)
