@@ -1,7 +1,8 @@
 """
 Ninety days of the reference fleet, made in SQL: 90 clusters, an observation of each every 10 s, 70 million in all.
 
-Nothing is random: every value is a hash of cluster and tick. One in six is a chat with 16 tokens, the others ask for one.
+Nothing is random: every value is a hash of cluster and tick. One in six is a chat with 16 tokens, the others ask for
+one.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ DAY = f"""
 INSERT INTO {{database}}.observations
   (tick, provider, cluster, target, region, model, vantage, kind, module, started_at, finished_at, outcome, reason,
    connection, http_status, connect_ms, tls_ms, sent_ms, first_byte_ms, first_token_ms, last_token_ms, total_ms,
-   gap_max_ms, arrivals_ms, billed_in, billed_out, counted_out, counted_by, chunks, bytes_in, finish_reason, stamp, loop_lag_ms,
-   streams_open, source, agent_version, reads, late_ms, batch_id, seq, ingested_at)
+   gap_max_ms, arrivals_ms, billed_in, billed_out, counted_out, counted_by, chunks, bytes_in, finish_reason, stamp,
+   loop_lag_ms, streams_open, source, agent_version, reads, late_ms, batch_id, seq, ingested_at)
 WITH
   intDiv(number, {PER_DAY}) AS c, number % {PER_DAY} AS slot, intDiv(c, {CLUSTERS_OF_ONE}) AS p,
   toDateTime64({{day:UInt32}}, 3, 'UTC') + toIntervalSecond(slot * {EVERY_S}) + toIntervalMillisecond(c * 97) AS at,

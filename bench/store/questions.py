@@ -1,4 +1,4 @@
-"""What the dashboard asks of the store, each as it is asked, and the same from raw observations with exact quantiles."""
+"""What the dashboard asks of the store, as it is asked, and the same from raw observations with exact quantiles."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RAW_OUTAGES = outage_queries.OUTAGES.replace("{database}.bad_minutes FINAL", f"(
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """*figure*: its name in the results. *ours*: asked through Reader. *raw*: the same in SQL, None where it is that."""
+    """*figure*: its name in the results. *ours*: asked of Reader. *raw*: the same in SQL; None where ours is raw."""
 
     figure: str
     ours: Callable[[Reader], Any]

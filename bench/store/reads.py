@@ -1,4 +1,4 @@
-"""How fast the dashboard's questions are answered over the history: ours and raw interleaved, and how far from exact."""
+"""How fast the dashboard's questions are answered over the history, ours and raw interleaved; how far from exact."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHERE database = {name:String} AND active GROUP BY table ORDER BY table"""
 
 @dataclass(slots=True)
 class Reads:
-    """What was measured: seconds of each round of each question, by its figure; *error* is the largest of a quantile."""
+    """Seconds of each round of each question, by its figure; *error* is the largest of a quantile."""
 
     end: datetime
     rows: int = 0
@@ -44,10 +44,7 @@ def build(store: Store, days: int, say: Say) -> datetime:
     """The history of *days* whole days up to last midnight, unless it is there; gives its end."""
     migrate(store)
     with opened(store) as driver:
-        held = {
-            day: n
-            for day, n in rows_of(driver, store, "SELECT toDate(tick), count() FROM {database}.observations GROUP BY 1")
-        }
+        held = dict(rows_of(driver, store, "SELECT toDate(tick), count() FROM {database}.observations GROUP BY 1"))
         end = floor(datetime.now(UTC), DAY) if len(held) < days else _end_of(held)
         for number, day in enumerate(history.midnights(end, days), 1):
             if held.get(day.date()) == history.ROWS_A_DAY:
