@@ -13,13 +13,14 @@ _FACTS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}}) AND {_GRID}"""
 _REASONS = "sumMapIf(map(toString(reason), 1::UInt64), reason != '')"
 
+# Over all vantages, so that one place which alone cannot reach a target is no outage of it.
 MINUTES = f"""
 INSERT INTO {{database}}.bad_minutes
-  (t, provider, cluster, target, vantage, kind, n, n_failed, n_not_observed, reasons, ver)
-SELECT toStartOfMinute(tick) AS t, provider, cluster, target, vantage, kind,
+  (t, provider, cluster, target, kind, n, n_failed, n_not_observed, reasons, ver)
+SELECT toStartOfMinute(tick) AS t, provider, cluster, target, kind,
        count(), countIf(outcome = 'failed') AS failed, countIf(outcome = 'not_observed') AS unseen, {_REASONS}, now64(6)
 FROM {_FACTS}
-GROUP BY t, provider, cluster, target, vantage, kind HAVING failed + unseen > 0"""
+GROUP BY t, provider, cluster, target, kind HAVING failed + unseen > 0"""
 
 HOURS = f"""
 INSERT INTO {{database}}.rollup_hour

@@ -1,11 +1,11 @@
--- Rollups beside the hours, recomputed in the same way: minutes in which something failed or was not observed, and days.
+-- Rollups beside the hours, recomputed in the same way: minutes in which something failed or was not observed, counted over
+-- all vantages, and days.
 CREATE TABLE IF NOT EXISTS ${DATABASE}.bad_minutes
 (
     t              DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
     provider       LowCardinality(String),
     cluster        LowCardinality(String),
     target         LowCardinality(String),
-    vantage        LowCardinality(String),
     kind           LowCardinality(String),
     n              UInt64 CODEC(T64, ZSTD(1)),
     n_failed       UInt64 CODEC(T64, ZSTD(1)),
@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.bad_minutes
 )
 ENGINE = ReplacingMergeTree(ver)
 PARTITION BY toYYYYMM(t)
-ORDER BY (provider, cluster, target, vantage, kind, t)
+ORDER BY (provider, cluster, target, kind, t)
 TTL t + INTERVAL 3 YEAR
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
 

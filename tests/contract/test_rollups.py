@@ -35,7 +35,8 @@ COUNTS = (
 )
 SERIES = "t, provider, cluster, target, vantage, kind"
 TABLES = {
-    "bad_minutes": f"SELECT {SERIES}, n, n_failed, n_not_observed, reasons FROM bad_minutes FINAL",
+    "bad_minutes": """SELECT t, provider, cluster, target, kind, n, n_failed, n_not_observed, reasons
+                      FROM bad_minutes FINAL""",
     "rollup_hour": f"SELECT {SERIES}, connection, {COUNTS} FROM rollup_hour FINAL",
     "rollup_day": f"SELECT {SERIES}, connection, {COUNTS} FROM rollup_day FINAL",
     "token_arrivals": f"SELECT {SERIES}, connection, n_streams, gap_hist, longest_hist FROM token_arrivals FINAL",
@@ -94,7 +95,7 @@ def held(store: Store, table: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """The rows of a rollup by their key."""
     with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
         rows = client.query(TABLES[table], tz_mode="aware").result_rows
-    width = 6 if table in {"bad_minutes", "engine_metrics"} else 7
+    width = {"bad_minutes": 5, "engine_metrics": 6}.get(table, 7)
     found = {tuple(row[:width]): tuple(row[width:]) for row in rows}
     assert len(found) == len(rows)
     return found

@@ -20,10 +20,10 @@ Groups = dict[tuple[Any, ...], list[Observation]]
 
 
 def bad_minutes(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """By (t, provider, cluster, target, vantage, kind): n, failed, not observed, reasons; bad minutes only."""
+    """By (t, provider, cluster, target, kind): n, failed, not observed, reasons; bad minutes only."""
     rows = {
         key: (len(several), _n(several, Outcome.FAILED), _n(several, Outcome.NOT_OBSERVED), _reasons(several))
-        for key, several in _groups(observations, MINUTE, _series).items()
+        for key, several in _groups(observations, MINUTE, _asked).items()
     }
     return {key: row for key, row in rows.items() if row[1] + row[2]}
 
@@ -79,12 +79,12 @@ def _groups(observations: Iterable[Observation], bucket: timedelta, key: Callabl
     return groups
 
 
-def _series(one: Observation) -> tuple[str, ...]:
-    return one.provider, one.cluster, one.target, one.vantage, one.kind
+def _asked(one: Observation) -> tuple[str, ...]:
+    return one.provider, one.cluster, one.target, one.kind
 
 
 def _connected(one: Observation) -> tuple[str, ...]:
-    return *_series(one), one.instrument.connection.value
+    return one.provider, one.cluster, one.target, one.vantage, one.kind, one.instrument.connection.value
 
 
 def _n(several: Iterable[Observation], outcome: Outcome) -> int:

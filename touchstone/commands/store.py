@@ -1,4 +1,4 @@
-"""`touchstone store`: the embedded ClickHouse engine over HTTP."""
+"""`touchstone store`: the embedded ClickHouse engine over HTTP, and what keeps any store in order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from schemas.config import Embedded, Store
 from touchstone import exit_codes
+from touchstone.commands import store_backup, store_check, store_retention
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
     from collector.storage.embedded.limits import Limits
 
 
-@click.command("store")
+@click.group("store", invoke_without_command=True)
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen (default: store.url of the settings).")
 @click.option("--path", type=click.Path(path_type=Path), help="The folder (default: store.embedded.path).")
 @json_option
 @pass_session
-def command(session: Session, listen: str | None, path: Path | None, as_json: bool) -> int:
-    """Serve the embedded ClickHouse engine over ClickHouse's HTTP protocol, until SIGTERM."""
+@click.pass_context
+def command(ctx: click.Context, session: Session, listen: str | None, path: Path | None, as_json: bool) -> int:
+    """
+    Serve the embedded ClickHouse engine over ClickHouse's HTTP protocol, until SIGTERM.
+
+    The subcommands work on the store of the settings, embedded or a server.
+    """
+    if ctx.invoked_subcommand is not None:
+        return exit_codes.FINE
     import asyncio
     from urllib.parse import urlsplit
 
@@ -84,3 +92,7 @@ def _limits(embedded: Embedded) -> Limits:
         queries=embedded.queries,
         sessions=embedded.sessions,
     )
+
+
+for subcommand in (store_backup.backup, store_backup.restore, store_check.command, store_retention.command):
+    command.add_command(subcommand)
