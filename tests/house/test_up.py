@@ -84,14 +84,17 @@ def ended(process: subprocess.Popen[str], folder: Path, *, timeout_s: float) -> 
 def check_report(report: dict[str, Any]) -> None:
     """What every run of this length must come to."""
     wrong = {p["id"]: p for p in report["providers"] if p["tier"] != p["truth"]}
+    two_faced = {p["id"] for p in report["providers"] if p["probes_treated_better"]}
     scripted = sorted(e.provider for e in World.of().script() if e.severity is Severity.P0)
     paged = sorted(page["provider"] for page in report["pages"] if page["severity"] == "P0")
 
     assert len(report["providers"]) == 18
     assert wrong == {}
+    assert two_faced == World.of().two_faced()
     assert paged == scripted
     assert (report["lost"], report["double"]) == (0, 0)
     assert report["observations"] > 1000
+    assert report["passive"] > 80  # measured alone: 159 in 110 s
 
 
 def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
@@ -107,6 +110,10 @@ def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
     config = ("-c", str(folder / "config" / "touchstone.yaml"))
     assert "Streamlit" in page
     wait_for("tiers", lambda: len(answer_of(*config, "tiers", "--json")["providers"]) == 18, timeout_s=40)
+    (two_faced,) = World.of().two_faced()
+    explained = touchstone(*config, "explain", two_faced)
+    assert "real traffic" in explained.stdout
+    assert "fares worse than our probes" in explained.stdout
     children = pids(folder)
     assert len(listening(folder)) >= 4
     report = ended(process, folder, timeout_s=180)
@@ -116,7 +123,7 @@ def test_two_minutes_of_the_whole_house(tmp_path: Path) -> None:
         delay_s = datetime.fromisoformat(page_["delivered_at"]) - datetime.fromisoformat(page_["failed_at"])
         assert 0 < delay_s.total_seconds() < 15, page_
     assert first_page_s < 25  # measured alone: 10 s
-    assert {"store", "collect", "agent", "dashboard", "clouds", "receiver"} <= set(children)
+    assert {"store", "collect", "agent", "traffic", "dashboard", "clouds", "receiver"} <= set(children)
     assert (living(children), listening(folder)) == ([], [])
     check_judged_again(folder, config)
 
