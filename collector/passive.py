@@ -98,6 +98,8 @@ _ERROR_REASONS: Mapping[str, Reason] = MappingProxyType(
         "brokenpipe": Reason.CONNECTION_LOST,
         "remoteprotocol": Reason.CONNECTION_LOST,
         "serverdisconnected": Reason.CONNECTION_LOST,
+        "clientpayload": Reason.CONNECTION_LOST,
+        "clientos": Reason.CONNECTION_LOST,
         "incompleteread": Reason.CONNECTION_LOST,
         "read": Reason.CONNECTION_LOST,
         "jsondecode": Reason.BAD_STREAM,

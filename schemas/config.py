@@ -122,6 +122,16 @@ class Module(Strict):
         return 1
 
     @property
+    def warm_ups(self) -> int:
+        """GETs before the requests of a tick that asks warm."""
+        return 0 if self.connection == "cold" else self.requests
+
+    @property
+    def warm_share(self) -> float:
+        """The share of ticks that ask warm."""
+        return {"cold": 0.0, "warm": 1.0, "alternate": 0.5}[self.connection]
+
+    @property
     def tokens_in(self) -> int | None:
         """Prompt tokens of one request, when the module says how many; None for a short prompt."""
         return None
