@@ -45,6 +45,13 @@ class Store(Strict):
     password: SecretStr | None = None
     password_file: str | None = None
     embedded: Embedded | None = Embedded()
+    cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+
+    @model_validator(mode="after")
+    def _a_cluster_is_no_embedded_store(self) -> Store:
+        if self.cluster is not None and self.embedded is not None:
+            raise ValueError("cluster needs servers of your own: say embedded: null")
+        return self
 
 
 class Vantage(Strict):

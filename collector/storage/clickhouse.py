@@ -12,6 +12,7 @@ from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
 from collector.storage import fact_queries, history_loads, rollups
+from collector.storage.cluster import processes, reading, writing
 from collector.storage.connection import arguments, named_errors
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
@@ -81,7 +82,7 @@ class ClickHouse:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
         for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
             rows = await self._rows(
-                "SELECT count() FROM system.processes WHERE Settings['log_comment'] = {comment:String}",
+                f"SELECT count() FROM {processes(self._store)} WHERE Settings['log_comment'] = {{comment:String}}",
                 comment=LOG_COMMENT,
             )
             if not rows[0][0]:
@@ -262,17 +263,24 @@ class ClickHouse:
 
     def _settings(self) -> dict[str, Any]:
         self._inserts += 1
-        return {"async_insert": 0, "insert_deduplication_token": f"{self._epoch}/{self._inserts}"}
+        token = f"{self._epoch}/{self._inserts}"
+        return {"async_insert": 0, "insert_deduplication_token": token, **writing(self._store)}
 
     async def _rows(self, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
         with named_errors(self._store):
-            answer = await self._client.query(sql.replace("{database}", self._store.database), parameters=parameters)
+            answer = await self._client.query(
+                sql.replace("{database}", self._store.database), parameters=parameters, settings=reading(self._store)
+            )
             rows: Sequence[Sequence[Any]] = answer.result_rows
             return rows
 
     async def _command(self, sql: str, **parameters: Any) -> None:
         with named_errors(self._store):
-            await self._client.command(sql.replace("{database}", self._store.database), parameters=parameters)
+            await self._client.command(
+                sql.replace("{database}", self._store.database),
+                parameters=parameters,
+                settings=reading(self._store) | writing(self._store),
+            )
 
 
 def _ms(stamp: datetime) -> int:
