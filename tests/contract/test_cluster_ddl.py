@@ -10,7 +10,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
-from collector.storage import rollups
+from collector.storage import rollup_sql
 from collector.storage.cluster import Cluster, defining, processes, reading, split_at_commas, writing
 from collector.storage.connection import arguments
 from collector.storage.migrations import planned, shipped
@@ -255,5 +255,8 @@ def test_settings_are_sent_to_a_cluster_only(client: Any) -> None:
 def test_rollups_are_computed_where_their_facts_lie() -> None:
     """Grouped by provider, from a table dealt out by provider, into one dealt out by provider."""
     assert writing(CLUSTERED)["parallel_distributed_insert_select"] == 2
-    assert {"touchstone.observations", "touchstone.rollup_hour"} <= CLUSTER.sharded
-    assert re.search(r"GROUP BY t, provider\b", rollups.HOURS)
+    for sql in (*rollup_sql.BY_HOUR, rollup_sql.DAYS):
+        into = re.findall(r"INSERT INTO \{database\}\.(\w+)", sql)
+        of = re.findall(r"FROM \{database\}\.(\w+)", sql)
+        assert {f"touchstone.{table}" for table in into + of} <= CLUSTER.sharded
+        assert re.search(r"GROUP BY \w+, provider\b", sql)
