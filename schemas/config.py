@@ -46,6 +46,9 @@ class Store(Strict):
     password_file: str | None = None
     embedded: Embedded | None = Embedded()
     cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+    otel_traces: Identifier | None = Field(
+        default=None, description="the table that an OpenTelemetry Collector's ClickHouse exporter fills"
+    )
 
     @model_validator(mode="after")
     def _a_cluster_is_no_embedded_store(self) -> Store:

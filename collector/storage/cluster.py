@@ -44,6 +44,7 @@ class Cluster:
 
     name: str
     sharded: frozenset[str]
+    sharded_by: str = SHARDED_BY
 
     @classmethod
     def of(cls, name: str, statements: Iterable[str]) -> Cluster:
@@ -79,7 +80,7 @@ class Cluster:
         return [
             f"CREATE TABLE IF NOT EXISTS {local} {self._everywhere}\n{body}",
             f"CREATE TABLE IF NOT EXISTS {name} {self._everywhere} AS {local}\n"
-            f"ENGINE = Distributed('{self.name}', '{database}', '{table}', {SHARDED_BY})",
+            f"ENGINE = Distributed('{self.name}', '{database}', '{table}', {self.sharded_by})",
         ]
 
     def _alter(self, name: str, commands: str) -> list[str]:
