@@ -14,6 +14,7 @@ from collector.storage import fact_queries, history_loads
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
+from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
 from schemas.clock import Clock
@@ -45,6 +46,7 @@ class ClickHouse:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self.rollups = Rollups(client)
+        self.otel_traces = OtelTraces(client, self.rollups) if client.store.otel_traces else None
 
     @classmethod
     async def connect(cls, store: Store, *, clock: Clock) -> ClickHouse:

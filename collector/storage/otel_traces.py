@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
-from collector.storage.client import Client, to_ms
+from collector.exported_spans import ExportedSpan
+from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import Cluster, defining, processes
 from collector.storage.connection import arguments, named_errors
 from collector.storage.migrations import split_statements
@@ -22,6 +23,7 @@ from collector.storage.rollups import HOUR, OVERLAP_MS, Rollups, floor, runs
 from collector.storage.rows import COLUMNS
 from collector.storage.span_columns import EXPRESSIONS, OURS, TICK, VALID
 from schemas.config import Store
+from schemas.observation import Observation, Outcome, Reason
 
 SHARDED_BY = "cityHash64(TraceId)"  # a batch that comes again goes where it went, and collapses there
 DOUBLES_MAX = 2_000  # keys whose doubles are removed at once
@@ -59,6 +61,24 @@ WHERE (ReceivedAt >= fromUnixTimestamp64Milli({{since:Int64}})
        OR Tick >= fromUnixTimestamp64Milli(greatest({{since:Int64}} - 3600000, 0)))
   AND Tick < toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}}, 'UTC')) AND {OURS} ORDER BY hour"""
 _UNREADABLE = f"SELECT count() FROM {{database}}.{{table}} WHERE {_IN_TRACES} AND {OURS} AND NOT ({VALID})"
+# Real traffic: a request to a model by a client that is not ours.
+_CLIENT_SPANS = f"""SELECT SpanId, toString(SpanKind), SpanAttributes, ResourceAttributes, Events.Name,
+       arrayMap(at -> toUnixTimestamp64Nano(at), Events.Timestamp), toUnixTimestamp64Nano(Timestamp), Duration,
+       toString(StatusCode)
+FROM {{database}}.{{table}}
+WHERE ReceivedAt >= fromUnixTimestamp64Milli({{a:Int64}}) AND ReceivedAt < fromUnixTimestamp64Milli({{b:Int64}})
+  AND SpanKind IN ('Client', 'SPAN_KIND_CLIENT') AND NOT {OURS}
+  AND arrayExists(name -> startsWith(name, 'gen_ai.') OR startsWith(name, 'llm.'), mapKeys(SpanAttributes))"""
+# What the incident judge reads of an observation; timings are no evidence of an outage.
+_TAKEN_IN = """SELECT target, vantage, kind, module, provider, cluster, toUnixTimestamp64Milli(tick), attempt,
+       toUnixTimestamp64Milli(started_at), toUnixTimestamp64Milli(finished_at), outcome, reason, simulated
+FROM {database}.observations
+WHERE ingested_at >= fromUnixTimestamp64Milli({a:Int64}) AND ingested_at < fromUnixTimestamp64Milli({b:Int64})
+  AND source = 'active'
+ORDER BY tick, attempt LIMIT 1 BY target, vantage, kind, tick, attempt"""
+_HOURS_TAKEN_IN = """SELECT DISTINCT toUnixTimestamp(toStartOfHour(tick)) AS hour FROM {database}.observations
+WHERE ingested_at >= fromUnixTimestamp64Milli({a:Int64}) AND ingested_at < fromUnixTimestamp64Milli({b:Int64})
+ORDER BY hour"""
 _MARK = "SELECT toUnixTimestamp64Milli(max(mark)), count() FROM {database}.rollup_marks WHERE name = {name:String}"
 _RUNNING = """SELECT toUnixTimestamp64Milli(now64(3)) - toInt64(ceil(max(elapsed) * 1000)) - 1 FROM {processes}
 WHERE query_kind IN ('Insert', 'AsyncInsertFlush')"""
@@ -114,12 +134,12 @@ class OtelTraces:
     async def settled(self) -> datetime:
         """Every row that came before this instant is stored: nothing that began earlier is still being inserted."""
         rows = await self._rows(_RUNNING.replace("{processes}", processes(self._client.store)))
-        return datetime.fromtimestamp(rows[0][0] // 1000, UTC) + timedelta(milliseconds=rows[0][0] % 1000)
+        return of_ms(rows[0][0])
 
     async def reconcile(self, settled: datetime, now: datetime) -> Reconciled:
         """Every closed hour that rows came for since the last round, exactly once; *settled*: as `settled` said."""
-        mark, marks = (await self._rows(_MARK, name=MARK))[0]
-        hours = await self._rows(_HOURS, since=mark - OVERLAP_MS if marks else 0, now=to_ms(now))
+        since = await self.mark(MARK)
+        hours = await self._rows(_HOURS, since=to_ms(since) - OVERLAP_MS if since else 0, now=to_ms(now))
         found = Reconciled(hours=len(hours))
         for low, high in runs([datetime.fromtimestamp(hour, UTC) for (hour,) in hours], HOUR):
             for start in _hours(low, high):
@@ -132,7 +152,7 @@ class OtelTraces:
                     found.doubled + doubled,
                     found.unreadable + int(unreadable[0][0]),
                 )
-        await self._client.insert("rollup_marks", ("name", "mark"), None, [[MARK, min(settled, now)]])
+        await self.set_mark(MARK, min(settled, now))
         return found
 
     async def insert_missing(self, start: datetime, end: datetime) -> int:
@@ -157,6 +177,42 @@ class OtelTraces:
         if removed:  # a removed row is in no rollup's list of changes
             await self._rollups.recompute(start, end)
         return removed
+
+    async def mark(self, name: str) -> datetime | None:
+        """How far the work *name* has come; None before its first round."""
+        mark, marks = (await self._rows(_MARK, name=name))[0]
+        return of_ms(mark) if marks else None
+
+    async def set_mark(self, name: str, at: datetime) -> None:
+        """The work *name* has come to *at*."""
+        await self._client.insert("rollup_marks", ("name", "mark"), None, [[name, at]])
+
+    async def taken_in(self, since: datetime, until: datetime) -> list[Observation]:
+        """What the judge must know of active observations that came in [since, until), in the order of ticks."""
+        return [
+            Observation(
+                target=target, vantage=vantage, kind=kind, module=module, provider=provider, cluster=cluster,
+                tick=of_ms(tick), attempt=attempt, started_at=of_ms(started), finished_at=of_ms(finished),
+                outcome=Outcome(outcome), reason=Reason(reason) if reason else None, simulated=bool(simulated),
+            )
+            for target, vantage, kind, module, provider, cluster, tick, attempt, started, finished, outcome, reason,
+            simulated in await self._rows(_TAKEN_IN, a=to_ms(since), b=to_ms(until))
+        ]  # fmt: skip
+
+    async def sweep(self, since: datetime, until: datetime) -> int:
+        """Remove doubles wherever rows came in [since, until), the open hour too; how many."""
+        hours = await self._rows(_HOURS_TAKEN_IN, a=to_ms(since), b=to_ms(until))
+        starts = [datetime.fromtimestamp(hour, UTC) for (hour,) in hours]
+        return sum([await self.remove_doubles(start, start + HOUR) for start in starts])
+
+    async def client_spans(self, since: datetime, until: datetime) -> list[ExportedSpan]:
+        """Real traffic that came in [since, until)."""
+        return [
+            ExportedSpan(id, kind, attributes, resource, tuple(zip(names, at, strict=True)), start_ns, took, status)
+            for id, kind, attributes, resource, names, at, start_ns, took, status in await self._rows(
+                _CLIENT_SPANS, a=to_ms(since), b=to_ms(until)
+            )
+        ]
 
     async def _rows(self, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
         return await self._client.rows(self._named(sql), **parameters)

@@ -19,18 +19,21 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 from opentelemetry.sdk.resources import Resource
 
+from collector.exported import Exported, earlier
 from collector.ingest import read_body
+from collector.passive import ClientSpan
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.client import Client
 from collector.storage.connection import arguments
 from collector.storage.otel_traces import OtelTraces, Reconciled, definitions, install
 from collector.storage.rollups import Rollups, floor
-from collector.storage.rows import COLUMNS, StoredRow
+from collector.storage.rows import COLUMNS, StoredRow, key_of
 from collector.storage.span_columns import EXPRESSIONS
 from probes.ship import encoded
 from probes.spool import Batch
 from schemas.config import Store
 from schemas.observation import Observation, Outcome, Source
+from tests.support.client_spans import MS, NEW, OLD, START_NS, TARGETS, body_of, client_span
 from tests.support.exported_rows import EXPORTED_COLUMNS, as_text, column_types, exported_rows
 from tests.support.observations import any_observation, fullest, seen
 from touchstone.system_clock import SystemClock
@@ -379,3 +382,102 @@ def test_the_double_writes_values_as_the_exporter_does(value: object, text: str)
     made = AnyValue(bool_value=value) if isinstance(value, bool) else any_value(value)
     assert as_text(made) == text
     assert not re.search(r"[<>&]", text)
+
+
+def real_traffic() -> list[ClientSpan]:
+    """By new names and old, failed, with events, and some that are no observation."""
+    spans = [
+        client_span(id="00f067aa0ba90201"),
+        client_span(OLD, id="00f067aa0ba90202", events=(("first_token", START_NS + 125 * MS),)),
+        client_span(
+            dict(NEW) | {"http.response.status_code": 429, "error.type": "429"}, id="00f067aa0ba90203", failed=True
+        ),
+        client_span(dict(NEW) | {"gen_ai.request.model": "m-small"}, id="00f067aa0ba90204", resource={}),
+        client_span(dict(NEW) | {"touchstone.target": "acme/west/chat"}, id="00f067aa0ba90205"),
+        client_span(dict(NEW) | {"gen_ai.usage.input_tokens": -1}, id="00f067aa0ba90206"),
+        client_span(dict(NEW) | {"server.address": "elsewhere.example"}, id="00f067aa0ba90207"),
+        client_span(id="00f067aa0ba90208", resource={"service.name": "shop", "touchstone.simulated": True}),
+    ]
+    shift = int(CLOSED.timestamp() * 1000) * MS - START_NS
+    return [
+        replace(
+            span, start_ns=span.start_ns + shift, end_ns=span.end_ns + shift,
+            events=tuple((name, ns + shift) for name, ns in span.events),
+        )
+        for span in spans
+    ]  # fmt: skip
+
+
+class Passing:
+    """The writer that the wiring makes, over the house's facts."""
+
+    def __init__(self, facts: ClickHouse) -> None:
+        self.stored_keys, self._insert = facts.stored_keys, facts.insert_observations
+
+    async def insert_passive(self, observations: Sequence[Observation], ingested_at: datetime) -> None:
+        """Store them."""
+        await self._insert([StoredRow(one, 0, 0, ingested_at) for one in observations])
+
+
+def door(house: House, decided: list[Observation]) -> Exported:
+    """The collector's work on the exporter's table."""
+
+    async def decide(observations: Sequence[Observation]) -> None:
+        decided.extend(observations)
+
+    return Exported(house.traces, Passing(house.facts), key_of, decide, SystemClock(), TARGETS)
+
+
+async def test_real_traffic_is_stored_as_our_collector_would_store_it(house: House) -> None:
+    """The same observations, by the same rule; once, however often it is looked for."""
+    request = ExportTraceServiceRequest.FromString(body_of(*real_traffic()))
+    reading = read_body(request.SerializeToString(), spans_max=100, targets=TARGETS)
+    await house.facts.insert_observations([StoredRow(one.observation, 0, 0, NOW) for one in reading.received])
+    wanted = house.rows()
+    assert (len(wanted), reading.rejected) == (6, 2)
+
+    house.forget()
+    house.insert(exported_rows(request))
+    assert house.rows() == []
+    await asyncio.sleep(0.01)
+    assert await door(house, []).take_passive() == {"taken": 6, "rejected": 2}
+    assert house.rows() == wanted
+    assert (await door(house, []).take_passive())["taken"] == 0
+    assert house.rows() == wanted
+
+
+async def test_what_comes_past_us_is_decided_on_once_a_round(house: House) -> None:
+    """In the order of the ticks, doubles left out, with all that the judge reads; then only what is new."""
+    decided: list[Observation] = []
+    watching = door(house, decided)
+    house.export(closed_hour()[5:])
+    house.export([*closed_hour(), at(30, source=Source.PASSIVE, span="1f", module="passive")])
+    await asyncio.sleep(0.01)
+    await watching.decide_on_news()
+    assert [(one.id, one.outcome, one.reason, one.started_at) for one in decided] == [
+        (one.id, one.outcome, one.reason, one.started_at) for one in closed_hour()
+    ]
+
+    await watching.decide_on_news()
+    assert len(decided) == 10
+    house.export([at(50)])
+    await asyncio.sleep(0.01)
+    await watching.decide_on_news()
+    assert [one.id for one in decided[10:]] == [at(50).id]
+
+
+async def test_verdicts_wait_until_doubles_are_removed(house: House) -> None:
+    """Up to the watermark every row is there once, in the hour that is open too."""
+    watching = door(house, [])
+    assert watching.watermark() is None
+    rows = [seen(tick=datetime.now(UTC) - timedelta(seconds=n)) for n in range(5)]
+    house.export(rows)
+    house.export([*rows, at(3)])
+    assert len(house.rows()) == 11
+    await asyncio.sleep(0.01)
+    await watching.sweep()
+
+    assert len(house.rows()) == 6
+    mark = watching.watermark()
+    assert mark is not None and timedelta(0) <= datetime.now(UTC) - mark < timedelta(seconds=5)
+    assert earlier(mark, NOW) == NOW and earlier(mark, None) is None
