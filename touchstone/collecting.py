@@ -31,6 +31,7 @@ from schemas.config import Configuration, Store
 from schemas.errors import StoreUnavailable, TouchstoneError
 from schemas.observation import Observation
 from schemas.page import Delivery, SendResult
+from touchstone import __version__
 from touchstone.address import split_address
 
 STORE_WAIT_S = 60.0
@@ -104,6 +105,7 @@ async def _run(
     )
     exported = _exported(configuration, clock, store, service)
     await ingest.start()
+    await store.note_configuration(configuration, __version__, clock.now())
     reads = cache(lambda: Reader.open(settings.store))
     app = application(
         ingest,

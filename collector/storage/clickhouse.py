@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
-from collector.storage import fact_queries, history_loads
+from collector.storage import fact_queries, history_loads, records
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
@@ -18,7 +18,7 @@ from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
 from schemas.clock import Clock
-from schemas.config import Store, TierPolicy
+from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
 from schemas.observation import Observation
 from schemas.verdict import Tier, Verdict
@@ -165,6 +165,10 @@ class ClickHouse:
             for v in verdicts
         ]  # fmt: skip
         await self._client.insert("verdicts", names, types, rows)
+
+    async def note_configuration(self, configuration: Configuration, version: str, at: datetime) -> bool:
+        """Keep *configuration*, its secrets masked, as what holds from *at* on; False when it held already."""
+        return await records.note_configuration(self._client, configuration, version, at)
 
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Copy rows of the transactional store for reading; a repeated copy collapses onto itself."""

@@ -30,10 +30,11 @@ class Cover:
         """
         The borders of [start, end) as query parameters, in ms: a <= d <= h <= b.
 
-        Days serve [a, d), hours [d, h), facts [h, b). *start* is a midnight.
+        Days serve [a, d), hours [d, h), facts [h, b). A window that does not begin at midnight is facts alone.
         """
-        assert start == floor(start, DAY), "whole days begin at midnight"
         a, b = to_ms(start), to_ms(end)
+        if start != floor(start, DAY):
+            return {"a": a, "d": a, "h": a, "b": b}
         d = min(max(a, to_ms(self.days_until)), to_ms(floor(end, DAY)))
         return {"a": a, "d": d, "h": min(max(d, to_ms(self.hours_until)), max(d, to_ms(floor(end, HOUR)))), "b": b}
 

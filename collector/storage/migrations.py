@@ -90,6 +90,11 @@ def migrate(store: Store, migrations: tuple[Migration, ...] | None = None) -> tu
         return applied(client, store, known)
 
 
+def told(store: Store, statement: str) -> list[str]:
+    """*statement*, written for one server, as *store* takes it: as it is, or for its cluster. Raises StoreRejected."""
+    return _Renderer(store, shipped()).text(statement)
+
+
 def planned(client: Any, store: Store, migrations: tuple[Migration, ...]) -> Plan:
     """As `plan`, over an open client."""
     done = _recorded(client, store)

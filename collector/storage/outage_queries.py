@@ -1,8 +1,8 @@
 """
 The SQL of outages: runs of minutes in which at least half of what one kind asked of one target failed.
 
-Parameters: provider ('' for all), a, b (ms), gap (s): bad minutes that far apart are one outage. Only failures with the
-provider to blame count, and only closed minutes are there.
+Parameters: provider ('' for all), a, b (ms), gap (s): bad minutes that far apart are one outage, failures: fewer are
+none, limit. Only failures with the provider to blame count, and only closed minutes are there.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 
 GAP_S = 180
+FAILURES_MIN = 3  # as many as make a target hard down
 
 OUTAGES = f"""
 SELECT provider, cluster, target, kind, min(t) AS start, max(t) + INTERVAL 1 MINUTE AS end, sum(bad), sum(known)
@@ -34,7 +35,8 @@ FROM
     WHERE bad > 0 AND 2 * bad >= known
   )
 )
-GROUP BY provider, cluster, target, kind, outage ORDER BY start DESC, target, kind LIMIT {{limit:UInt32}}"""
+GROUP BY provider, cluster, target, kind, outage HAVING sum(bad) >= {{failures:UInt32}}
+ORDER BY start DESC, target, kind LIMIT {{limit:UInt32}}"""
 
 
 @dataclass(frozen=True, slots=True)

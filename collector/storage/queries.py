@@ -34,7 +34,7 @@ from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
 from collector.storage.outage_queries import Outage
-from collector.storage.scorecard_queries import ProviderLine
+from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
@@ -134,9 +134,9 @@ class Reader:
         return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, **window))
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
-        """Every provider over [start, end) side by side; *start* is a midnight."""
+        """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
         rows = self._rows(scorecard_queries.SCORECARDS, **self._cover().by_day(start, end))
-        return tuple(ProviderLine(*row[:8], *(_known(value) for value in row[8:])) for row in rows)
+        return tuple(line_of(row) for row in rows)
 
     def outages(
         self, start: datetime, end: datetime, *, provider: str = "", limit: int = ROWS_MAX
@@ -148,6 +148,7 @@ class Reader:
             a=_ms(start),
             b=_ms(end),
             gap=outage_queries.GAP_S,
+            failures=outage_queries.FAILURES_MIN,
             limit=min(limit, ROWS_MAX),
         )
         return tuple(Outage(*row) for row in rows)
@@ -341,10 +342,6 @@ class Reader:
 
 def _ms(stamp: datetime) -> int:
     return (stamp - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _stamp(seconds: int) -> datetime:

@@ -6,8 +6,11 @@ Parameters: a, d, h, b (ms; see cover.py). Quantiles are of log buckets, so with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from collector.judgement.facts import quantile_ms
 from collector.storage.fact_queries import UNKNOWN_REASONS
 from collector.storage.first_token_sql import ANSWERED, bucket_sql
 
@@ -36,8 +39,7 @@ _ROLLED = f"""provider, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degrade
 
 SCORECARDS = f"""
 SELECT provider, sum(n), sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown), sum(not_observed),
-       arraySum(mapValues(sumMap(hist) AS h)),
-       {quantile_sql("h", 0.5)}, {quantile_sql("h", 0.95)}, {quantile_sql("h", 0.99)}
+       sumMap(hist)
 FROM
 (
   SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
@@ -75,3 +77,16 @@ class ProviderLine:
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
+
+    @property
+    def availability(self) -> tuple[float | None, float | None]:
+        """The share that was good: all that is unknown counted bad, and counted good; None, None without a tick."""
+        good, unknown = self.ok + self.degraded, self.unknown + self.not_observed
+        return (good / self.n, (good + unknown) / self.n) if self.n else (None, None)
+
+
+def line_of(row: Sequence[Any]) -> ProviderLine:
+    """One row of SCORECARDS."""
+    histogram = row[-1]
+    quantiles = (quantile_ms(histogram, share) for share in (0.5, 0.95, 0.99))
+    return ProviderLine(*[*row[:-1], sum(histogram.values()), *quantiles])

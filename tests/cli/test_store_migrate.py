@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from collector.storage.connection import arguments
 from collector.storage.migrations import shipped
 from schemas.config import Store
+from touchstone.commands.store_migrate import command
 from touchstone.session import Session
-from touchstone.store_migrate import command
 
 NAMES = [one.name for one in shipped()]
 

@@ -17,11 +17,13 @@ from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
 from collector.storage.migrations import Migration, migrate, shipped
 from collector.storage.rows import StoredRow, key_of
-from schemas.config import Store, TierPolicy
+from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreRejected, StoreUnavailable
+from schemas.fleet import Fleet
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason, Source, Timings, Tokens
 from schemas.verdict import Tier
 from tests.support.observations import fullest, seen
+from touchstone.settings_file import SettingsFile
 from touchstone.system_clock import SystemClock
 
 # Observations live for 180 days, so the tests live now: at the last border between two blocks of six hours.
@@ -333,3 +335,25 @@ def test_a_migration_that_changed_after_it_was_applied_is_refused(store: Store) 
     assert ask(store, f"SELECT count() FROM system.tables WHERE database = '{store.database}' AND name = 'more'") == [
         (0,)
     ]
+
+
+async def test_a_configuration_is_kept_when_it_changes_and_without_its_secrets(house: ClickHouse, store: Store) -> None:
+    """The same one again is nothing new; one that comes back is."""
+    target = {"model": "m", "url": "http://127.0.0.1:9/v1", "modules": ["chat"], "auth": {"bearer": "hush-hush"}}
+    fleet = {"providers": {"acme": {"clusters": {"east": {"targets": {"chat": target}}}}}}
+
+    def configuration(interval: str) -> Configuration:
+        modules = {"chat": {"kind": "chat_stream", "interval": interval}}
+        settings = SettingsFile.model_validate({"version": 1, "modules": modules})
+        return Configuration(settings=settings, fleet=Fleet.model_validate(fleet))
+
+    intervals = ("60s", "60s", "30s", "60s")
+    noted = [
+        await house.note_configuration(configuration(interval), "0.1.0", AT + timedelta(minutes=n))
+        for n, interval in enumerate(intervals)
+    ]
+
+    assert noted == [True, False, True, True]
+    rows = ask(store, "SELECT at, digest, body FROM configuration_versions ORDER BY at")
+    assert len({digest for _, digest, _ in rows}) == 2
+    assert all("hush" not in body and '"interval"' in body for _, _, body in rows)
