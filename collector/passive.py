@@ -269,6 +269,11 @@ def _where(span: ClientSpan) -> tuple[str, int | None, str | None]:
     return _host(host), _count(span, "port", most=65_535), None
 
 
+def names_of(*what: str) -> frozenset[str]:
+    """The attributes that are read for *what*: `status`, `input`, ..."""
+    return frozenset(name for one in what for name in _NAMES[one])
+
+
 def _host(name: str) -> str:
     return name.lower().strip("[]").removesuffix(".")
 

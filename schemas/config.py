@@ -82,6 +82,16 @@ class Store(Strict):
     backup_disk: Identifier | None = Field(
         default=None, description="a disk of the ClickHouse server for backups; else files in its backup folder"
     )
+    cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+    otel_traces: Identifier | None = Field(
+        default=None, description="the table that an OpenTelemetry Collector's ClickHouse exporter fills"
+    )
+
+    @model_validator(mode="after")
+    def _a_cluster_is_no_embedded_store(self) -> Store:
+        if self.cluster is not None and self.embedded is not None:
+            raise ValueError("cluster needs servers of your own: say embedded: null")
+        return self
 
 
 class Vantage(Strict):

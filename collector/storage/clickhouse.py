@@ -12,7 +12,9 @@ from typing import Any
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
 from collector.storage import fact_queries, history_loads, records
 from collector.storage.client import Client, of_ms, to_ms
+from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
+from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
 from schemas.clock import Clock
@@ -44,6 +46,7 @@ class ClickHouse:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self.rollups = Rollups(client)
+        self.otel_traces = OtelTraces(client, self.rollups) if client.store.otel_traces else None
 
     @classmethod
     async def connect(cls, store: Store, *, clock: Clock) -> ClickHouse:
@@ -73,7 +76,8 @@ class ClickHouse:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
         for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
             rows = await self._client.rows(
-                "SELECT count() FROM system.processes WHERE Settings['log_comment'] = {comment:String}",
+                f"SELECT count() FROM {processes(self._client.store)} "
+                "WHERE Settings['log_comment'] = {comment:String}",
                 comment=LOG_COMMENT,
             )
             if not rows[0][0]:
