@@ -24,6 +24,7 @@ from collector.storage.ledger import Ledger
 from collector.storage.migrations import migrate
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
+from collector.tokens import Tokens
 from schemas.clock import Clock
 from schemas.config import Configuration, Store
 from schemas.errors import StoreUnavailable, TouchstoneError
@@ -102,6 +103,9 @@ async def _run(
         ingest,
         reads,
         store.ping,
+        tokens=Tokens(
+            {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
+        ),
         body_bytes_max=settings.collector.body_bytes_max,
         confidence=settings.tiers.confidence,
     )
