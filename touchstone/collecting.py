@@ -89,7 +89,7 @@ async def _run(
         wake_sender=sender.wake,
     )
     ingest = Ingest(
-        _Writer(store),
+        StoreWriter(store),
         key_of,
         service.decided,
         clock,
@@ -131,7 +131,7 @@ async def _run(
         await service.finish()
 
 
-class _Writer:
+class StoreWriter:
     """What ingest asks of the store, in the store's own rows."""
 
     def __init__(self, store: ClickHouse) -> None:
