@@ -29,6 +29,7 @@ from schemas.clock import Clock
 from schemas.config import Configuration, Store
 from schemas.errors import StoreUnavailable, TouchstoneError
 from schemas.page import Delivery, SendResult
+from touchstone import __version__
 from touchstone.address import split_address
 
 STORE_WAIT_S = 60.0
@@ -85,6 +86,7 @@ async def _run(
         state=disk.ledger,
         on_disk=disk.run,
         deliveries=partial(_deliveries, configuration),
+        roll_up=store.rollups.advance,
         watermark=lambda: ingest.watermark(),
         wake_sender=sender.wake,
     )
@@ -98,6 +100,7 @@ async def _run(
         targets=TargetIndex.of(configuration.fleet),
     )
     await ingest.start()
+    await store.note_configuration(configuration, __version__, clock.now())
     reads = cache(lambda: Reader.open(settings.store))
     app = application(
         ingest,

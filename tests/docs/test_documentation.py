@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {
         "settings": config.Settings,
         "store": config.Store,
+        "store.retention": config.Retention,
         "store.embedded": config.Embedded,
         "vantage": config.Vantage,
         "module": config.Module,
