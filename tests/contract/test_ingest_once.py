@@ -23,8 +23,6 @@ NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 BATCHES = [
     [seen(f"acme/east/t{n}", NOW + timedelta(seconds=10 * number + n)) for n in range(10)] for number in range(6)
 ]
-    [seen(f"acme/east/t{n}", NOW + timedelta(seconds=10 * number + n)) for n in range(10)] for number in range(6)
-]
 EVERY = sorted((one.target, one.tick) for batch in BATCHES for one in batch)
 
 
