@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 SEEN_PER_SUBJECT_MAX = 200
 PRUNE_EVERY = 50
+ROOM_BYTES = 2 * 1024 * 1024  # a put leaves so much of the disk, or a full one could not even be told of deliveries
+CHECKPOINT_PAGES = 128  # 512 KiB: what waits in SQLite's log for its place in the file
 BATCH_BYTES_MAX = 4 * 1024 * 1024  # of spans; the collector takes four times as much
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -118,6 +120,7 @@ class Spool:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self._db.executescript(SCHEMA)
             with _Transaction(self._db):
                 _bring_up_to_date(self._db)
@@ -138,6 +141,7 @@ class Spool:
         at_ms = max((_ms(o.finished_at) for _, o in observations), default=0)
         rows = [(span, crc32(span), at_ms) for span in spans]
         seen = [(trail, _ms(o.tick)) for trail, o in observations if o.attempt == 0]
+        self._check_room(sum(map(len, spans)))
         try:
             with _Transaction(self._db):
                 self._db.executemany("INSERT INTO rows (body, checksum, at_ms) VALUES (?, ?, ?)", rows)
@@ -171,11 +175,7 @@ class Spool:
         """Forget *batch*: the collector has it."""
         first, last = batch.rows[0][0], batch.rows[-1][0]
         try:
-            try:
-                self._forget_rows(batch.id, first, last)
-            except sqlite3.OperationalError:  # a full disk has no room for the change, but in a log begun anew
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                self._forget_rows(batch.id, first, last)
+            self._forget_rows(batch.id, first, last)
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be written: {error}") from error
 
@@ -217,6 +217,24 @@ class Spool:
                 return pour(self._db)
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be written: {error}") from error
+
+    def _check_room(self, bytes_wanted: int) -> None:
+        """Raise SpoolError when there is no room for so many bytes in the log and in the file, and to spare."""
+        try:
+            if self._free_bytes() >= ROOM_BYTES + 2 * bytes_wanted:
+                return
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            (pages,) = self._db.execute("PRAGMA freelist_count").fetchone()
+            (page_bytes,) = self._db.execute("PRAGMA page_size").fetchone()
+            spare = self._free_bytes() - ROOM_BYTES
+        except (OSError, sqlite3.Error) as error:
+            raise SpoolError(f"{self._path}: cannot be written: {error}") from error
+        if spare < bytes_wanted or spare + pages * page_bytes < 2 * bytes_wanted:
+            raise SpoolError(f"{self._path}: cannot be written: the disk is full")
+
+    def _free_bytes(self) -> int:
+        disk = os.statvfs(self._path.parent)
+        return disk.f_bavail * disk.f_frsize
 
     def _cut_batch(self, rows_max: int) -> tuple[int, int, int] | None:
         """The oldest rows, as many as a delivery may have and hold, as a batch that stays."""

@@ -13,7 +13,8 @@ from schemas.errors import StoreError, StoreRejected, StoreUnavailable
 
 CONNECT_S = 5
 ANSWER_S = 120
-_BUSY_CODES = {159, 202, 209, 210, 241, 242, 319, 999}  # time-outs, too many queries, memory, read only, keeper
+# Time-outs, too many queries, memory, read only, keeper; a disk that cannot be written, or is full.
+_BUSY_CODES = {159, 202, 209, 210, 241, 242, 319, 999, 75, 76, 243}
 
 
 def arguments(store: Store) -> dict[str, Any]:
