@@ -22,6 +22,7 @@ from probes.disk_thread import DiskThread
 from probes.ship import encoded, post
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
+from probes.spool_bounds import Bounds
 from schemas.config import Agent as AgentSettings
 from schemas.errors import DeliveryError
 from schemas.observation import Observation, Outcome, Reason
@@ -63,7 +64,7 @@ async def runs(
     async def deliver(batch: Batch) -> None:
         await post(session, settings.collector_url, encoded(batch, Resource.get_empty()))
 
-    with closing(Spool(path, rows_max=10_000)) as spool:
+    with closing(Spool(path, Bounds(10_000))) as spool:
         async with bench() as here, SchedulerAlarm() as alarm, aiohttp.ClientSession() as session:
             shipper = Shipper(spool, settings, deliver, here.clock, disk)
             shipping = asyncio.create_task(shipper.run())
@@ -81,9 +82,9 @@ async def runs(
 def waiting(path: Path) -> list[Observation]:
     """Takes out of the spool at *path* what it still holds."""
     found: list[Observation] = []
-    with closing(Spool(path, rows_max=10_000)) as spool:
+    with closing(Spool(path, Bounds(10_000))) as spool:
         while batch := spool.next_batch(10_000):
-            found += [one for _, one in batch.rows]
+            found += batch.observations()
             spool.delivered(batch)
     return found
 
