@@ -98,6 +98,8 @@ _ERROR_REASONS: Mapping[str, Reason] = MappingProxyType(
         "brokenpipe": Reason.CONNECTION_LOST,
         "remoteprotocol": Reason.CONNECTION_LOST,
         "serverdisconnected": Reason.CONNECTION_LOST,
+        "clientpayload": Reason.CONNECTION_LOST,
+        "clientos": Reason.CONNECTION_LOST,
         "incompleteread": Reason.CONNECTION_LOST,
         "read": Reason.CONNECTION_LOST,
         "jsondecode": Reason.BAD_STREAM,
@@ -138,6 +140,9 @@ class Rejection(StrEnum):
     CANCELLED = "cancelled"  # the caller gave up: says nothing of the provider
     UNKNOWN_TARGET = "unknown_target"
     AMBIGUOUS_TARGET = "ambiguous_target"
+    TOO_LARGE = "too_large"  # more bytes or attributes than a span may have
+    TOO_OLD = "too_old"  # of before what the store keeps
+    IN_THE_FUTURE = "in_the_future"  # of further ahead than a clock may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from collector.storage.migrations import migrate
 from collector.storage.otel_traces import install
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
+from collector.tokens import Tokens
 from schemas.clock import Clock
 from schemas.config import Configuration, Store
 from schemas.errors import StoreUnavailable, TouchstoneError
@@ -95,7 +96,7 @@ async def _run(
         wake_sender=sender.wake,
     )
     ingest = Ingest(
-        _Writer(store),
+        StoreWriter(store),
         key_of,
         service.decided,
         clock,
@@ -111,6 +112,9 @@ async def _run(
         ingest,
         reads,
         store.ping,
+        tokens=Tokens(
+            {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
+        ),
         body_bytes_max=settings.collector.body_bytes_max,
         confidence=settings.tiers.confidence,
     )
@@ -142,10 +146,10 @@ def _exported(configuration: Configuration, clock: Clock, store: ClickHouse, ser
     if store.otel_traces is None:
         return ()
     targets = TargetIndex.of(configuration.fleet)
-    return (Exported(store.otel_traces, _Writer(store), key_of, service.decided, clock, targets),)
+    return (Exported(store.otel_traces, StoreWriter(store), key_of, service.decided, clock, targets),)
 
 
-class _Writer:
+class StoreWriter:
     """What ingest asks of the store, in the store's own rows."""
 
     def __init__(self, store: ClickHouse) -> None:

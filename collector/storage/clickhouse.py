@@ -209,6 +209,15 @@ class ClickHouse:
         )
         return {str(outcome): int(n) for outcome, n in rows}
 
+    async def traffic(self, since: datetime) -> int:
+        """How many rows of real traffic there are from *since* on, bulk loads left out."""
+        rows = await self._client.rows(
+            """SELECT count() FROM {database}.observations WHERE tick >= fromUnixTimestamp64Milli({a:Int64})
+               AND agent_version != 'simulated' AND source = 'passive'""",
+            a=to_ms(since),
+        )
+        return int(rows[0][0])
+
     async def note_history(self, id: str, *, rows_done: int, rows_total: int, finished: bool, at: datetime) -> None:
         """Say how far a bulk load is; the judge waits while one is unfinished."""
         row = [id, rows_total, rows_done, finished, at]

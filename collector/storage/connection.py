@@ -17,6 +17,8 @@ ANSWER_S = 120
 # What passes by itself, by ClickHouse's number and name.
 BUSY_CODES: Mapping[int, str] = MappingProxyType(
     {
+        75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+        76: "CANNOT_OPEN_FILE",
         159: "TIMEOUT_EXCEEDED",
         202: "TOO_MANY_SIMULTANEOUS_QUERIES",
         209: "SOCKET_TIMEOUT",
@@ -24,6 +26,7 @@ BUSY_CODES: Mapping[int, str] = MappingProxyType(
         225: "NO_ZOOKEEPER",
         241: "MEMORY_LIMIT_EXCEEDED",
         242: "TABLE_IS_READ_ONLY",
+        243: "NOT_ENOUGH_SPACE",
         254: "NO_ACTIVE_REPLICAS",
         279: "ALL_CONNECTION_TRIES_FAILED",
         285: "TOO_FEW_LIVE_REPLICAS",
