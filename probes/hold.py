@@ -53,7 +53,7 @@ class Hold(asyncio.Protocol):
         if data[-END_BYTES:] != END and len(data) >= END_BYTES and self.size <= HELD_BYTES_MAX:
             return True
         if self.size > HELD_BYTES_MAX:
-            self.hand_over()
+            asyncio.get_running_loop().call_soon(self.hand_over)  # not within the selector
         self.stirred.set()
         return False
 

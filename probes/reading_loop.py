@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import select
-import selectors
+import sys
 from collections.abc import Callable
+from selectors import SelectorKey
+
+if sys.platform == "linux":
+    from selectors import EpollSelector as Selector
+else:
+    from selectors import DefaultSelector as Selector
 
 
-class ReadingSelector(selectors.EpollSelector):
+class ReadingSelector(Selector):
     """A selector with *readers*, by file descriptor; each says False when the loop has something to do."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -37,7 +43,7 @@ class ReadingSelector(selectors.EpollSelector):
         self._own.close()
         super().close()
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         """As selectors.BaseSelector.select."""
         readers = self._readers
         if not readers:
@@ -64,3 +70,8 @@ class ReadingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.reading = ReadingSelector(self.time)
         super().__init__(self.reading)
+
+
+def probing_loop() -> asyncio.AbstractEventLoop:
+    """A loop to probe in: a ReadingLoop where there is epoll, asyncio's own elsewhere."""
+    return ReadingLoop() if sys.platform == "linux" else asyncio.SelectorEventLoop()

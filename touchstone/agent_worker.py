@@ -20,7 +20,7 @@ from probes.disk_thread import DiskThread
 from probes.loop_lag import LagMonitor
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
-from probes.reading_loop import ReadingLoop
+from probes.reading_loop import probing_loop
 from probes.spool_files import WorkerSpool, budget_file
 from probes.still_memory import leave_still
 from probes.trust import limits_of
@@ -111,5 +111,5 @@ def _ring_parent() -> None:
 def main(clock: Clock) -> None:
     """Run a worker to its end."""
     os.set_blocking(sys.stdout.fileno(), False)
-    with asyncio.Runner(loop_factory=ReadingLoop) as runner:
+    with asyncio.Runner(loop_factory=probing_loop) as runner:
         runner.run(work(clock))

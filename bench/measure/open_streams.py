@@ -18,7 +18,7 @@ from probes.connection import Connections
 from probes.contract import Ask, Subject
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.phases import CURRENT
-from probes.reading_loop import ReadingLoop
+from probes.reading_loop import probing_loop
 from probes.still_memory import leave_still
 from schemas.fleet import Place, Target
 from touchstone.system_clock import SystemClock
@@ -75,7 +75,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     chosen = parser.parse_args()
     leave_still()
-    with asyncio.Runner(loop_factory=ReadingLoop) as runner:
+    with asyncio.Runner(loop_factory=probing_loop) as runner:
         found = runner.run(keep_open(chosen.url, chosen.streams, chosen.requests, chosen.tokens))
     chosen.out.write_text("".join(json.dumps(row) + "\n" for row in found))
 
