@@ -36,6 +36,15 @@ class Embedded(Strict):
     path: str = "var/store"
 
 
+class Retention(Strict):
+    """How long rows are kept, in whole days; what is not named here is kept for ever. Daily rollups are."""
+
+    raw: DurationS = Field(default=180 * 86400.0, ge=86400, description="observations")
+    rollups: DurationS = Field(
+        default=3 * 365 * 86400.0, ge=86400, description="hours, bad minutes, token arrivals, engine metrics"
+    )
+
+
 class Store(Strict):
     """Where facts live: ClickHouse over HTTP, embedded or a server."""
 
@@ -45,6 +54,10 @@ class Store(Strict):
     password: SecretStr | None = None
     password_file: str | None = None
     embedded: Embedded | None = Embedded()
+    retention: Retention = Retention()
+    backup_disk: Identifier | None = Field(
+        default=None, description="a disk of the ClickHouse server for backups; else files in its backup folder"
+    )
 
 
 class Vantage(Strict):
@@ -304,6 +317,12 @@ class Settings(Strict):
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
     paging: Paging = Paging()
+
+    @model_validator(mode="after")
+    def _facts_outlive_the_window(self) -> Settings:
+        if self.store.retention.raw < self.tiers.window:
+            raise ValueError("store.retention.raw is shorter than tiers.window: verdicts would lose their facts")
+        return self
 
 
 class Configuration(Strict):

@@ -84,6 +84,7 @@ async def _run(
         state=disk.ledger,
         on_disk=disk.run,
         deliveries=partial(_deliveries, configuration),
+        roll_up=store.rollups.advance,
         watermark=lambda: ingest.watermark(),
         wake_sender=sender.wake,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +30,26 @@ def arguments(store: Store) -> dict[str, Any]:
         "autogenerate_session_id": False,
         "compress": False,
     }
+
+
+@contextmanager
+def opened(store: Store) -> Iterator[Any]:
+    """A driver's client for one piece of work; its failures come as StoreUnavailable or StoreRejected."""
+    import clickhouse_connect
+
+    with named_errors(store):
+        driver = clickhouse_connect.get_client(**arguments(store))
+        try:
+            yield driver
+        finally:
+            driver.close()
+
+
+def rows_of(driver: Any, store: Store, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
+    """What the query *sql* answers; `{database}` in it is the store's."""
+    answer = driver.query(sql.replace("{database}", store.database), parameters=parameters, tz_mode="aware")
+    rows: Sequence[Sequence[Any]] = answer.result_rows
+    return rows
 
 
 @contextmanager

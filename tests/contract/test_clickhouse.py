@@ -226,18 +226,18 @@ async def test_rollups_are_the_facts_however_often_they_are_recomputed(house: Cl
     ]  # fmt: skip
     await house.insert_observations(stored([*observations, at(3, FAILED, attempt=1)]))
     span = AT - timedelta(days=3), AT
-    await house.recompute_rollups(*span)
+    await house.rollups.recompute(*span)
     once, maps = ask(store, ROLLED), ask(store, MAPS)
     assert once == ask(store, RAW)
     assert sum(sum(row[3].values()) for row in maps) == sum(one.reason is not None for one in observations)
     assert sum(sum(row[4].values()) for row in maps) == sum(one.outcome in {OK, DEGRADED} for one in observations)
 
-    await house.recompute_rollups(*span)
+    await house.rollups.recompute(*span)
     assert (ask(store, ROLLED), ask(store, MAPS)) == (once, maps)
 
     late = at(60 * 24 + 0.5, FAILED)
     await house.insert_observations(stored([late]))
-    await house.recompute_rollups(late.tick, late.tick + timedelta(seconds=1))
+    await house.rollups.recompute(late.tick, late.tick + timedelta(seconds=1))
     assert ask(store, ROLLED) == ask(store, RAW) != once
 
 
@@ -249,14 +249,14 @@ async def test_the_collector_rolls_up_closed_hours_that_changed_and_no_others(ho
     rows = [seen(tick=hour - timedelta(hours=n, minutes=-1), outcome=OK) for n in (0, 5, 6, 9)]
     await house.insert_observations([StoredRow(row, 1, n, long_ago) for n, row in enumerate(rows)])
 
-    assert await house.roll_up(now) == 3
+    assert await house.rollups.advance(now, now) == 3
     assert len(ask(store, ROLLED)) == 3
-    again = await house.roll_up(now)
+    again = await house.rollups.advance(now, now)
     assert again <= 1  # the hour that has just closed, within the overlap
 
     late = seen(tick=hour - timedelta(hours=6, minutes=-2), outcome=FAILED)
     await house.insert_observations([StoredRow(late, 2, 0, now)])
-    assert await house.roll_up(now) == again + 1
+    assert await house.rollups.advance(now, now) == again + 1
     assert sum(row[5] for row in ask(store, ROLLED)) == 4
 
 

@@ -154,10 +154,6 @@ class QuietStore:
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Nothing to copy."""
 
-    async def roll_up(self, now: datetime) -> int:
-        """Nothing to roll up."""
-        return 0
-
     async def history_progress(self) -> Any:
         """Half-way, or never begun."""
 
@@ -181,7 +177,7 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     state: Any = None
     return Service(
         configuration=configuration, clock=SteppedClock(), facts=store, state=state, on_disk=never,
-        deliveries=lambda intents, known: (), watermark=lambda: watermark, wake_sender=lambda: None,
+        deliveries=lambda intents, known: (), roll_up=never, watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def _past(now: datetime, world: World, progress: HistoryProgress | None, *, days
 
 
 async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int:
-    """Load every day that the store lacks, then the rollups; the rows loaded."""
+    """Load every day that the store lacks; the rows loaded. The collector rolls them up."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     async def note(rows_done: int, *, finished: bool = False) -> None:
@@ -227,7 +227,6 @@ async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int
             await note(done)
             speed_now = loaded / max(session.clock.monotonic() - began, 1e-9)
             progress.update(task, completed=done, speed=speed_now)
-        await database.recompute_rollups(past.start, past.end)
     await note(done, finished=True)
     return loaded
 

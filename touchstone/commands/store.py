@@ -1,4 +1,4 @@
-"""`touchstone store`: the embedded ClickHouse engine over HTTP."""
+"""`touchstone store`: the embedded ClickHouse engine over HTTP, and what keeps any store in order."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from pathlib import Path
 import click
 
 from touchstone import exit_codes
+from touchstone.commands import store_backup, store_check, store_retention
 from touchstone.session import Session, json_option, pass_session
 
 
-@click.command("store")
+@click.group("store", invoke_without_command=True)
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen (default: store.url of the settings).")
 @click.option("--path", type=click.Path(path_type=Path), help="The folder (default: store.embedded.path).")
 @json_option
 @pass_session
-def command(session: Session, listen: str | None, path: Path | None, as_json: bool) -> int:
-    """Serve the embedded ClickHouse engine over ClickHouse's HTTP protocol, until SIGTERM."""
+@click.pass_context
+def command(ctx: click.Context, session: Session, listen: str | None, path: Path | None, as_json: bool) -> int:
+    """
+    Serve the embedded ClickHouse engine over ClickHouse's HTTP protocol, until SIGTERM.
+
+    The subcommands work on the store of the settings, embedded or a server.
+    """
+    if ctx.invoked_subcommand is not None:
+        return exit_codes.FINE
     import asyncio
     from urllib.parse import urlsplit
 
@@ -47,3 +55,7 @@ def command(session: Session, listen: str | None, path: Path | None, as_json: bo
 
     asyncio.run(run())
     return exit_codes.FINE
+
+
+for subcommand in (store_backup.backup, store_backup.restore, store_check.command, store_retention.command):
+    command.add_command(subcommand)
