@@ -118,7 +118,8 @@ async def _ended(
         with suppress(TimeoutError):
             async with asyncio.timeout(min(limit - now, LOOK_EVERY_S)):
                 await (content.wait_eof() if hold is None else hold.stirred.wait())
-        if hold is not None:
+        quiet_s = clock.monotonic() - reads[-1] if reads else 0.0
+        if hold is not None and (hold.stirred.is_set() or quiet_s >= min(LOOK_EVERY_S, stall_s)):
             async with turn:
                 hold.hand_over()
     return Ending.EOF
