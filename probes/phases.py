@@ -116,6 +116,12 @@ class Phases:
             arrivals_ms=since_sent,
         )
 
+    def merged_first(self, content: Sequence[float], end: float | None) -> float | None:
+        """When the read was made that brought the first of *content* and what followed it, or the *end*; else None."""
+        if content and content[0] in (*content[1:2], end) and content[0] in self.stamps:
+            return self.journal.user[self.stamps.index(content[0])]
+        return None
+
     def instrument(self, content: Sequence[float] = ()) -> Instrument:
         """How it was measured, given the instants (s) at which content arrived."""
         return Instrument(

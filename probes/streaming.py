@@ -144,6 +144,7 @@ def judged(body: Body, answer: Answer, ask: Ask, phases: Phases, check: Check) -
         finish_reason=answer.finish_reason,
         answer_digest=digest_of(answer.text, ask.nonce),
         server_request_id=answer.id,
+        merged_first_at=phases.merged_first(answer.arrivals, body.end),
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from schemas.fleet import Fleet, Name, Strict, Url
+from schemas.loopback import is_loopback
 from schemas.quantity import DurationS, Ratio
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
@@ -27,6 +28,7 @@ def _canary(text: str) -> str:
 
 
 Canary = Annotated[str, StringConstraints(max_length=300), AfterValidator(_canary)]
+TOKEN_CHARS_MIN = 16
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -82,6 +84,16 @@ class Store(Strict):
     backup_disk: Identifier | None = Field(
         default=None, description="a disk of the ClickHouse server for backups; else files in its backup folder"
     )
+    cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+    otel_traces: Identifier | None = Field(
+        default=None, description="the table that an OpenTelemetry Collector's ClickHouse exporter fills"
+    )
+
+    @model_validator(mode="after")
+    def _a_cluster_is_no_embedded_store(self) -> Store:
+        if self.cluster is not None and self.embedded is not None:
+            raise ValueError("cluster needs servers of your own: say embedded: null")
+        return self
 
 
 class Vantage(Strict):
@@ -122,6 +134,16 @@ class Module(Strict):
         return 1
 
     @property
+    def warm_ups(self) -> int:
+        """GETs before the requests of a tick that asks warm."""
+        return 0 if self.connection == "cold" else self.requests
+
+    @property
+    def warm_share(self) -> float:
+        """The share of ticks that ask warm."""
+        return {"cold": 0.0, "warm": 1.0, "alternate": 0.5}[self.connection]
+
+    @property
     def tokens_in(self) -> int | None:
         """Prompt tokens of one request, when the module says how many; None for a short prompt."""
         return None
@@ -132,13 +154,39 @@ class Module(Strict):
         return None
 
 
+class Token(Strict):
+    """What an agent or a reader shows the collector; its name stands in logs, the secret never does."""
+
+    secret: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the token")
+    secret_file: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Token:
+        if (self.secret is None) == (self.secret_file is None):
+            raise ValueError("give one of secret and secret_file")
+        if self.secret is not None:
+            check_token(self.secret)
+        return self
+
+
+def check_token(token: SecretStr) -> None:
+    """Raise ValueError unless *token* can stand in a header, and is long enough not to be guessed."""
+    text = token.get_secret_value()
+    if len(text) < TOKEN_CHARS_MIN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"a token has at least {TOKEN_CHARS_MIN} printable characters of ASCII, no spaces")
+
+
 class Agent(Strict):
     """The probing processes of a vantage."""
 
     workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes that probe")
     spool: str = "var/spool.db"
     collector_url: Url = "http://127.0.0.1:4318"
+    token: SecretStr | None = Field(default=None, description="one of the collector's tokens")
+    token_file: str | None = None
     spool_rows_max: Annotated[int, Field(ge=1000)] = 2_000_000
+    spool_bytes_max: Annotated[int, Field(ge=1024 * 1024)] = 2 * 1024 * 1024 * 1024
+    spool_age_max: DurationS = 30 * 86400.0
     batch_rows_max: Annotated[int, Field(ge=1, le=10_000)] = 500
     ship_every: DurationS = 1.0
     streams_max: Annotated[int, Field(ge=1, le=5000)] = 500
@@ -154,6 +202,14 @@ class Agent(Strict):
         default=(), max_length=16, description="URLs or host:port in unrelated networks; two at least"
     )
 
+    @model_validator(mode="after")
+    def _one_token(self) -> Agent:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token and token_file exclude each other; give one")
+        if self.token is not None:
+            check_token(self.token)
+        return self
+
     @field_validator("canaries")
     @classmethod
     def _not_one_alone(cls, canaries: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,10 +222,18 @@ class Collector(Strict):
     """The receiving and judging process."""
 
     listen: Address = "127.0.0.1:4318"
+    tokens: dict[Name, Token] = Field(default_factory=dict, max_length=64, description="any of them is let in")
     state: str = "var/state.db"
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Collector:
+        host = self.listen.rpartition(":")[0]
+        if not self.tokens and not is_loopback(host):
+            raise ValueError(f"listens on {host} and has no tokens; give it tokens, or listen on 127.0.0.1")
+        return self
 
 
 class Telemetry(Strict):

@@ -20,6 +20,7 @@ from probes.disk_thread import DiskThread
 from probes.loop_lag import LagMonitor
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
+from probes.spool_bounds import Bounds
 from probes.spool_files import WorkerSpool, budget_file
 from probes.trust import limits_of
 from schemas.clock import Clock
@@ -44,9 +45,7 @@ async def work(clock: Clock) -> None:
     async with AsyncExitStack() as stack:
         disk = DiskThread()
         stack.callback(disk.close)
-        spool = stack.enter_context(
-            closing(WorkerSpool(Path(settings.spool), orders.worker, rows_max=settings.spool_rows_max))
-        )
+        spool = stack.enter_context(closing(WorkerSpool(Path(settings.spool), orders.worker, Bounds.of(settings))))
         connections = await stack.enter_async_context(Connections())
         alarm = await stack.enter_async_context(SchedulerAlarm())
         bench = Bench(

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from probes.subjects import subjects_at
-from schemas.config import Configuration, Settings, Store
+from schemas.config import Configuration, Settings, Store, check_token
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Provider
 from touchstone.settings_file import SettingsFile
@@ -290,6 +290,15 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     telemetry = settings.telemetry
     if bearer := _secret(telemetry.bearer_file, document, ("telemetry", "bearer_file"), findings):
         telemetry = telemetry.model_copy(update={"bearer": bearer})
+    agent, collector = settings.agent, settings.collector
+    if token := _token(agent.token_file, document, ("agent", "token_file"), findings):
+        agent = agent.model_copy(update={"token": token})
+    tokens = {
+        name: one.model_copy(update={"secret": _token(one.secret_file, document, path, findings) or one.secret})
+        for name, one in collector.tokens.items()
+        for path in [("collector", "tokens", name, "secret_file")]
+    }
+    collector = collector.model_copy(update={"tokens": tokens})
     destinations: dict[str, Any] = {}
     for name, destination in settings.paging.destinations.items():
         key = "secret" if destination.kind == "webhook" else "routing_key"
@@ -299,7 +308,9 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         if getattr(destinations[name], key) is None:
             findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
     paging = settings.paging.model_copy(update={"destinations": destinations})
-    return settings.model_copy(update={"store": store, "telemetry": telemetry, "paging": paging})
+    return settings.model_copy(
+        update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
+    )
 
 
 def _with_readers_secret(store: Store, document: Document, findings: list[Finding]) -> Store:
@@ -362,10 +373,23 @@ def _secret(
     return SecretStr(text)
 
 
+def _token(
+    name: str | None, document: Document, path: tuple[PathKey, ...], findings: list[Finding]
+) -> SecretStr | None:
+    """As _secret, of a token that goes into a header."""
+    secret = _secret(name, document, path, findings)
+    if secret is not None:
+        try:
+            check_token(secret)
+        except ValueError as error:
+            findings.append(document.finding(path, str(error)))
+    return secret
+
+
 def _show(document: Document, path: tuple[PathKey, ...]) -> str:
     """What stands at *path*, short; a value that came from the environment or is a secret is not shown."""
     if path in document.secrets or any(
-        str(part) in {"bearer", "headers", "password", "secret", "routing_key"} for part in path
+        str(part) in {"bearer", "headers", "password", "secret", "routing_key", "token"} for part in path
     ):
         return "a value that is not shown"
     found = document.at(path)

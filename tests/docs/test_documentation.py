@@ -49,6 +49,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "expect": config.Expect,
         "agent": config.Agent,
         "collector": config.Collector,
+        "collector.tokens": config.Token,
         "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
         "objectives": config.Objective,

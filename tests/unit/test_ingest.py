@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.resources import Resource
 
 from collector.ingest import Ingest, Received
 from collector.service import Service
-from probes.ship import encoded
-from probes.spool import Batch
 from schemas.config import Configuration
 from schemas.errors import StoreUnavailable
 from schemas.fleet import Fleet
 from schemas.observation import Observation
+from tests.support.batches import body_of_batch
 from tests.support.observations import seen
 from touchstone.settings_file import SettingsFile
 
@@ -75,8 +74,7 @@ class FailingStore:
 
 def body_of(*observations: Observation) -> bytes:
     """A batch on the wire."""
-    rows = tuple(enumerate(observations, 1))
-    return encoded(Batch(7, rows), Resource({}))
+    return gzip.compress(body_of_batch(7, observations))
 
 
 def ingest_of(store: FailingStore, decided: list[Observation]) -> Ingest:

@@ -9,7 +9,7 @@ import click
 
 from schemas.config import Embedded, Store
 from touchstone import exit_codes
-from touchstone.commands import store_backup, store_check, store_retention
+from touchstone.commands import store_backup, store_check, store_migrate, store_retention
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -94,5 +94,12 @@ def _limits(embedded: Embedded) -> Limits:
     )
 
 
-for subcommand in (store_backup.backup, store_backup.restore, store_check.command, store_retention.command):
+SUBCOMMANDS = (
+    store_backup.backup,
+    store_backup.restore,
+    store_check.command,
+    store_migrate.command,
+    store_retention.command,
+)
+for subcommand in SUBCOMMANDS:
     command.add_command(subcommand)
