@@ -82,7 +82,7 @@ def test_a_spool_on_a_disk_that_others_have_filled_goes_on_when_there_is_room(tm
         with closing(Spool(disk.folder / "s.db", Bounds(10**6))) as spool:
             first = put(spool, 0) + put(spool, 20)
             disk.fill()
-            with pytest.raises(SpoolError, match="cannot be written: .*full"):
+            with pytest.raises(SpoolError, match=r"cannot be written: .*full"):
                 put(spool, 40)
             disk.free()
             assert [one.id for one in drained(spool)] == [one.id for one in first]
