@@ -130,8 +130,8 @@ def said(outcome: Outcome, seed: int) -> str:
     )
     return (
         f"seed {seed}: {outcome.kills.total()} kills {dict(sorted(outcome.kills.items()))} in {outcome.took_s:.0f} s; "
-        f"{outcome.rows:,} rows of the load, {outcome.agent_rows:,} of the agent; load average {os.getloadavg()[0]:.1f}; "
-        f"reopened, s: {times}\n"
+        f"{outcome.rows:,} rows of the load, {outcome.agent_rows:,} of the agent; "
+        f"load average {os.getloadavg()[0]:.1f}; reopened, s: {times}\n"
         f"wrong: {'; '.join(outcome.wrong) or 'nothing'}"
     )
 
