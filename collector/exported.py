@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from collector.exported_spans import ExportedSpan, client_span_of
+from collector.ingest import Times
 from collector.passive import TargetIndex, passive_observation
 from schemas.clock import Clock
 from schemas.errors import StoreError, WireError
@@ -135,13 +136,15 @@ class Exported:
         """Store the real traffic that has come since the last round; how many, and how many were none."""
         until = await self._traces.settled()
         start = await self._traces.mark(PASSIVE_MARK) or until - PASSIVE_BACK
-        taken = rejected = 0
+        taken, rejected, times = 0, 0, Times.around(self._clock.now())
         while start < until:
             end = min(start + PASSIVE_STEP, until)
             observations = []
             for row in await self._traces.client_spans(start, end):
                 try:
-                    observations.append(passive_observation(client_span_of(row), self._targets))
+                    one = passive_observation(client_span_of(row), self._targets)
+                    times.check(one)
+                    observations.append(one)
                 except WireError:
                     rejected += 1
             stored = await self._writer.stored_keys(observations)

@@ -30,6 +30,8 @@ ARRIVALS_MAX = 20_000
 TICK_MS_MAX = 7_258_118_399_999  # the end of the year 2199
 COUNT_MAX = 2**32 - 1
 NUMBER_MAX = "1e12"
+AGE_MAX_DAYS, AHEAD_MAX_DAYS = 180, 1  # as ingest has them
+ATTRIBUTES_MAX = 256
 
 
 def _at(name: str) -> str:
@@ -210,8 +212,10 @@ def _conditions() -> Iterable[str]:
     yield f"(NOT {_has('touchstone.arrivals_ms')} OR length({_ARRIVALS}) > 0)"
     yield f"length({_NAMES}) = length({_VALUES})"
     yield f"arrayAll(x -> lengthUTF8(x) BETWEEN 1 AND {TEXT_CHARS_MAX}, {_NAMES})"
-    for stamp in ("Timestamp", _END):
-        yield f"toYear({stamp}, 'UTC') BETWEEN 1970 AND 2199"
+    for stamp in ("Tick", "Timestamp", _END):
+        yield f"{stamp} BETWEEN now() - INTERVAL {AGE_MAX_DAYS} DAY AND now() + INTERVAL {AHEAD_MAX_DAYS} DAY"
+    for attributes in ("SpanAttributes", "ResourceAttributes"):
+        yield f"length({attributes}) <= {ATTRIBUTES_MAX}"
 
 
 VALID = "\n  AND ".join(_conditions())

@@ -20,8 +20,9 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 from opentelemetry.sdk.resources import Resource
 
 from collector.exported import Exported, earlier
-from collector.ingest import read_body
+from collector.ingest import AGE_MAX, AHEAD_MAX, ATTRIBUTES_MAX, Times, read_body
 from collector.passive import ClientSpan
+from collector.storage import span_columns
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.client import Client
 from collector.storage.connection import arguments
@@ -102,7 +103,7 @@ def request_of(observations: Sequence[Observation], batch: int = 9) -> ExportTra
 
 def taken(request: ExportTraceServiceRequest) -> list[StoredRow]:
     """The rows that our collector would store of it."""
-    reading = read_body(request.SerializeToString(), spans_max=10_000)
+    reading = read_body(request.SerializeToString(), spans_max=10_000, times=Times.around(NOW))
     return [StoredRow(one.observation, one.batch_id, one.seq, NOW) for one in reading.received]
 
 
@@ -115,6 +116,13 @@ def closed_hour() -> list[Observation]:
     """Ten ticks of it, with failures."""
     outcomes = (Outcome.OK, Outcome.FAILED, Outcome.NOT_OBSERVED, Outcome.DEGRADED)
     return [at(n, outcome=outcomes[n % 4]) for n in range(10)]
+
+
+def test_the_limits_are_those_of_ingest() -> None:
+    """Storage does not know ingest, so a test compares them."""
+    assert timedelta(days=span_columns.AGE_MAX_DAYS) == AGE_MAX
+    assert timedelta(days=span_columns.AHEAD_MAX_DAYS) == AHEAD_MAX
+    assert span_columns.ATTRIBUTES_MAX == ATTRIBUTES_MAX
 
 
 def test_every_column_has_its_expression() -> None:
@@ -157,7 +165,12 @@ async def test_a_row_through_the_exporter_is_the_row_that_our_collector_stores(h
 @given(observations=st.lists(any_observation(), min_size=15, max_size=40))
 async def test_whatever_an_agent_may_leave_is_stored_alike(house: House, observations: list[Observation]) -> None:
     """Any text, time, number and outcome."""
-    recent = [replace(one, tick=CLOSED + timedelta(seconds=n)) for n, one in enumerate(observations)]
+    recent = []
+    for n, one in enumerate(observations):
+        tick = CLOSED + timedelta(seconds=n)
+        began = tick + timedelta(microseconds=one.started_at.microsecond)
+        ended = tick + timedelta(seconds=2, microseconds=one.finished_at.microsecond)
+        recent.append(replace(one, tick=tick, started_at=began, finished_at=ended))
     request = request_of(recent)
     house.forget()
     await house.facts.insert_observations(taken(request))
@@ -191,6 +204,8 @@ WRONG: Mapping[str, Mapping[str, object]] = {
     "figures without values": {"touchstone.figures.names": ["a"]},
     "a figure without a name": {"touchstone.figures.names": [""], "touchstone.figures.values": [1.0]},
     "an unknown stamp": {"touchstone.stamp": "sundial"},
+    "a tick too old": {"touchstone.tick_ms": 1_000_000_000_000},
+    "attributes too many": {f"x{n}": n for n in range(256)},
 }  # fmt: skip
 
 
