@@ -7,28 +7,25 @@ by query: a store process with a folder of its own, and clickhouse-connect's `ch
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from urllib.parse import urlsplit
 
 import clickhouse_connect
 from rich.console import Console
 
 from bench.results import Figure, figure, figures_table
 from bench.spread import spread
+from bench.store.own_store import own_store
+from collector.storage.connection import arguments
 
 PEER = "the engine in process"
 ROWS = 200_000
 ROUNDS, QUICK_ROUNDS, WARM_UP = 200, 40, 5
-STOP_S = 30.0
 Work = Callable[[Any], object]
 
 _TABLE = """
@@ -57,12 +54,13 @@ QUERIES: Mapping[str, Work] = {
 
 def endpoint_figures(*, rounds: int = ROUNDS) -> dict[str, Figure]:
     """Milliseconds of each query over HTTP (ours) and in process (the peer), and the difference of each pair."""
-    with TemporaryDirectory(prefix="touchstone-bench-") as folder, _over_http(Path(folder) / "http") as ours:
-        peer = clickhouse_connect.get_client(dsn=f"chdb://{Path(folder) / 'peer'}")
-        try:
-            return _figures(_measured(ours, peer, rounds))
-        finally:
-            peer.close()
+    with (
+        TemporaryDirectory(prefix="touchstone-bench-") as folder,
+        own_store(Path(folder) / "http") as (store, _),
+        clickhouse_connect.get_client(**arguments(store)) as ours,
+        clickhouse_connect.get_client(dsn=f"chdb://{Path(folder) / 'peer'}") as peer,
+    ):
+        return _figures(_measured(ours, peer, rounds))
 
 
 def _measured(ours: Any, peer: Any, rounds: int) -> dict[str, list[tuple[float, float]]]:
@@ -98,32 +96,6 @@ def _took_ms(work: Work, client: Any) -> float:
     begin = time.perf_counter()
     work(client)
     return (time.perf_counter() - begin) * 1000
-
-
-@contextmanager
-def _over_http(folder: Path) -> Iterator[Any]:
-    """A client of a store process on *folder*."""
-    words = [sys.executable, "-m", "touchstone", "store", "--listen", "127.0.0.1:0", "--path", str(folder), "--json"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("}"):
-                break
-        where = urlsplit(json.loads("".join(lines))["url"])
-        with clickhouse_connect.get_client(
-            host=where.hostname, port=where.port, autogenerate_session_id=False, compress=False
-        ) as client:
-            yield client
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
-from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_row
+from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_columns
 from schemas.clock import Clock
 from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
@@ -69,7 +69,7 @@ class ClickHouse:
         """Insert *rows*, one atomic part per UTC day of tick."""
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
             await self._client.insert(
-                TABLE, COLUMNS, COLUMN_TYPES, [to_row(row) for row in day], log_comment=LOG_COMMENT
+                TABLE, COLUMNS, COLUMN_TYPES, to_columns(list(day)), columns=True, log_comment=LOG_COMMENT
             )
 
     async def settled(self) -> None:

@@ -59,10 +59,12 @@ class Client:
         names: Sequence[str],
         types: Sequence[str] | None,
         rows: Sequence[Sequence[Any]],
+        *,
+        columns: bool = False,
         **settings: Any,
     ) -> None:
         """
-        Insert *rows*; those of one partition are one atomic part.
+        Insert *rows*, or *columns* in their place; those of one partition are one atomic part.
 
         Each call has a token of its own, so the driver's hidden replay of an insert does not double it; a call
         after a failure is a new one, because a token may outlive rows that a crash lost.
@@ -73,6 +75,7 @@ class Client:
                 rows,
                 column_names=list(names),
                 column_type_names=list(types) if types else None,
+                column_oriented=columns,
                 database=self.store.database,
                 settings=self._settings() | settings,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import os
 import signal
 import subprocess
 import sys
@@ -101,6 +102,15 @@ class House:
         }
         self.wait(f"{name} does its work", ready[name])
         return time.monotonic() - began
+
+    def pid(self, name: str) -> int | None:
+        """Of a process that runs."""
+        return self._running[name].pid if name in self._running else None
+
+    def cpu_s(self, name: str) -> float:
+        """What a process has computed so far: how long it takes to start, whoever else is on the machine."""
+        fields = Path(f"/proc/{self.pid(name)}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def wait(self, what: str, look: Callable[[], bool], timeout_s: float = WAIT_S) -> None:
         """Return as soon as *look* is true; an error that says *what* and the logs after too long."""

@@ -38,6 +38,7 @@ class Outcome:
 
     kills: Counter[str] = field(default_factory=Counter)
     reopened_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    reopened_cpu_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     rows: int = 0
     agent_rows: int = 0
     took_s: float = 0.0
@@ -81,11 +82,14 @@ def _kill(house: House, victims: list[str], dice: Random, outcome: Outcome) -> N
     time.sleep(dice.uniform(*DOWN_S))
     for victim in sorted(set(victims) & set(KINDS), key=KINDS.index):
         outcome.reopened_s[victim].append(house.reopened_s(victim))
+        outcome.reopened_cpu_s[victim].append(house.cpu_s(victim))
 
 
 def _workers(house: House) -> list[int]:
     """The agent's children, as far as they live."""
-    agent = house._running["agent"].pid
+    agent = house.pid("agent")
+    if agent is None:
+        return []
     try:
         children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
     except FileNotFoundError:
@@ -120,12 +124,14 @@ def _line(outcome: Outcome, kills: int, house: House) -> str:
 def said(outcome: Outcome, seed: int) -> str:
     """The figures of a run."""
     times = "; ".join(
-        f"{name} median {statistics.median(seconds):.2f}, max {max(seconds):.2f} (n={len(seconds)})"
+        f"{name} median {statistics.median(seconds):.2f}, max {max(seconds):.2f} (n={len(seconds)}, "
+        f"CPU median {statistics.median(outcome.reopened_cpu_s[name]):.2f})"
         for name, seconds in sorted(outcome.reopened_s.items())
     )
     return (
         f"seed {seed}: {outcome.kills.total()} kills {dict(sorted(outcome.kills.items()))} in {outcome.took_s:.0f} s; "
-        f"{outcome.rows:,} rows of the load, {outcome.agent_rows:,} of the agent; reopened, s: {times}\n"
+        f"{outcome.rows:,} rows of the load, {outcome.agent_rows:,} of the agent; "
+        f"load average {os.getloadavg()[0]:.1f}; reopened, s: {times}\n"
         f"wrong: {'; '.join(outcome.wrong) or 'nothing'}"
     )
 

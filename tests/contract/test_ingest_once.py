@@ -45,7 +45,7 @@ def ingest_of(house: ClickHouse) -> Ingest:
 
 async def rows(house: ClickHouse) -> list[Any]:
     """Target and tick of every row."""
-    found = await house._rows("SELECT target, tick FROM {database}.observations ORDER BY target, tick")
+    found = await house._client.rows("SELECT target, tick FROM {database}.observations ORDER BY target, tick")
     return [(target, tick.replace(tzinfo=UTC)) for target, tick in found]
 
 
@@ -115,5 +115,5 @@ async def test_twice_in_one_body_the_first_counts(house: ClickHouse) -> None:
     filled_in = seen(one.target, one.tick, Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_SPOOL)
     await ingest_of(house).take(body_of_batch(1, [one, filled_in]), "")
 
-    found = await house._rows("SELECT outcome FROM {database}.observations")
+    found = await house._client.rows("SELECT outcome FROM {database}.observations")
     assert [outcome for (outcome,) in found] == ["ok"]
