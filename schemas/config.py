@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -32,10 +32,34 @@ TOKEN_CHARS_MIN = 16
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
+class Reader(Strict):
+    """A second user of the embedded store, who can only read: for a dashboard, Grafana, a person."""
+
+    user: str = "reader"
+    password: SecretStr | None = None
+    password_file: str | None = None
+
+
 class Embedded(Strict):
     """The embedded store: a folder held by one `touchstone store` process."""
 
     path: str = "var/store"
+    backups: str | None = Field(default=None, description="where BACKUP may write; beside the folder when null")
+    reader: Reader | None = None
+    memory_mib: Annotated[int, Field(ge=512)] = 2048
+    query_memory_mib: Annotated[int, Field(ge=16)] = 1024
+    query_time: DurationS = 120.0
+    result_rows: Annotated[int, Field(ge=1)] = 10_000_000
+    result_mib: Annotated[int, Field(ge=1)] = 256
+    body_mib: Annotated[int, Field(ge=1, le=2048)] = 512
+    queries: Annotated[int, Field(ge=1, le=64)] = 4
+    sessions: Annotated[int, Field(ge=1, le=1024)] = 64
+
+    @model_validator(mode="after")
+    def _a_query_fits_in(self) -> Self:
+        if self.query_memory_mib > self.memory_mib:
+            raise ValueError("query_memory_mib is more than memory_mib")
+        return self
 
 
 class Retention(Strict):
@@ -60,6 +84,16 @@ class Store(Strict):
     backup_disk: Identifier | None = Field(
         default=None, description="a disk of the ClickHouse server for backups; else files in its backup folder"
     )
+    cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+    otel_traces: Identifier | None = Field(
+        default=None, description="the table that an OpenTelemetry Collector's ClickHouse exporter fills"
+    )
+
+    @model_validator(mode="after")
+    def _a_cluster_is_no_embedded_store(self) -> Store:
+        if self.cluster is not None and self.embedded is not None:
+            raise ValueError("cluster needs servers of your own: say embedded: null")
+        return self
 
 
 class Vantage(Strict):
@@ -98,6 +132,16 @@ class Module(Strict):
     def requests(self) -> int:
         """Requests of one tick."""
         return 1
+
+    @property
+    def warm_ups(self) -> int:
+        """GETs before the requests of a tick that asks warm."""
+        return 0 if self.connection == "cold" else self.requests
+
+    @property
+    def warm_share(self) -> float:
+        """The share of ticks that ask warm."""
+        return {"cold": 0.0, "warm": 1.0, "alternate": 0.5}[self.connection]
 
     @property
     def tokens_in(self) -> int | None:

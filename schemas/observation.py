@@ -136,6 +136,7 @@ class Distrust(StrEnum):
     LOOP_LAG = "loop_lag"  # the event loop ran later than the limit while it was measured
     CLOCK_STEP = "clock_step"  # the wall clock was set while it was measured
     STREAMS_OPEN = "streams_open"  # more streams were open beside it than the agent measures truly
+    MERGED_FIRST_TOKEN = "merged_first_token"  # we came late to the first token, and what followed it had come as well
 
 
 @dataclass(frozen=True, slots=True)

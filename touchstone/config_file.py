@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from probes.subjects import subjects_at
-from schemas.config import Configuration, Settings, check_token
+from schemas.config import Configuration, Settings, Store, check_token
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Provider
 from touchstone.settings_file import SettingsFile
@@ -286,6 +286,7 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     store = settings.store
     if password := _secret(store.password_file, document, ("store", "password_file"), findings):
         store = store.model_copy(update={"password": password})
+    store = _with_readers_secret(store, document, findings)
     telemetry = settings.telemetry
     if bearer := _secret(telemetry.bearer_file, document, ("telemetry", "bearer_file"), findings):
         telemetry = telemetry.model_copy(update={"bearer": bearer})
@@ -310,6 +311,23 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     return settings.model_copy(
         update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
     )
+
+
+def _with_readers_secret(store: Store, document: Document, findings: list[Finding]) -> Store:
+    embedded = store.embedded
+    if embedded is None or embedded.reader is None:
+        return store
+    path: tuple[PathKey, ...] = ("store", "embedded", "reader")
+    reader = embedded.reader
+    if secret := _secret(reader.password_file, document, (*path, "password_file"), findings):
+        reader = reader.model_copy(update={"password": secret})
+    if reader.password is None and reader.password_file is None:
+        findings.append(document.finding(path, "missing: 'password' or 'password_file' is needed here"))
+    if reader.user == store.user:
+        findings.append(
+            document.finding(path, f"{reader.user!r} is the store's own user; give the reader another name")
+        )
+    return store.model_copy(update={"embedded": embedded.model_copy(update={"reader": reader})})
 
 
 def _fleet_with_secrets(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:

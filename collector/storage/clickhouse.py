@@ -12,7 +12,9 @@ from typing import Any
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
 from collector.storage import fact_queries, history_loads, records
 from collector.storage.client import Client, of_ms, to_ms
+from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
+from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_columns
 from schemas.clock import Clock
@@ -44,6 +46,7 @@ class ClickHouse:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client, self._clock = client, clock
         self.rollups = Rollups(client)
+        self.otel_traces = OtelTraces(client, self.rollups) if client.store.otel_traces else None
 
     @classmethod
     async def connect(cls, store: Store, *, clock: Clock) -> ClickHouse:
@@ -73,7 +76,8 @@ class ClickHouse:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
         for _ in range(int(SETTLE_S / SETTLE_POLL_S)):
             rows = await self._client.rows(
-                "SELECT count() FROM system.processes WHERE Settings['log_comment'] = {comment:String}",
+                f"SELECT count() FROM {processes(self._client.store)} "
+                "WHERE Settings['log_comment'] = {comment:String}",
                 comment=LOG_COMMENT,
             )
             if not rows[0][0]:
@@ -204,6 +208,15 @@ class ClickHouse:
             a=to_ms(since),
         )
         return {str(outcome): int(n) for outcome, n in rows}
+
+    async def traffic(self, since: datetime) -> int:
+        """How many rows of real traffic there are from *since* on, bulk loads left out."""
+        rows = await self._client.rows(
+            """SELECT count() FROM {database}.observations WHERE tick >= fromUnixTimestamp64Milli({a:Int64})
+               AND agent_version != 'simulated' AND source = 'passive'""",
+            a=to_ms(since),
+        )
+        return int(rows[0][0])
 
     async def note_history(self, id: str, *, rows_done: int, rows_total: int, finished: bool, at: datetime) -> None:
         """Say how far a bulk load is; the judge waits while one is unfinished."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from collector.storage.cluster import reading, writing
 from collector.storage.connection import arguments, named_errors
 from schemas.clock import Clock
 from schemas.config import Store
@@ -42,14 +43,15 @@ class Client:
     async def rows(self, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
         """What the query *sql* answers; `{database}` in it is the store's."""
         with named_errors(self.store):
-            answer = await self.driver.query(self._named(sql), parameters=parameters)
+            answer = await self.driver.query(self._named(sql), parameters=parameters, settings=reading(self.store))
             rows: Sequence[Sequence[Any]] = answer.result_rows
             return rows
 
     async def command(self, sql: str, **parameters: Any) -> None:
         """Run *sql*, which answers nothing."""
         with named_errors(self.store):
-            await self.driver.command(self._named(sql), parameters=parameters)
+            settings = reading(self.store) | writing(self.store)
+            await self.driver.command(self._named(sql), parameters=parameters, settings=settings)
 
     async def insert(
         self,
@@ -87,7 +89,8 @@ class Client:
 
     def _settings(self) -> dict[str, Any]:
         self._inserts += 1
-        return {"async_insert": 0, "insert_deduplication_token": f"{self._epoch}/{self._inserts}"}
+        token = f"{self._epoch}/{self._inserts}"
+        return {"async_insert": 0, "insert_deduplication_token": token, **writing(self.store)}
 
     def _named(self, sql: str) -> str:
         return sql.replace("{database}", self.store.database)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from collector.storage.first_token_sql import SERVES
 from collector.storage.scorecard_queries import UNKNOWN, UNKNOWN_IN_ROLLUP
 
 _ROLLED = f"""provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
@@ -20,11 +21,11 @@ SELECT provider, cluster, day, sum(n), sum(ok), sum(degraded), toUInt64(sum(all_
 FROM
 (
   SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})
+  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) AND {SERVES}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT provider, cluster, toDate(tick) AS day, count() AS n, countIf(outcome = 'ok') AS ok,
@@ -33,7 +34,7 @@ FROM
          countIf(outcome = 'not_observed') AS not_observed
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND attempt = 0 AND source = 'active'
+    AND attempt = 0 AND source = 'active' AND {SERVES}
   GROUP BY provider, cluster, day
 )
 GROUP BY provider, cluster, day ORDER BY provider, cluster, day"""

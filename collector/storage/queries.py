@@ -258,13 +258,19 @@ class Reader:
         lines = side_lines(provider, self.sides(provider, start, end, cluster=cluster), confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
-            window = self._beside_window(provider, start, end, cluster)
-            standard = double_standard(
-                side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
-                side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
-                confidence=confidence,
-            )
+            standard = self.double_standard(provider, start, end, confidence=confidence, cluster=cluster)
         return Beside(provider, start, end, confidence, lines, standard)
+
+    def double_standard(
+        self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
+    ) -> DoubleStandard:
+        """Whether *provider* treats our probes better than real traffic, without the figures of either."""
+        window = self._beside_window(provider, start, end, cluster)
+        return double_standard(
+            side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
+            side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
+            confidence=confidence,
+        )
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
         """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""

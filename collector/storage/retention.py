@@ -9,7 +9,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from collector.storage.cluster import defining
 from collector.storage.connection import opened, rows_of
+from collector.storage.migrations import told
 from schemas.config import Store
 
 DAY_S = 86_400
@@ -55,8 +57,9 @@ def kept(store: Store) -> tuple[Kept, ...]:
     with opened(store) as driver:
         oldest = {table: at for table, at, _ in rows_of(driver, store, _OLDEST, name=store.database)}
         found = rows_of(driver, store, _TABLES, name=store.database)
+    names = {name: name.removesuffix("_local") if store.cluster else name for name, *_ in found}
     return tuple(
-        Kept(name, rows, size, _days(engine), wanted_days(store, name), _stamp(oldest.get(name)))
+        Kept(names[name], rows, size, _days(engine), wanted_days(store, names[name]), _stamp(oldest.get(name)))
         for name, engine, rows, size in found
     )
 
@@ -67,9 +70,9 @@ def applied(store: Store, tables: Iterator[Kept] | tuple[Kept, ...]) -> tuple[st
     with opened(store) as driver:
         for table in changed:
             column, _ = _AGED[table]
-            driver.command(
-                f"ALTER TABLE {store.database}.{table} MODIFY TTL {column} + INTERVAL {wanted_days(store, table)} DAY"
-            )
+            limit = f"MODIFY TTL {column} + INTERVAL {wanted_days(store, table)} DAY"
+            for statement in told(store, f"ALTER TABLE {store.database}.{table} {limit}"):
+                driver.command(statement, settings=defining(store))
     return tuple(changed)
 
 

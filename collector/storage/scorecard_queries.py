@@ -12,7 +12,7 @@ from typing import Any
 
 from collector.judgement.facts import quantile_ms
 from collector.storage.fact_queries import UNKNOWN_REASONS
-from collector.storage.first_token_sql import ANSWERED, bucket_sql
+from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 
 UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
 # Counts that are failed, but whose reason is the caller's fault or nobody's.
@@ -43,17 +43,19 @@ SELECT provider, sum(n), sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unkn
 FROM
 (
   SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) GROUP BY provider
+  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})
+    AND {SERVES} GROUP BY provider
   UNION ALL
   SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) GROUP BY provider
+  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+    AND {SERVES} GROUP BY provider
   UNION ALL
   SELECT provider, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'), countIf(outcome = 'failed'),
          countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed'),
          sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED} AND {_SHORT})
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND attempt = 0 AND source = 'active' GROUP BY provider
+    AND attempt = 0 AND source = 'active' AND {SERVES} GROUP BY provider
 )
 GROUP BY provider ORDER BY provider"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.storage.first_token_sql import ANSWERED, bucket_sql
+from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN, quantile_sql
 
 # An empty cluster stands for all of them.
@@ -69,16 +69,17 @@ SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32
        countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
        countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
        countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}
+FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
 GROUP BY cluster, start ORDER BY cluster, start"""
 
 CARD_REASONS = f"""
-SELECT cluster, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND reason != ''
+SELECT cluster, reason, count() FROM {{database}}.observations
+WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN} AND reason != ''
 GROUP BY cluster, reason ORDER BY cluster, reason"""
 
 CARD_SPAN = f"""
 SELECT count(), min(tick), max(tick), max(simulated)
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
+FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}"""
 
 
 @dataclass(frozen=True, slots=True)

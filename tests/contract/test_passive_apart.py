@@ -243,6 +243,7 @@ async def test_a_batch_of_spans_that_comes_twice_is_stored_once(store: Store) ->
     with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
         rows = client.query("SELECT count(), uniqExact(span) FROM observations WHERE source = 'passive'").result_rows
     assert tuple(rows[0]) == (20, 20)
+    assert (await house.traffic(AT), await house.traffic(AT + DAY)) == (20, 0)
     assert reading.rejected == 1
     assert ingest.counts() == {"taken": {"passive": 62}, "rejected": {"unknown_target": 1}}
     await house.close()

@@ -43,6 +43,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "store": config.Store,
         "store.retention": config.Retention,
         "store.embedded": config.Embedded,
+        "store.embedded.reader": config.Reader,
         "vantage": config.Vantage,
         "module": config.Module,
         "expect": config.Expect,

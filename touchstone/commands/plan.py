@@ -58,9 +58,12 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
 
     session.out.print(_cost_table(plans))
     probes, tokens = sum(one.probes for one in plans), sum(one.tokens_in + one.tokens_out for one in plans)
+    warm_ups = count(round(sum(one.warm_ups for one in plans)))
     costs = [one.cost for one in plans if one.cost is not None]
     together = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
-    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.\n")
+    session.out.print(
+        f"\nTogether {count(round(probes))} probes, {warm_ups} warm-ups and {_short(tokens)} tokens a day{together}.\n"
+    )
     session.out.print(_claim_table(plans))
     if any(one.budget for one in plans):
         session.out.print()
@@ -97,10 +100,13 @@ def _cost_table(plans: tuple[ProviderPlan, ...]) -> Table:
     from collector.judgement.wording import count
 
     priced = any(one.cost is not None for one in plans)
-    table = _table("Probes\na day", "Tokens in\na day", "out\na day", *(["Cost\na day"] if priced else []))
+    table = _table(
+        "Probes\na day", "Warm-ups\na day", "Tokens in\na day", "out\na day", *(["Cost\na day"] if priced else [])
+    )
     for one in plans:
         cost = [] if one.cost is None else [f"{one.cost:,.2f}"]
-        table.add_row(one.provider, count(round(one.probes)), _short(one.tokens_in), _short(one.tokens_out), *cost)
+        asked = (count(round(one.probes)), count(round(one.warm_ups)))
+        table.add_row(one.provider, *asked, _short(one.tokens_in), _short(one.tokens_out), *cost)
     return table
 
 
