@@ -175,7 +175,7 @@ async def test_a_broken_spool_is_saved_told_and_shipped(tmp_path: Path) -> None:
     saved, lost = int(found[1]), int(found[2])
     assert (saved + lost, lost > 0) == (1000, True)
     assert sum(one.target == "acme/east/old" for one in sink.taken) == saved
-    assert len(list(tmp_path.glob("spool-0.broken-*.db"))) == 1
+    assert sum(name.startswith("spool-0.broken-") for name in os.listdir(tmp_path)) == 1  # noqa: PTH208 (no coroutine)
 
 
 async def test_a_failure_reaches_the_collector_at_once(tmp_path: Path) -> None:
