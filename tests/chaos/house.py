@@ -28,6 +28,7 @@ DATABASE = "touchstone_chaos"
 TOKEN = "the-token-of-the-chaos"
 AGENT_TARGETS = 8
 WAIT_S = 120.0
+DRAIN_S = 600.0  # a busy machine stores a hundred rows a second
 POLL_S = 0.02
 KINDS = ("store", "collect", "agent", "load")
 
@@ -128,10 +129,16 @@ class House:
         process.wait()
 
     def stop(self, name: str) -> None:
-        """SIGTERM, and it must end in order."""
+        """SIGTERM, and it must end in order; the load ships everything first."""
         process = self._running.pop(name)
         process.send_signal(signal.SIGTERM)
-        code = process.wait(timeout=WAIT_S)
+        try:
+            code = process.wait(timeout=DRAIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(
+                f"{name} did not end within {DRAIN_S:g} s, {self.waiting()} rows wait: {self.log(name)[-2000:]}"
+            ) from None
         assert code == 0, f"{name} ended with {code}: {self.log(name)[-2000:]}"
 
     def close(self) -> None:

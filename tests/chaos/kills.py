@@ -118,7 +118,8 @@ def _rollups_wrong(house: House) -> list[str]:
 
 def _line(outcome: Outcome, kills: int, house: House) -> str:
     last = {name: f"{times[-1]:.2f}" for name, times in outcome.reopened_s.items()}
-    return f"{outcome.kills.total()} of {kills} kills, {journaled(house.journal):,} rows put; last reopened, s: {last}"
+    put, waiting = journaled(house.journal), house.waiting()
+    return f"{outcome.kills.total()} of {kills} kills, {put:,} rows put, {waiting:,} wait; last reopened, s: {last}"
 
 
 def said(outcome: Outcome, seed: int) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,13 @@ from prometheus_client.samples import Sample
 from probes.kinds.http_request import HttpRequestModule
 from probes.schedule import grid_of
 from probes.sharding import worker_of
-from probes.spool_files import read_ledger
+from probes.spool import Spool
+from probes.spool_bounds import Bounds
+from probes.spool_files import read_ledger, spool_file
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.agent_house import AgentHouse, alive, until
 from tests.support.bad_server import BadServer, bad_server, plain, sends
+from tests.support.observations import TICK, seen
 from tests.support.otlp_sink import Sink, otlp_sink
 from touchstone.address import free_port
 
@@ -148,6 +153,29 @@ async def test_a_spool_of_a_worker_that_is_gone_is_still_shipped(tmp_path: Path)
 
     for name in NAMES:
         assert_whole(sink.taken, name)
+
+
+async def test_a_broken_spool_is_saved_told_and_shipped(tmp_path: Path) -> None:
+    """Pages of it were overwritten while no agent ran: the agent starts, says what it saved and lost, and goes on."""
+    file = spool_file(tmp_path / "spool.db", 0)
+    with closing(Spool(file, Bounds(10_000))) as spool:
+        spool.put([("old", seen("acme/east/old", TICK + timedelta(seconds=number))) for number in range(1000)])
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("PRAGMA journal_mode=DELETE")
+    with file.open("r+b") as broken:
+        broken.seek(file.stat().st_size // 2 // 4096 * 4096)
+        broken.write(b"\xa5" * 8192)
+    async with agent_on(tmp_path) as (house, sink, _):
+        await until("its own rows", lambda: len({one.target for one in sink.taken}) > len(NAMES))
+        assert await house.stop() == 0
+
+    found = re.search(r"(\d+) observations were saved into a new spool, (\d+) are lost", house.log())
+    assert found
+    saved, lost = int(found[1]), int(found[2])
+    assert (saved + lost, lost > 0) == (1000, True)
+    assert sum(one.target == "acme/east/old" for one in sink.taken) == saved
+    assert sum(name.startswith("spool-0.broken-") for name in os.listdir(tmp_path)) == 1  # noqa: PTH208 (no coroutine)
 
 
 async def test_a_failure_reaches_the_collector_at_once(tmp_path: Path) -> None:
