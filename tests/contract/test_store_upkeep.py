@@ -209,3 +209,39 @@ def test_providers_are_compared_side_by_side(run: Run) -> None:
 
     (provider,) = json.loads(run("compare", "--days", "5", "--json").stdout)["providers"]
     assert (provider["n"], provider["failed"], provider["availability_low"]) == (400, 12, 0.97)
+
+
+def test_a_backup_comes_back_whole_and_never_over_rows(run: Run, store: Store) -> None:
+    """Beside, then in the place of a database that was lost; not over one that holds rows, not twice by one name."""
+    name, beside = f"backup-of-{store.database}", f"{store.database}_beside"
+    counted = "SELECT count(), sum(cityHash64(target, tick, outcome)) FROM {}.observations"
+    held = tell(store, counted.format(store.database))
+    try:
+        made = json.loads(run("store", "backup", name, "--json").stdout)
+        assert made["backup"] == name and made["files"] > 20 and made["bytes"] > 10_000
+
+        again = run("store", "backup", name)
+        assert again.returncode == 3 and b"already exists" in again.stderr
+        over = run("store", "restore", name)
+        assert over.returncode == 3 and b"holds rows; restore beside it with --database NAME" in over.stderr
+
+        assert run("store", "restore", name, "--database", beside).returncode == 0
+        assert tell(store, counted.format(beside)) == held
+
+        with clickhouse_connect.get_client(**arguments(store)) as client:
+            client.command(f"DROP DATABASE {store.database} SYNC")
+        assert run("store", "restore", name).returncode == 0
+        assert tell(store, counted.format(store.database)) == held
+        assert run("store", "check").returncode == 0
+    finally:
+        with clickhouse_connect.get_client(**arguments(store)) as client:
+            client.command(f"DROP DATABASE IF EXISTS {beside} SYNC")
+
+
+def test_a_backup_has_a_name_that_leads_nowhere_else(run: Run) -> None:
+    """A path, or a quote, is refused before the store hears of it; so is a database's; a missing one is said."""
+    for bad in ("../elsewhere", "a'b", ".hidden"):
+        refused = run("store", "backup", bad)
+        assert refused.returncode == 3 and b"is no name of a backup" in refused.stderr
+    assert b"is no name" in run("store", "restore", "x", "--database", "a`b").stderr
+    assert run("store", "restore", "never-made", "--database", "t_never").returncode == 3
