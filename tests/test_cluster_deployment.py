@@ -136,8 +136,8 @@ def test_no_secret_stands_in_a_file() -> None:
     assert included and all(one.get("incl") == "cluster_secret" and not one.text for one in included)
     assert text_of(CLUSTER, "include_from") == ["/run/secrets/cluster_secret.xml"]
     assert OTEL["exporters"]["clickhouse"]["password"] == "${file:/run/secrets/clickhouse_password}"
-    assert OTEL["extensions"]["bearertokenauth"] == {"filename": "/run/secrets/agent_token"}
-    assert {"clickhouse_password", "agent_token"} == set(COMPOSE.services["otel-collector"].secrets)
+    assert OTEL["extensions"]["bearertokenauth"] == {"filename": "/run/secrets/ingest_token"}
+    assert {"clickhouse_password", "ingest_token"} == set(COMPOSE.services["otel-collector"].secrets)
 
 
 def test_the_exporter_writes_to_the_table_of_the_settings(store: Store) -> None:

@@ -31,7 +31,7 @@ from touchstone.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-SCRIPT_AFTER_S = 2.0  # after the start: by the script's first incident the agent is probing
+SCRIPT_AFTER_S = 8.0  # after the start: by the script's first incident the agent is probing, on a busy machine too
 REFRESH_S = 0.5
 READ_EVERY = 4  # refreshes between two looks at the store
 DELIVER_S = 15.0

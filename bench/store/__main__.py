@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 from rich.table import Table
@@ -13,11 +14,13 @@ from rich.table import Table
 from bench.machine import Watch
 from bench.results import Figure, figures_table, write_results
 from bench.spread import percentile
-from bench.store import reads
+from bench.store import ingest, reads
+from bench.store.endpoint import endpoint_figures
 from bench.store.own_store import memory_mb, own_store
 
 FOLDER = Path(__file__).resolve().parents[2] / ".bench" / "store"
 DAYS, QUICK_DAYS = 90, 2
+QUICK_ROWS, QUICK_ROUNDS, INGEST_ROUNDS, ENDPOINT_ROUNDS = 4_000, 2, 7, 200
 
 
 def main() -> int:
@@ -37,6 +40,11 @@ def main() -> int:
         figures |= reads.figures(found)
         figures |= _sizes(found)
         figures["store_memory_mb"] = Figure(memory_mb(pid), "MB resident after it", limit=memory_mb(pid, "VmHWM"), n=1)
+    with TemporaryDirectory(prefix="touchstone-bench-") as name, own_store(Path(name) / "store") as (store, pid):
+        rows, rounds = (QUICK_ROWS, QUICK_ROUNDS) if options.quick else (ingest.ROWS, INGEST_ROUNDS)
+        figures |= ingest.figures(ingest.measure(store, pid, Path(name), rows=rows, rounds=rounds, say=say))
+    say("the endpoint beside the engine in process")
+    figures |= endpoint_figures(rounds=QUICK_ROUNDS * 10 if options.quick else ENDPOINT_ROUNDS)
     run = {"quick": options.quick, "days": days, "rows": found.rows, "rounds": options.rounds}
     path = write_results("store", machine=watch.facts(), versions=_versions(), figures=figures, run=run)
     console.print(figures_table(f"bench-store: {found.rows:,} observations, {days} days", figures))

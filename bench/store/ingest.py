@@ -1,15 +1,18 @@
 """
-The way in: 20,000 rows from the spool through OTLP into the store, beside the driver's own insert of the same rows.
+The way in: 20,000 rows from a spool through OTLP into the store, beside the driver's own insert of the same rows.
 
-The peer is `client.insert` of rows that lie ready as Python lists; the limit is one insert of bytes in ClickHouse's own
-Native format, ready too. What we do beside them: read the spool, ship, decode, validate, look for duplicates. All run
-interleaved against one store process; CPU counts our process and, apart, the store's.
+Ours are two processes and a wire: the agent's shipper reads its spool and sends, a whole collector decodes, validates,
+looks for duplicates, stores and decides; timed until the last row is acknowledged. The peer is `client.insert` of rows
+that lie ready as Python lists; the limit is an insert of bytes in ClickHouse's own Native format, ready too. All run
+interleaved against one store process, in inserts of as many rows; the store's CPU is counted apart.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,8 +27,9 @@ from opentelemetry.sdk.resources import Resource
 
 from bench.results import Figure
 from bench.spread import spread
-from collector.ingest import Ingest, Received, Times, read_body
-from collector.storage.clickhouse import ClickHouse
+from bench.store.own_collector import own_collector
+from bench.store.own_store import memory_mb
+from collector.ingest import Times, read_body
 from collector.storage.connection import arguments
 from collector.storage.migrations import migrate
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, StoredRow, key_of, to_columns
@@ -35,7 +39,6 @@ from probes.spool import Batch, Spool
 from probes.spool_bounds import Bounds
 from schemas.config import Store
 from schemas.observation import Observation, Outcome, Reason, Timings, Tokens
-from touchstone.system_clock import SystemClock
 
 ROWS = 20_000
 BATCH_ROWS = 500
@@ -55,29 +58,28 @@ class Measured:
     store_cpu_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     stages_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     rows: int = ROWS
+    collector_mb: float = 0.0  # at most
 
 
 def measure(store: Store, pid: int, folder: Path, *, rows: int, rounds: int, say: Callable[[str], None]) -> Measured:
     """Each way in once a round, in turn; *pid* is the store's process."""
-    return asyncio.run(_measure(store, pid, folder, rows, rounds, say))
-
-
-async def _measure(
-    store: Store, pid: int, folder: Path, rows: int, rounds: int, say: Callable[[str], None]
-) -> Measured:
     migrate(store)
-    measured, house = Measured(rows=rows), await ClickHouse.connect(store, clock=SystemClock())
-    with closing(clickhouse_connect.get_client(**arguments(store))) as client:
-        try:
-            for number in range(rounds):
-                observations = _observations(number, rows)
-                await _ours(house, observations, folder / f"spool-{number}.db", measured, pid)
-                _peer(client, store, observations, measured, pid)
-                _limit(client, store, observations, measured, pid)
-                _stages(observations, measured)
-                say(f"ingest, round {number + 1} of {rounds}: {measured.wall_s['ours'][-1]:.1f} s for {rows:,} rows")
-        finally:
-            await house.close()
+    measured = Measured(rows=rows)
+    targets = sorted({one.target for one in _observations(0, TARGETS)})
+    with (
+        own_collector(store, folder, targets) as (url, collector),
+        closing(clickhouse_connect.get_client(**arguments(store))) as client,
+    ):
+        for number in range(rounds):
+            observations = _observations(number, rows)
+            _ours(url, collector, observations, folder / f"spool-{number}.db", measured, pid)
+            _peer(client, store, observations, measured, pid)
+            _limit(client, store, observations, measured, pid)
+            _stages(observations, measured)
+            say(f"ingest, round {number + 1} of {rounds}: {measured.wall_s['ours'][-1]:.1f} s for {rows:,} rows")
+        measured.collector_mb = memory_mb(collector, "VmHWM")
+        stored = client.command(f"SELECT count() FROM {store.database}.observations WHERE vantage = 'bench'")
+        assert stored == rows * rounds, f"{stored} rows are stored of {rows * rounds}"
     return measured
 
 
@@ -92,6 +94,10 @@ def figures(measured: Measured) -> dict[str, Figure]:
         ours, peer, limit = (spread(runs[way]) for way in ("ours", "peer", "limit"))
         assert ours is not None and peer is not None and limit is not None
         found[name] = Figure(ours.median, kind, peer.median, PEER, limit.median, ours.n, ours.low, ours.high)
+    rows_per_s = found["ingest_rows_per_s"]
+    assert rows_per_s.ours is not None and rows_per_s.limit is not None
+    found["ingest_share_of_raw"] = Figure(rows_per_s.ours / rows_per_s.limit, "of Native", n=rows_per_s.n)
+    found["collector_memory_mb"] = Figure(measured.collector_mb, "MB resident at most", n=1)
     for stage, runs_us in measured.stages_us.items():
         one = spread(runs_us)
         assert one is not None
@@ -103,19 +109,21 @@ def _per_row(runs_s: Sequence[float], rows: int) -> list[float]:
     return [seconds / rows * 1e6 for seconds in runs_s]
 
 
-async def _ours(
-    house: ClickHouse, observations: Sequence[Observation], file: Path, measured: Measured, pid: int
+def _ours(
+    url: str, collector: int, observations: Sequence[Observation], file: Path, measured: Measured, pid: int
 ) -> None:
-    """From the spool, batch after batch, as the agent ships and the collector takes in; deciding is left out."""
-    ingest = Ingest(_Writer(house), key_of, _nothing, SystemClock(), bytes_max=2**24, spans_max=10_000)
+    """From the spool to the last acknowledgement, by the shipper's process and the collector's."""
     with closing(Spool(file, Bounds(10**7))) as spool:
         for first in range(0, len(observations), BATCH_ROWS):
             spool.put([(one.target, one) for one in observations[first : first + BATCH_ROWS]])
-        with _timed("ours", measured, pid):
-            while batch := spool.next_batch(BATCH_ROWS):
-                reading = await ingest.take(encoded(batch, RESOURCE), "")
-                assert not reading.rejected, reading.said
-                spool.delivered(batch)
+    before, stores = _cpu_s(collector), _cpu_s(pid)
+    words = [sys.executable, "-m", "bench.store.shipping", str(file), url]
+    shipped = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    measured.wall_s["ours"].append(shipped["wall_s"])
+    measured.cpu_s["ours"].append(shipped["cpu_s"] + _cpu_s(collector) - before)
+    measured.store_cpu_s["ours"].append(_cpu_s(pid) - stores)
+    measured.stages_us["agent"].append(shipped["cpu_s"] / measured.rows * 1e6)
+    measured.stages_us["collector"].append((_cpu_s(collector) - before) / measured.rows * 1e6)
 
 
 def _peer(client: Any, store: Store, observations: Sequence[Observation], measured: Measured, pid: int) -> None:
@@ -223,18 +231,3 @@ def _observation(number: int, tick: datetime) -> Observation:
         tokens=Tokens(60, 32, 32, "words", CHUNKS), finish_reason="stop", answer_digest=f"{number:016x}",
         loop_lag_ms=0.125, streams_open=3, late_ms=1.5,
     )  # fmt: skip
-
-
-class _Writer:
-    """As the collector joins ingest and store."""
-
-    def __init__(self, house: ClickHouse) -> None:
-        self.stored_keys, self.settled, self._insert = house.stored_keys, house.settled, house.insert_observations
-
-    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
-        """Store new observations."""
-        await self._insert([StoredRow(one.observation, one.batch_id, one.seq, ingested_at) for one in received])
-
-
-async def _nothing(_: object) -> None:
-    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from collector.storage.rollups import Rollups, floor
 from collector.storage.rows import COLUMNS, StoredRow, key_of
 from collector.storage.span_columns import EXPRESSIONS
 from probes.ship import encoded
+from probes.span_bytes import span_bytes
 from probes.spool import Batch
 from schemas.config import Store
 from schemas.observation import Observation, Outcome, Source
@@ -97,8 +97,8 @@ async def house(store: Store) -> AsyncIterator[House]:
 
 def request_of(observations: Sequence[Observation], batch: int = 9) -> ExportTraceServiceRequest:
     """The OTLP request with which the agent ships them."""
-    body = encoded(Batch(batch, tuple(enumerate(observations))), RESOURCE)
-    return ExportTraceServiceRequest.FromString(gzip.decompress(body))
+    spans = tuple((seq, span_bytes(one)) for seq, one in enumerate(observations))
+    return ExportTraceServiceRequest.FromString(encoded(Batch(batch, spans), RESOURCE))
 
 
 def taken(request: ExportTraceServiceRequest) -> list[StoredRow]:
