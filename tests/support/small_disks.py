@@ -16,18 +16,15 @@ class SmallDisk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def fill(self, *, leave_bytes: int = 0) -> None:
-        """Leave no room but so much."""
-        with (self.folder / "ballast").open("wb") as file:
-            try:
-                while True:
-                    file.write(bytes(64 * 1024))
-                    file.flush()
-            except OSError:
-                pass
-        size = (self.folder / "ballast").stat().st_size
-        with (self.folder / "ballast").open("r+b") as file:
-            file.truncate(max(0, size - leave_bytes))
+    def fill(self) -> None:
+        """Leave no room, also not what somebody has freed since the last time."""
+        with (self.folder / "ballast").open("ab", buffering=0) as file:
+            for size in (64 * 1024, 4096):
+                try:
+                    while file.write(bytes(size)) == size:
+                        pass
+                except OSError:
+                    continue
 
     def free(self) -> None:
         """Take away what filled it."""
