@@ -183,3 +183,14 @@ def test_a_parameter_names_the_table(client: Any, database: Store, table: str) -
     assert reply.status == 200, reply.text
     assert held(client) == ROWS
     assert post(database.url, "SELECT {t:String}").code == 456
+
+
+def test_rows_that_the_table_does_not_take_are_an_error(client: Any) -> None:
+    """Read well, refused while they are written: chDB's own streaming insert says that they are stored."""
+    client.command("CREATE OR REPLACE TABLE bounded (n UInt64, CONSTRAINT small CHECK n < 10) ORDER BY n")
+    try:
+        with pytest.raises(DatabaseError, match="VIOLATED_CONSTRAINT"):
+            client.insert("bounded", [[11]], column_names=["n"])
+        assert client.query("SELECT count() FROM bounded").first_row == (0,)
+    finally:
+        client.command("DROP TABLE bounded")
