@@ -29,6 +29,9 @@ class VirtualClock:
         self._ns, self._seconds = 0, 0.0
         self._wall_at_start = self._now = start
         self._now_at = 0
+        # As heapq keeps it: when, in order of asking, and who waits for it.
+        self.timers: list[tuple[float, int, _Handle | asyncio.Future[None]]] = []
+        self._timers_made = 0
 
     def now(self) -> datetime:
         """The wall time, aware, UTC."""
@@ -43,7 +46,18 @@ class VirtualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in virtual time."""
-        await asyncio.sleep(seconds)
+        await self.moment(seconds)
+
+    def moment(self, seconds: float) -> asyncio.Future[None]:
+        """Done when so much time has passed: what most of a simulation waits for, without a handle."""
+        future: asyncio.Future[None] = asyncio.Future()
+        self.wake(self._seconds + seconds, future)
+        return future
+
+    def wake(self, when: float, whom: _Handle | asyncio.Future[None]) -> None:
+        """Have it called, or done, at *when*."""
+        self._timers_made += 1
+        heapq.heappush(self.timers, (when, self._timers_made, whom))
 
     def pass_(self, seconds: float) -> None:
         """Let time pass at once: what a busy callback does to everybody else."""
@@ -63,23 +77,23 @@ class VirtualClock:
         self._ns, self._seconds = ns, ns / 1e9
 
 
-class _Handle(partial):  # type: ignore[type-arg]
-    """A call to come, in its context; it can be cancelled."""
+class _Handle:
+    """A call to come, in the context of who asked for it; it can be cancelled."""
 
-    off = False
+    __slots__ = ("_arguments", "_callback", "_context", "_off")
+
+    def __init__(self, callback: Callable[..., Any], arguments: tuple[Any, ...], context: Context | None) -> None:
+        self._callback, self._arguments, self._off = callback, arguments, False
+        self._context = copy_context() if context is None else context
 
     def cancel(self) -> None:
         """Do not call."""
-        self.off = True
-        self.__setstate__((_nothing, (), {}, None))
+        self._off = True
 
-    def cancelled(self) -> bool:
-        """Whether it will not be called."""
-        return self.off
-
-
-def _nothing() -> None:
-    pass
+    def call(self) -> None:
+        """Now."""
+        if not self._off:
+            self._context.run(self._callback, *self._arguments)
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -87,18 +101,21 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__()
-        self._virtual, self._timers_made = clock, 0
-        self._ready: deque[_Handle] = deque()
-        self._scheduled: list[tuple[float, int, _Handle]] = []  # as heapq keeps it: when, in order of asking
+        self._virtual = clock
+        self._ready: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self.create_future = partial(asyncio.Future, loop=self)  # type: ignore[method-assign]
 
     def time(self) -> float:
         """Virtual seconds."""
         return self._virtual.monotonic()
 
     def call_soon(self, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
-        """As asyncio's."""
-        handle = _Handle((copy_context() if context is None else context).run, callback, *args)
-        self._ready.append(handle)
+        """As asyncio's; tasks and futures, which give their context, have no use for a handle and get none."""
+        if context is not None:
+            self._ready.append((context.run, (callback, *args)))
+            return None
+        handle = _Handle(callback, args, context)
+        self._ready.append((handle.call, ()))
         return handle
 
     call_soon_threadsafe = call_soon  # there is one thread
@@ -111,26 +128,28 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
         """As asyncio's; of two with the same instant, the one that was asked for first comes first."""
-        handle = _Handle((copy_context() if context is None else context).run, callback, *args)
-        self._timers_made += 1
-        heapq.heappush(self._scheduled, (when, self._timers_made, handle))
+        handle = _Handle(callback, args, context)
+        self._virtual.wake(when, handle)
         return handle
 
     def _run_once(self) -> None:
         """Until stopped, call what is ready; with nothing ready, time goes on to the next timer."""
-        timers, ready, clock = self._scheduled, self._ready, self._virtual
+        clock, timers, ready = self._virtual, self._virtual.timers, self._ready
         while not self._stopping:
             if not ready:
-                while timers and timers[0][2].off:
-                    heapq.heappop(timers)
                 if not timers:
                     raise RuntimeError("nothing will ever happen again: everybody waits for somebody")
                 clock.reach(timers[0][0])
             now = clock.monotonic() + RESOLUTION_S
             while timers and timers[0][0] <= now:
-                ready.append(heapq.heappop(timers)[2])
+                waiting = heapq.heappop(timers)[2]
+                if isinstance(waiting, _Handle):
+                    ready.append((waiting.call, ()))
+                elif not waiting.done():
+                    waiting.set_result(None)
             for _ in range(len(ready)):
-                ready.popleft()()
+                callback, arguments = ready.popleft()
+                callback(*arguments)
 
 
 class VirtualAlarm:
@@ -143,23 +162,13 @@ class VirtualAlarm:
     async def wait(self, until: datetime | None) -> None:
         """As Alarm.wait."""
         if not self._rung:
-            loop = asyncio.get_running_loop()
             delay_s = ALARM_S_MAX if until is None else (until - self._clock.now()).total_seconds()
-            self._waiting = loop.create_future()
-            handle = loop.call_later(min(max(delay_s, 0.0), ALARM_S_MAX), self._end, self._waiting)
-            try:
-                await self._waiting
-            finally:
-                handle.cancel()
+            self._waiting = self._clock.moment(min(max(delay_s, 0.0), ALARM_S_MAX))
+            await self._waiting
         self._rung = False
 
     def ring(self) -> None:
         """As Alarm.ring."""
         self._rung = True
-        if self._waiting is not None:
-            self._end(self._waiting)
-
-    @staticmethod
-    def _end(waiting: asyncio.Future[None]) -> None:
-        if not waiting.done():
-            waiting.set_result(None)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

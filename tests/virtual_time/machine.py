@@ -130,10 +130,10 @@ class Disk:
 
     async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Done at once, in order of asking; late when the disk is slow."""
-        if self._machine.busy or self._machine.slow:
-            await self._machine.turn()
-        writes = work.__name__ in {"put", "forget"}
-        refuses = writes and self._clock.monotonic() < self._machine.disk_refuses_until
+        machine = self._machine
+        if machine.slow or machine.busy:
+            await machine.turn()
+        refuses = self._clock.monotonic() < machine.disk_refuses_until and work.__name__ in {"put", "forget"}
         if self.dead or refuses:
             raise SpoolError("the disk refuses")
         return work(*arguments)
@@ -188,6 +188,11 @@ class Tally:
         """The counts of the ticks in (start, end]."""
         return self.counts[self._number(start) + 1 - self._base : self._number(end) + 1 - self._base]
 
+    @property
+    def several(self) -> int:
+        """How many ticks were counted more than once."""
+        return len(self.counts) - self.counts.count(0) - self.counts.count(1)
+
     def _number(self, instant: datetime) -> int:
         return int(((instant - EPOCH) // MS - self._phase_ms) // self._interval_ms)
 
@@ -199,7 +204,8 @@ class Book:
         self._start, self._end = start, end
         self._by_module: dict[tuple[str, str], list[Tally]] = defaultdict(list)
         self.by_trail: dict[str, Tally] = {}
-        self._by_subject: dict[tuple[str, str, float], Tally] = {}
+        self._by_subject: dict[int, Tally] = {}  # by its id(): quicker than its trail
+        self._subjects: list[Subject] = []  # which keeps those ids theirs
         self._shared: set[tuple[str, str, int]] = set()
 
     def open(self, subject: Subject) -> None:
@@ -207,11 +213,13 @@ class Book:
         if subject.trail not in self.by_trail:
             tally = self.by_trail[subject.trail] = Tally(subject.grid, self._start, self._end)
             self._by_module[subject.place.id, subject.module_name].append(tally)
-            self._by_subject[_key(subject)] = tally
+        if id(subject) not in self._by_subject:
+            self._by_subject[id(subject)] = self.by_trail[subject.trail]
+            self._subjects.append(subject)
 
     def count_asked(self, subject: Subject, tick: datetime) -> None:
         """Once more, of exactly this subject."""
-        self._by_subject[_key(subject)].count((tick - EPOCH) // MS)
+        self._by_subject[id(subject)].count((tick - EPOCH) // MS)
 
     def count(self, target: str, module: str, tick: datetime) -> None:
         """Once more."""
@@ -228,11 +236,6 @@ class Book:
             self._shared.add(key)
         for tally in fitting:
             tally.count(tick_ms)
-
-
-def _key(subject: Subject) -> tuple[str, str, float]:
-    """As good as its trail, and sooner made."""
-    return subject.place.id, subject.module_name, subject.module.interval
 
 
 class Collector:

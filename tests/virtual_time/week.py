@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
@@ -34,6 +35,7 @@ SETTLE_S = 300.0  # at the end all is well again: what waits is handed over
 WRONG_MAX = 20
 BUDGETED = "cloud-00"  # the provider with a budget of requests, which never lasts the day
 KILL_ROUNDS_MAX = 20
+GARBAGE_MAX = 200_000  # objects between two looks for cycles, which nothing here makes many of
 TASKS_KEPT_MAX = 2_000  # of a process, until those that are done are let go
 SETTINGS = AgentSettings(
     canaries=("one.example:1", "two.example:1"), streams_max=200, batch_rows_max=500, ship_every="10s"
@@ -69,11 +71,13 @@ def run(seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: Non
     """Simulate one seed; *on_day* is told when a day of it is over."""
     logging.disable(logging.CRITICAL)
     clock = VirtualClock()
-    loop = VirtualLoop(clock)
-    loop.set_task_factory(_owned)  # type: ignore[arg-type]
+    loop = OwnersLoop(clock)
+    usual = gc.get_threshold()
+    gc.set_threshold(GARBAGE_MAX)
     try:
         return loop.run_until_complete(_with_days(Week(seed, scale, clock), on_day))
     finally:
+        gc.set_threshold(*usual)
         loop.close()
         logging.disable(logging.NOTSET)
 
@@ -91,15 +95,18 @@ async def _with_days(week: Week, on_day: Callable[[int], None]) -> Result:
         saying.cancel()
 
 
-def _owned(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-    """A task that is known to belong to the simulated process that made it."""
-    task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **options)
-    owner = OWNER.get()
-    if owner is not None:
-        owner.add(task)
-        if len(owner) > TASKS_KEPT_MAX:
-            owner -= {one for one in owner if one.done()}
-    return task
+class OwnersLoop(VirtualLoop):
+    """Here a task is known to belong to the simulated process that made it."""
+
+    def create_task(self, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+        """As asyncio's."""
+        task: asyncio.Task[Any] = asyncio.Task(work, loop=self, **options)
+        owner = OWNER.get()
+        if owner is not None:
+            owner.add(task)
+            if len(owner) > TASKS_KEPT_MAX:
+                owner -= {one for one in owner if one.done()}
+        return task
 
 
 class Process:
@@ -178,7 +185,7 @@ class Worker(Process):
                 self._week.asked.by_trail[trail].forgive(tick)
 
     def _duty(self, plan: Plan) -> Duty:
-        asks = self._week.clouds.observe(self.bench)
+        asks = self._week.clouds.observe()
         paid = self.own_network.around(self.purse.around(self._week.counted(asks), self.bench))
         return Duty(subjects=plan.subjects, settings=SETTINGS, bench=self.bench, observe=paid)
 
@@ -409,15 +416,15 @@ class Week:
         for trail, start, end in self._periods:
             counts = self.book.by_trail[trail].of(start, end) if start < end else bytearray()
             result.ticks += len(counts)
-            if any(count != 1 for count in counts):
+            if counts.count(1) != len(counts):
                 self._say_wrong(trail, start, end, counts)
         for trail, tally in self.book.by_trail.items():
-            if max(tally.counts) > 1:
-                result.wrong.append(f"{trail}: {sum(count > 1 for count in tally.counts)} ticks have several rows")
+            if tally.several:
+                result.wrong.append(f"{trail}: {tally.several} ticks have several rows")
         for day, spent in self._spent.items():
             if spent > self._budget:
                 result.wrong.append(f"{BUDGETED}: {spent} requests on {day}, the budget is {self._budget}")
-        result.asked_twice = sum(count > 1 for tally in self.asked.by_trail.values() for count in tally.counts)
+        result.asked_twice = sum(tally.several for tally in self.asked.by_trail.values())
         result.rows, result.reasons = self._collector.rows, dict(self._collector.reasons)
         del result.wrong[WRONG_MAX:]
         return result
