@@ -1,7 +1,7 @@
 """
 An event loop on virtual time: where a real one waits, this one moves the clock. No threads, no files, no waiting.
 
-It does what asyncio's own loop does with callbacks and timers, with a fifth of the work: a week is a hundred million calls.
+It does what asyncio's own loop does with callbacks and timers, and no more: a week is tens of millions of them.
 """
 
 from __future__ import annotations
@@ -120,9 +120,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     call_soon_threadsafe = call_soon  # there is one thread
 
-    def call_later(
-        self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
-    ) -> Any:
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None) -> Any:
         """As asyncio's."""
         return self.call_at(self._virtual.monotonic() + delay, callback, *args, context=context)
 
