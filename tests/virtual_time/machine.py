@@ -157,6 +157,9 @@ class Machine:
         """Whether somebody waits for the disk: who comes later waits behind."""
         return self._turn.locked()
 
+    def killed(self) -> None:
+        """Every process was: what was put on disk is there."""
+
     async def turn(self) -> None:
         """Wait for one's turn at the disk."""
         async with self._turn:

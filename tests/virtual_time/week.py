@@ -54,6 +54,15 @@ class Scale:
     density: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of: one that is broken on purpose shows that the count finds it."""
+
+    agent: type[Agent] = Agent
+    machine: type[Machine] = Machine
+    collector: type[Collector] = Collector
+
+
 @dataclass(slots=True)
 class Result:
     """What a run came to. *wrong*: ticks that have not exactly one observation, in words; at most WRONG_MAX."""
@@ -67,15 +76,17 @@ class Result:
     reasons: dict[Reason | None, int] = field(default_factory=dict)
 
 
-def run(seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: None) -> Result:
-    """Simulate one seed; *on_day* is told when a day of it is over."""
+def run(
+    seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: None, *, parts: Parts | None = None
+) -> Result:
+    """Simulate one seed; *on_day* is told when a day of it is over. *parts*: of what, when not of the real ones."""
     logging.disable(logging.CRITICAL)
     clock = VirtualClock()
     loop = OwnersLoop(clock)
     usual = gc.get_threshold()
     gc.set_threshold(GARBAGE_MAX)
     try:
-        return loop.run_until_complete(_with_days(Week(seed, scale, clock), on_day))
+        return loop.run_until_complete(_with_days(Week(seed, scale, clock, parts or Parts()), on_day))
     finally:
         gc.set_threshold(*usual)
         loop.close()
@@ -158,7 +169,9 @@ class Worker(Process):
         self.purse = Purse(plan.budgets, week.machine.till, self.disk)
         self.own_network = OwnNetwork(SETTINGS.canaries, week.clock, week.clouds.reach)
         memory = week.machine.spools.of(number)
-        self.agent = Agent(self._duty(plan), memory, self.disk, VirtualAlarm(week.clock), lambda: week.ring(number))
+        self.agent = week.parts.agent(
+            self._duty(plan), memory, self.disk, VirtualAlarm(week.clock), lambda: week.ring(number)
+        )
         self.running = self.start(self.agent.run(self._stop))
 
     async def change(self, plan: Plan) -> None:
@@ -201,9 +214,10 @@ class NeverLate:
 class Week:
     """One run of one seed."""
 
-    def __init__(self, seed: int, scale: Scale, clock: VirtualClock) -> None:
+    def __init__(self, seed: int, scale: Scale, clock: VirtualClock, parts: Parts) -> None:
+        self.parts = parts
         self.clock, self.scale, self._dice = clock, scale, Random(f"week|{seed}")
-        self.machine, self.clouds = Machine(clock), Clouds(clock, seed)
+        self.machine, self.clouds = parts.machine(clock), Clouds(clock, seed)
         self._budget = int(scale.clusters * 6_000 * min(1.0, scale.length_s / DAY_S))  # it needs 10,000 a day
         self._spent: dict[date, int] = defaultdict(int)
         self._fleet = fleet(scale.providers, scale.clusters, budget_of_first=self._budget)
@@ -211,7 +225,7 @@ class Week:
         self._plan = Plan.of(self._fleet, self._modules)
         span = timedelta(seconds=scale.length_s * 2 + DAY_S)
         self.book, self.asked = Book(START - span, START + span), Book(START - span, START + span)
-        self._collector = Collector(clock, self.book)
+        self._collector = parts.collector(clock, self.book)
         self._faults = faults(seed, scale.length_s, scale.density, scale.providers)
         self._workers: dict[int, Worker | None] = {}
         self._parent: Process | None = None
@@ -340,6 +354,7 @@ class Week:
         assert self._parent is not None
         for process in (self._parent, *(worker for worker in self._workers.values() if worker is not None)):
             await process.kill()
+        self.machine.killed()
         await self.clock.sleep(for_s)
         self._start(len(self._workers))
 
