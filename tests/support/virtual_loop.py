@@ -51,7 +51,8 @@ class VirtualClock:
     def moment(self, seconds: float) -> asyncio.Future[None]:
         """Done when so much time has passed: what most of a simulation waits for, without a handle."""
         future: asyncio.Future[None] = asyncio.Future()
-        self.wake(self._seconds + seconds, future)
+        self._timers_made += 1
+        heapq.heappush(self.timers, (self._seconds + seconds, self._timers_made, future))
         return future
 
     def wake(self, when: float, whom: _Handle | asyncio.Future[None]) -> None:
@@ -61,20 +62,20 @@ class VirtualClock:
 
     def pass_(self, seconds: float) -> None:
         """Let time pass at once: what a busy callback does to everybody else."""
-        self._go_to(self._ns + round(seconds * 1e9))
+        self._ns += round(seconds * 1e9)
+        self._seconds = self._ns / 1e9
 
-    def reach(self, instant_s: float) -> None:
-        """Let time pass until *instant_s* of the monotonic clock."""
+    def reach(self, instant_s: float) -> float:
+        """Let time pass until *instant_s* of the monotonic clock, if that is still to come; what it then says."""
         if instant_s > self._seconds:
-            self._go_to(math.ceil(instant_s * 1e9))
+            self._ns = math.ceil(instant_s * 1e9)
+            self._seconds = self._ns / 1e9
+        return self._seconds
 
     def set_by(self, seconds: float) -> None:
         """Set the wall clock forward, or back."""
         self._wall_at_start += timedelta(seconds=seconds)
         self._now_at = -1
-
-    def _go_to(self, ns: int) -> None:
-        self._ns, self._seconds = ns, ns / 1e9
 
 
 class _Handle:
@@ -131,23 +132,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return handle
 
     def _run_once(self) -> None:
-        """Until stopped, call what is ready; with nothing ready, time goes on to the next timer."""
+        """Until stopped: call all that is ready, then go on to the instant of the next timer."""
         clock, timers, ready = self._virtual, self._virtual.timers, self._ready
-        while not self._stopping:
-            if not ready:
-                if not timers:
-                    raise RuntimeError("nothing will ever happen again: everybody waits for somebody")
-                clock.reach(timers[0][0])
-            now = clock.monotonic() + RESOLUTION_S
+        while True:
+            while ready:
+                callback, arguments = ready.popleft()
+                callback(*arguments)
+            if self._stopping:
+                return
+            if not timers:
+                raise RuntimeError("nothing will ever happen again: everybody waits for somebody")
+            now = clock.reach(timers[0][0]) + RESOLUTION_S
             while timers and timers[0][0] <= now:
                 waiting = heapq.heappop(timers)[2]
-                if isinstance(waiting, _Handle):
+                if type(waiting) is _Handle:
                     ready.append((waiting.call, ()))
                 elif not waiting.done():
                     waiting.set_result(None)
-            for _ in range(len(ready)):
-                callback, arguments = ready.popleft()
-                callback(*arguments)
 
 
 class VirtualAlarm:

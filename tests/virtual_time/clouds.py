@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
@@ -110,13 +111,14 @@ class Clouds:
         self.slow_until: dict[str, float] = {}
         self.cut_until = self.busy_at = 0.0
 
-    def observe(self) -> Observe:
-        """A probe as probes.attempt.observe makes it, with the answer of the simulated cloud."""
+    def observe(self, asked: Callable[[Subject, datetime, int], None]) -> Observe:
+        """A probe as probes.attempt.observe makes it, with the answer of the simulated cloud; *asked* is told of it."""
 
         async def observe(subject: Subject, tick, attempt: int, streams_open: int):  # type: ignore[no-untyped-def]
+            asked(subject, tick, attempt)
             started = self._clock.monotonic()
             delay_s, finding = self._answer(subject.place.provider, started)
-            await self._clock.sleep(delay_s)
+            await self._clock.moment(delay_s)
             if self.busy_at > started:
                 finding = _LATE
             return Row.of(subject, tick, attempt, finding)

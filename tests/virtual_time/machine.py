@@ -20,6 +20,7 @@ from tests.support.virtual_loop import VirtualClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
+DAY_S = 86_400
 SLOW_S = 1.0  # for each piece of work, while the disk is slow
 PRUNED_AT = SEEN_PER_SUBJECT_MAX + 100
 
@@ -171,33 +172,35 @@ class Tally:
     """How often each tick of one trail was counted, from an instant on: one byte a tick."""
 
     def __init__(self, grid: Grid, start: datetime, end: datetime) -> None:
-        self._interval_ms, self._phase_ms = grid.interval_ms, grid.phase_ms
-        self._base = self._number(start)
-        self.counts = bytearray(self._number(end) - self._base + 1)
+        assert grid.interval_ms % 1000 == 0, "whole seconds, which are quickly counted"
+        self._grid, self._first, self._interval_s = grid, grid.after(start), grid.interval_ms // 1000
+        self.counts = bytearray(self._number(grid.after(end)))
 
-    def fits(self, tick_ms: int) -> bool:
+    def fits(self, tick: datetime) -> bool:
         """Whether it is a tick of this grid."""
-        return (tick_ms - self._phase_ms) % self._interval_ms == 0
+        passed = tick - self._first
+        return passed.microseconds == 0 and (passed.days * DAY_S + passed.seconds) % self._interval_s == 0
 
-    def count(self, tick_ms: int) -> None:
+    def count(self, tick: datetime) -> None:
         """Once more."""
-        self.counts[(tick_ms - self._phase_ms) // self._interval_ms - self._base] += 1
+        passed = tick - self._first
+        self.counts[(passed.days * DAY_S + passed.seconds) // self._interval_s] += 1
 
     def forgive(self, tick: datetime) -> None:
         """As if it had not been counted."""
-        self.counts[self._number(tick) - self._base] = 0
+        self.counts[self._number(tick)] = 0
 
     def of(self, start: datetime, end: datetime) -> bytearray:
         """The counts of the ticks in (start, end]."""
-        return self.counts[self._number(start) + 1 - self._base : self._number(end) + 1 - self._base]
+        return self.counts[self._number(self._grid.after(start)) : self._number(self._grid.after(end))]
 
     @property
     def several(self) -> int:
         """How many ticks were counted more than once."""
         return len(self.counts) - self.counts.count(0) - self.counts.count(1)
 
-    def _number(self, instant: datetime) -> int:
-        return int(((instant - EPOCH) // MS - self._phase_ms) // self._interval_ms)
+    def _number(self, tick: datetime) -> int:
+        return (tick - self._first) // self._grid.interval
 
 
 class Book:
@@ -209,7 +212,7 @@ class Book:
         self.by_trail: dict[str, Tally] = {}
         self._by_subject: dict[int, Tally] = {}  # by its id(): quicker than its trail
         self._subjects: list[Subject] = []  # which keeps those ids theirs
-        self._shared: set[tuple[str, str, int]] = set()
+        self._shared: set[tuple[str, str, datetime]] = set()
 
     def open(self, subject: Subject) -> None:
         """Count its ticks, too."""
@@ -222,23 +225,23 @@ class Book:
 
     def count_asked(self, subject: Subject, tick: datetime) -> None:
         """Once more, of exactly this subject."""
-        self._by_subject[id(subject)].count((tick - EPOCH) // MS)
+        self._by_subject[id(subject)].count(tick)
 
     def count(self, target: str, module: str, tick: datetime) -> None:
         """Once more."""
-        tick_ms, tallies = (tick - EPOCH) // MS, self._by_module[target, module]
+        tallies = self._by_module[target, module]
         if len(tallies) == 1:
-            tallies[0].count(tick_ms)
+            tallies[0].count(tick)
             return
-        fitting = [tally for tally in tallies if tally.fits(tick_ms)]
+        fitting = [tally for tally in tallies if tally.fits(tick)]
         assert fitting, f"{target}|{module}: {tick} is no tick of any of its grids"
         if len(fitting) > 1:  # a tick of the old interval and of the new: one natural key, stored once
-            key = (target, module, tick_ms)
+            key = (target, module, tick)
             if key in self._shared:
                 return
             self._shared.add(key)
         for tally in fitting:
-            tally.count(tick_ms)
+            tally.count(tick)
 
 
 class Collector:

@@ -11,11 +11,13 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
 from probes.agent import Agent, Duty
 from probes.attempt import Bench
+from probes.contract import Subject
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
 from probes.sharding import worker_of
@@ -36,12 +38,11 @@ WRONG_MAX = 20
 BUDGETED = "cloud-00"  # the provider with a budget of requests, which never lasts the day
 KILL_ROUNDS_MAX = 20
 GARBAGE_MAX = 200_000  # objects between two looks for cycles, which nothing here makes many of
-TASKS_KEPT_MAX = 2_000  # of a process, until those that are done are let go
 SETTINGS = AgentSettings(
     canaries=("one.example:1", "two.example:1"), streams_max=200, batch_rows_max=500, ship_every="10s"
 )
 
-OWNER: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("owner", default=None)
+OWNER: ContextVar[str] = ContextVar("owner", default="nobody")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,29 +108,26 @@ async def _with_days(week: Week, on_day: Callable[[int], None]) -> Result:
 
 
 class OwnersLoop(VirtualLoop):
-    """Here a task is known to belong to the simulated process that made it."""
+    """Here a task has the name of the simulated process that made it."""
 
     def create_task(self, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-        """As asyncio's."""
-        task: asyncio.Task[Any] = asyncio.Task(work, loop=self, **options)
-        owner = OWNER.get()
-        if owner is not None:
-            owner.add(task)
-            if len(owner) > TASKS_KEPT_MAX:
-                owner -= {one for one in owner if one.done()}
-        return task
+        """As asyncio's, but for the name."""
+        return asyncio.Task(work, loop=self, name=OWNER.get())
+
+
+_NUMBERS = count()
 
 
 class Process:
     """A simulated process: its tasks, and its way to the disk. Killed, it does nothing any more."""
 
     def __init__(self, clock: VirtualClock, machine: Machine) -> None:
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self._name = f"process {next(_NUMBERS)}"
         self.disk = Disk(clock, machine)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run *work* in it."""
-        token = OWNER.set(self.tasks)
+        token = OWNER.set(self._name)
         try:
             return asyncio.get_running_loop().create_task(work)
         finally:
@@ -143,13 +141,13 @@ class Process:
     async def end(self) -> None:
         """Cancel everything in it."""
         for _ in range(KILL_ROUNDS_MAX):
-            tasks = [task for task in self.tasks if not task.done()]
+            tasks = [task for task in asyncio.all_tasks() if task.get_name() == self._name]
             if not tasks:
                 return
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0)
-        raise AssertionError(f"a killed process goes on: {self.tasks}")
+        raise AssertionError(f"a killed process goes on: {tasks}")
 
 
 class Worker(Process):
@@ -198,8 +196,8 @@ class Worker(Process):
                 self._week.asked.by_trail[trail].forgive(tick)
 
     def _duty(self, plan: Plan) -> Duty:
-        asks = self._week.clouds.observe()
-        paid = self.own_network.around(self.purse.around(self._week.counted(asks), self.bench))
+        asks = self._week.clouds.observe(self._week.count_asked)
+        paid = self.own_network.around(self.purse.around(asks, self.bench))
         return Duty(subjects=plan.subjects, settings=SETTINGS, bench=self.bench, observe=paid)
 
 
@@ -398,17 +396,12 @@ class Week:
         if number in self._shippers:
             self._shippers[number].ring()
 
-    def counted(self, observe: Any) -> Any:
-        """*observe*, which counts how often a tick is asked."""
-
-        async def asks(subject: Any, tick: datetime, attempt: int, streams_open: int) -> Any:
-            if attempt == 0:
-                self.asked.count_asked(subject, tick)
-            if subject.place.provider == BUDGETED:
-                self._spent[tick.date()] += 1
-            return await observe(subject, tick, attempt, streams_open)
-
-        return asks
+    def count_asked(self, subject: Subject, tick: datetime, attempt: int) -> None:
+        """How often a tick is asked, and what it costs."""
+        if attempt == 0:
+            self.asked.count_asked(subject, tick)
+        if subject.place.provider == BUDGETED:
+            self._spent[tick.date()] += 1
 
     def _enrol(self, subjects: Sequence[Any], since: datetime) -> None:
         for subject in subjects:
