@@ -1,15 +1,17 @@
 """
 The collector over HTTP: OTLP in at /v1/traces, health, and verdicts and incidents as JSON at /api/v1.
 
-Every refusal is JSON that names what was wrong and where. 503 comes with Retry-After.
+Every refusal is JSON that names what was wrong and where. 429 and 503 come with Retry-After. Where there are tokens,
+everything but health asks for one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import orjson
@@ -17,15 +19,20 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from collector.ingest import Ingest
+from collector.tokens import CHALLENGE, Tokens
+from collector.waiting_room import Full, TooLarge, WaitingRoom
 from schemas.errors import StoreError, StoreRejected, WireError
 
-WAITING_MAX = 64  # bodies at once; more are told to come back
+BODY_S = 30.0  # for a sender to send the whole of it
 RETRY_AFTER_S = "1"
 LIMIT_MAX = 1000
 DAYS = 7
 DAYS_MAX = 90
 _PROTOBUF = {"application/x-protobuf", "application/protobuf"}
+_OPEN = {"/healthz", "/readyz"}
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Reads(Protocol):
@@ -65,26 +72,29 @@ def application(
     reads: Callable[[], Reads],
     ready: Callable[[], Awaitable[bool]],
     *,
+    tokens: Tokens,
     body_bytes_max: int,
     confidence: float,
 ) -> web.Application:
     """The aiohttp application; run it with auto_decompress off."""
-    waiting = asyncio.Semaphore(WAITING_MAX)
+    waiting = WaitingRoom(body_bytes_max=body_bytes_max)
 
     async def take(request: web.Request) -> web.Response:
         if request.content_type not in _PROTOBUF:
             return _refusal(
                 415, f"Content-Type {request.content_type[:60]!r} is not taken; send application/x-protobuf"
             )
-        if waiting.locked():
-            return _refusal(429, f"{WAITING_MAX} bodies are waiting", retry=True)
-        async with waiting:
+        with waiting.place() as place:
             try:
-                body = await request.read()
-                encoding = request.headers.get("Content-Encoding", "").lower()
-                reading = await ingest.take(body, encoding)
-            except web.HTTPRequestEntityTooLarge:
+                async with asyncio.timeout(BODY_S):
+                    body = await place.read(request.content.iter_any(), request.content_length)
+                reading = await ingest.take(body, request.headers.get("Content-Encoding", "").lower())
+            except Full as error:
+                return _refusal(429, str(error), retry=True)
+            except TooLarge:
                 return _refusal(413, f"the body is larger than {body_bytes_max} bytes")
+            except TimeoutError:
+                return _refusal(408, f"the body did not come within {BODY_S:g} s")
             except WireError as error:
                 return _refusal(400, str(error))
             except StoreRejected as error:
@@ -139,7 +149,15 @@ def application(
             return _refusal(503, str(error), retry=True)
         return web.Response(text="ready\n") if good else _refusal(503, "the store does not answer", retry=True)
 
-    app = web.Application(client_max_size=body_bytes_max, middlewares=[_refusals])
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Only who has a token gets past; health may be asked by anybody."""
+        refused = None if request.path in _OPEN else tokens.refusal(request.headers.get("Authorization"))
+        if refused is not None:
+            return _refusal(401, refused, headers={"WWW-Authenticate": CHALLENGE})
+        return await handler(request)
+
+    app = web.Application(middlewares=[_refusals, guard])
     app.router.add_post("/v1/traces", take)
     app.router.add_get("/api/v1/verdicts", verdicts)
     app.router.add_get("/api/v1/verdicts/{provider}", verdict)
@@ -152,7 +170,7 @@ def application(
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+async def _refusals(request: web.Request, handler: Handler) -> Any:
     """Every error as JSON."""
     try:
         return await handler(request)
@@ -210,9 +228,16 @@ def _json(value: Any) -> web.Response:
     return web.Response(body=orjson.dumps(value, option=orjson.OPT_UTC_Z), content_type="application/json")
 
 
-def _refusal(status: int, message: str, *, retry: bool = False, parameter: str | None = None) -> web.Response:
+def _refusal(
+    status: int,
+    message: str,
+    *,
+    retry: bool = False,
+    parameter: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> web.Response:
     error = {"message": message} | ({"parameter": parameter} if parameter else {})
-    headers = {"Retry-After": RETRY_AFTER_S} if retry else {}
+    headers = {**headers, **({"Retry-After": RETRY_AFTER_S} if retry else {})}
     return web.Response(
         status=status, body=orjson.dumps({"error": error}), content_type="application/json", headers=headers
     )

@@ -11,25 +11,32 @@ import asyncio
 import logging
 import zlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from collector.otlp_body import groups_in
 from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, passive_observation
 from schemas.clock import Clock
-from schemas.errors import SpanRejected, WireError
+from schemas.errors import BodyError, SpanRejected, WireError
 from schemas.observation import Observation
+from schemas.otlp_values import attributes_of
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, from_attributes
 
+T = TypeVar("T", Span, Resource)
 logger = logging.getLogger(__name__)
 
 SAID_MAX = 5  # rejected spans that are named
+NAME_CHARS_MAX = 60
+SPAN_BYTES_MAX = 1024 * 1024
+ATTRIBUTES_MAX = 256  # of a span or a resource
+AGE_MAX = timedelta(days=180)  # the TTL of the table: what is older would be dropped at once
+AHEAD_MAX = timedelta(days=1)  # a clock further ahead is plainly wrong, and its days would stay for ever
 NO_TARGETS = TargetIndex()
 
 
@@ -50,6 +57,27 @@ class Reading:
     rejected: int
     said: str
     why: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The instants that an observation may be of."""
+
+    first: datetime
+    last: datetime
+
+    @classmethod
+    def around(cls, now: datetime) -> Times:
+        """What the store keeps until *now*, and as far ahead as a clock may be."""
+        return cls(now - AGE_MAX, now + AHEAD_MAX)
+
+    def check(self, observation: Observation) -> None:
+        """Raise SpanRejected when it is of another time."""
+        o = observation
+        if min(o.tick, o.started_at, o.finished_at) < self.first:
+            raise SpanRejected(Rejection.TOO_OLD, f"it is of before {self.first:%Y-%m-%d}, and would not be kept")
+        if max(o.tick, o.started_at, o.finished_at) > self.last:
+            raise SpanRejected(Rejection.IN_THE_FUTURE, f"it is of after {self.last:%Y-%m-%dT%H:%MZ}")
 
 
 class Writer(Protocol):
@@ -93,29 +121,34 @@ def unpacked(body: bytes, encoding: str, *, bytes_max: int) -> bytes:
     return content
 
 
-def read_body(content: bytes, *, spans_max: int, targets: TargetIndex = NO_TARGETS) -> Reading:
+def read_body(
+    content: bytes, *, spans_max: int, targets: TargetIndex = NO_TARGETS, times: Times | None = None
+) -> Reading:
     """The observations of an OTLP request; raises WireError when it is none, or holds too many spans."""
-    request = ExportTraceServiceRequest()
-    try:
-        request.ParseFromString(content)
-    except DecodeError as error:
-        raise WireError(f"the body is not an OTLP trace request: {error}") from error
-    spans = [
-        (span, group.resource)
-        for group in request.resource_spans
-        for scope in group.scope_spans
-        for span in scope.spans
-    ]
-    if len(spans) > spans_max:
-        raise WireError(f"the body holds {len(spans)} spans; at most {spans_max}")
-    received, problems, why = [], [], Counter[str]()
-    for number, (span, resource) in enumerate(spans):
-        try:
-            received.append(_received(span, resource, targets))
-        except WireError as error:
-            problems.append(f"span {number} ({span.name[:60]!r}): {error}")
-            why[str(error.why if isinstance(error, SpanRejected) else Rejection.MALFORMED)] += 1
-    return Reading(tuple(received), len(problems), "; ".join(problems[:SAID_MAX]), dict(why))
+    received, problems, why, number = [], list[str](), Counter[str](), 0
+    for group in groups_in(content, spans_max=spans_max):
+        resource = _resource_of(group.resource)
+        for span_bytes in group.spans:
+            name = ""
+            try:
+                _small_enough(span_bytes)
+                span = _decoded(Span, span_bytes)
+                name = span.name[:NAME_CHARS_MAX]
+                one = _received(span, resource, targets)
+                if times is not None:
+                    times.check(one.observation)
+                received.append(one)
+            except SpanRejected as error:
+                problems.append(f"span {number} ({name!r}): {error}")
+                why[error.why] += 1
+            except BodyError:
+                raise
+            except WireError as error:
+                problems.append(f"span {number} ({name!r}): {error}")
+                why[Rejection.MALFORMED] += 1
+            del problems[SAID_MAX:]
+            number += 1
+    return Reading(tuple(received), sum(why.values()), "; ".join(problems), {str(name): n for name, n in why.items()})
 
 
 class Ingest:
@@ -156,23 +189,29 @@ class Ingest:
 
     async def take(self, body: bytes, encoding: str) -> Reading:
         """Store and judge what *body* holds; raises WireError for the body, StoreError for the store."""
-        content = unpacked(body, encoding, bytes_max=self._bytes_max)
-        reading = read_body(content, spans_max=self._spans_max, targets=self._targets)
-        self._rejected.update(reading.why)
-        if reading.rejected:
-            logger.warning("%d spans rejected: %s", reading.rejected, reading.said)
-        if reading.received:
-            async with self._one_at_a_time:
+        async with self._one_at_a_time:  # reading too: a body that waits is small, one that is unpacked is not
+            reading = await asyncio.to_thread(self._read, body, encoding)
+            self._rejected.update(reading.why)
+            if reading.rejected:
+                logger.warning("%d spans rejected: %s", reading.rejected, reading.said)
+            if reading.received:
                 await self._store(reading.received)
                 await self._decided([one.observation for one in reading.received])
-            self._taken.update(one.observation.source.value for one in reading.received)
+                self._taken.update(one.observation.source.value for one in reading.received)
         return reading
+
+    def _read(self, body: bytes, encoding: str) -> Reading:
+        content = unpacked(body, encoding, bytes_max=self._bytes_max)
+        times = Times.around(self._clock.now())
+        return read_body(content, spans_max=self._spans_max, targets=self._targets, times=times)
 
     async def _store(self, received: Sequence[Received]) -> None:
         """Insert what the store has not got; a retry of a batch that was stored, or half of it, adds nothing twice."""
         await self._settle()
         stored = await self._writer.stored_keys([one.observation for one in received])
-        fresh = {self._key_of(one.observation): one for one in received}
+        fresh: dict[Any, Received] = {}
+        for one in received:  # of two with one key the first counts, as if they had come one after the other
+            fresh.setdefault(self._key_of(one.observation), one)
         news = [one for key, one in fresh.items() if key not in stored]
         if news:
             self._under_way, self._settled = self._clock.now(), False
@@ -185,16 +224,44 @@ class Ingest:
             self._under_way, self._settled = None, True
 
 
-def _received(span: Span, resource: Any, targets: TargetIndex) -> Received:
-    attributes = {pair.key: _plain(pair.value) for pair in span.attributes}
+def _small_enough(message: bytes) -> None:
+    if len(message) > SPAN_BYTES_MAX:
+        raise SpanRejected(Rejection.TOO_LARGE, f"{len(message)} bytes; at most {SPAN_BYTES_MAX}")
+
+
+def _few_enough(pairs: Sized, what: str) -> None:
+    if len(pairs) > ATTRIBUTES_MAX:
+        raise SpanRejected(Rejection.TOO_LARGE, f"{len(pairs)} attributes of {what}; at most {ATTRIBUTES_MAX}")
+
+
+def _decoded(kind: type[T], message: bytes) -> T:
+    decoded = kind()
+    try:
+        decoded.ParseFromString(message)
+    except DecodeError as error:
+        raise BodyError(f"the body is not an OTLP trace request: {error}") from error
+    return decoded
+
+
+def _resource_of(message: bytes) -> Resource | None:
+    """The resource; None when it is larger than any may be."""
+    return _decoded(Resource, message) if len(message) <= SPAN_BYTES_MAX else None
+
+
+def _received(span: Span, resource: Resource | None, targets: TargetIndex) -> Received:
+    _few_enough(span.attributes, "the span")
+    attributes = attributes_of(span.attributes)
     if any(name.startswith("touchstone.") and name != ATTR_TARGET for name in attributes):
         observation = from_attributes(attributes, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
         return Received(observation, _number(attributes, ATTR_BATCH, 2**64), _number(attributes, ATTR_SEQ, 2**63))
+    if resource is None:
+        raise SpanRejected(Rejection.TOO_LARGE, f"its resource has more than {SPAN_BYTES_MAX} bytes")
+    _few_enough(resource.attributes, "the resource")
     client = ClientSpan(
         id=span.span_id.hex(),
         client=span.kind == Span.SPAN_KIND_CLIENT,
         attributes=attributes,
-        resource={pair.key: _plain(pair.value) for pair in resource.attributes},
+        resource=attributes_of(resource.attributes),
         events=tuple((event.name, event.time_unix_nano) for event in span.events),
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,
@@ -203,20 +270,8 @@ def _received(span: Span, resource: Any, targets: TargetIndex) -> Received:
     return Received(passive_observation(client, targets), 0, 0)
 
 
-def _number(attributes: dict[str, object], name: str, limit: int) -> int:
+def _number(attributes: Mapping[str, object], name: str, limit: int) -> int:
     value = attributes.get(name, 0)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
         raise WireError(f"attribute {name}: not a whole number below {limit}")
     return value
-
-
-def _plain(value: AnyValue) -> object:
-    match value.WhichOneof("value"):
-        case "array_value":
-            return [_plain(one) for one in value.array_value.values]
-        case None:
-            return None
-        case "kvlist_value":
-            return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
-        case name:
-            return getattr(value, name)

@@ -98,6 +98,8 @@ _ERROR_REASONS: Mapping[str, Reason] = MappingProxyType(
         "brokenpipe": Reason.CONNECTION_LOST,
         "remoteprotocol": Reason.CONNECTION_LOST,
         "serverdisconnected": Reason.CONNECTION_LOST,
+        "clientpayload": Reason.CONNECTION_LOST,
+        "clientos": Reason.CONNECTION_LOST,
         "incompleteread": Reason.CONNECTION_LOST,
         "read": Reason.CONNECTION_LOST,
         "jsondecode": Reason.BAD_STREAM,
@@ -138,6 +140,9 @@ class Rejection(StrEnum):
     CANCELLED = "cancelled"  # the caller gave up: says nothing of the provider
     UNKNOWN_TARGET = "unknown_target"
     AMBIGUOUS_TARGET = "ambiguous_target"
+    TOO_LARGE = "too_large"  # more bytes or attributes than a span may have
+    TOO_OLD = "too_old"  # of before what the store keeps
+    IN_THE_FUTURE = "in_the_future"  # of further ahead than a clock may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +270,11 @@ def _where(span: ClientSpan) -> tuple[str, int | None, str | None]:
     if not host:
         raise SpanRejected(Rejection.UNKNOWN_TARGET, f"it says neither {ATTR_TARGET} nor server.address nor url.full")
     return _host(host), _count(span, "port", most=65_535), None
+
+
+def names_of(*what: str) -> frozenset[str]:
+    """The attributes that are read for *what*: `status`, `input`, ..."""
+    return frozenset(name for one in what for name in _NAMES[one])
 
 
 def _host(name: str) -> str:

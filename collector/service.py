@@ -56,10 +56,6 @@ class Facts(Protocol):
         """Copy rows of the transactional store."""
         ...
 
-    async def roll_up(self, now: datetime) -> int:
-        """Recompute closed hours that have changed."""
-        ...
-
     async def history_progress(self) -> Any:
         """The latest bulk load of a simulated past; None without one."""
         ...
@@ -101,6 +97,7 @@ class Service:
     state: State
     on_disk: Callable[..., Awaitable[Any]]
     deliveries: Deliveries
+    roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
 
@@ -127,8 +124,8 @@ class Service:
         await self._keep(COPY_S, self._copy, "copying")
 
     async def keep_rolling_up(self) -> None:
-        """Recompute the closed hours that have changed."""
-        await self._keep(ROLLUP_S, lambda: self.facts.roll_up(self.clock.now()), "rolling up")
+        """Recompute the closed buckets that have changed."""
+        await self._keep(ROLLUP_S, self._advance_rollups, "rolling up")
 
     async def keep_judging(self) -> None:
         """Give verdicts every `judge_every`."""
@@ -153,6 +150,12 @@ class Service:
                 await work()
             except StoreError as error:
                 logger.warning("at the end: %s", error)
+
+    async def _advance_rollups(self) -> None:
+        """Up to the watermark; not at all while that is unknown."""
+        settled = self.watermark()
+        if settled is not None:
+            await self.roll_up(settled, self.clock.now())
 
     async def _copy(self) -> None:
         rows = await self.on_disk(self.state.uncopied, COPY_ROWS_MAX)

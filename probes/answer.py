@@ -98,8 +98,8 @@ class Answer:
 
     def identify(self, identity: object) -> None:
         """Note the server's name for the request; the first counts."""
-        if isinstance(identity, str):
-            self.id = self.id or printable(identity[:ID_CHARS_MAX])
+        if not self.id and isinstance(identity, str):
+            self.id = printable(identity[:ID_CHARS_MAX])
 
     def bill(self, prompt: object, completion: object) -> None:
         """Note the tokens of the usage; the last that make sense count."""

@@ -74,6 +74,7 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         lag_s=lag_s,
         clock_step_s=finding.instrument.clock_step_ms / 1000,
         streams_open=streams_open,
+        merged_late_s=0.0 if finding.merged_first_at is None else bench.lag.late_at(finding.merged_first_at),
     )
     circumstances = Circumstances(started_at, lag_s * 1000, streams_open, why)
     return observation_of(bench, subject, tick, attempt, charged(finding, why, lag_s), circumstances)

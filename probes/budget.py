@@ -49,13 +49,14 @@ class Cost:
 NOTHING = Cost()
 
 
-def estimate(subject: Subject) -> Cost:
-    """What one attempt may cost, before it is made."""
+def estimate(subject: Subject, *, warm: bool = False) -> Cost:
+    """What one attempt may cost, before it is made; the GET that makes a connection *warm* is a request as well."""
     module = subject.module
+    requests = Cost(module.requests + (module.warm_ups if warm else 0))
     if module.tokens_out is None:
-        return Cost(module.requests)
+        return requests
     tokens_in = module.requests * (module.tokens_in or PROMPT_TOKENS)
-    return Cost(module.requests) + cost_of_tokens(subject, tokens_in, round(module.requests * module.tokens_out))
+    return requests + cost_of_tokens(subject, tokens_in, round(module.requests * module.tokens_out))
 
 
 def cost_of_tokens(subject: Subject, tokens_in: int, tokens_out: int) -> Cost:
@@ -65,13 +66,13 @@ def cost_of_tokens(subject: Subject, tokens_in: int, tokens_out: int) -> Cost:
     return Cost(tokens=tokens_in + tokens_out, money=money)
 
 
-def spent(subject: Subject, observation: Observation) -> Cost:
+def spent(subject: Subject, observation: Observation, *, warm: bool = False) -> Cost:
     """
     What an attempt has cost, as billed.
 
     What was never sent has cost its request and no tokens. Where the provider bills nothing, the estimate stands.
     """
-    expected, tokens = estimate(subject), observation.tokens
+    expected, tokens = estimate(subject, warm=warm), observation.tokens
     if observation.timings.sent_ms is None and observation.reason is not Reason.OBSERVER_ERROR:
         return Cost(expected.requests)
     if tokens.billed_in is None and tokens.billed_out is None:

@@ -15,9 +15,9 @@ from weakref import WeakValueDictionary
 import aiohttp
 
 from probes.failure import SERVER_ERRORS
+from probes.hold import BODY_BYTES_MAX
 from probes.phases import CURRENT, Phases, trace_config, verifying_context
 from probes.stamped_socket import StampedSocket, ask_for_stamps, stamped_socket
-from probes.stream_reader import BODY_BYTES_MAX
 from schemas.errors import TouchstoneError
 from schemas.fleet import Target
 

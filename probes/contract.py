@@ -63,6 +63,9 @@ class Finding:
     finish_reason: str = ""
     answer_digest: str = ""
     server_request_id: str = ""
+    merged_first_at: float | None = (
+        None  # when (s, monotonic) the first token was read, if what followed it came with it
+    )
 
 
 @dataclass(frozen=True, slots=True)

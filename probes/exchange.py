@@ -53,7 +53,9 @@ async def exchanged(
         reason = Reason.TOTAL_TIMEOUT if reason is Reason.TTFT_TIMEOUT else reason
         return failed(ask, phases, reason, said(error) or late)
     try:
-        body = await read_body(response, phases, first_s=module.timeout, stall_s=module.timeout, deadline=deadline)
+        body = await read_body(
+            response, phases, ask.turn, first_s=module.timeout, stall_s=module.timeout, deadline=deadline
+        )
     finally:
         response.close()
     return Exchange(response.status, body, phases)

@@ -26,6 +26,11 @@ class LagMonitor:
             now = self._clock.monotonic()
             self._late.append((now, max(0.0, now - self._due)))
 
+    def late_at(self, instant: float) -> float:
+        """How long (s) before *instant* a beat was due that had not been run then: how late the loop was."""
+        dues = [at - late for at, late in self._late if at - late <= instant <= at]
+        return instant - min((*dues, self._due)) if dues or self._due <= instant else 0.0
+
     def worst_since(self, start: float) -> float:
         """The largest lateness (s) seen since the instant *start* of the monotonic clock, the one going on included."""
         worst = max(0.0, self._clock.monotonic() - self._due)

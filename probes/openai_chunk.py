@@ -11,7 +11,8 @@ from probes.json_path import found
 def take_choice(answer: Answer, value: dict[str, Any]) -> Any:
     """Take id, usage and finish reason of one chunk; its first choice, None when it has none."""
     answer.identify(value.get("id"))
-    answer.bill(found(value, "usage", "prompt_tokens"), found(value, "usage", "completion_tokens"))
+    if isinstance(usage := value.get("usage"), dict):
+        answer.bill(usage.get("prompt_tokens"), usage.get("completion_tokens"))
     choice = found(value, "choices", 0)
     answer.finish(found(choice, "finish_reason"))
     return choice

@@ -41,6 +41,7 @@ class Phases:
     end: float | None = None
     on_sent: Callable[[], None] | None = None
     journal: Journal = field(init=False)
+    socket: StampedSocket | None = None
     warm: bool = False
     stamp: Stamp = Stamp.USER
     stamps: list[float] = field(default_factory=list)
@@ -62,7 +63,7 @@ class Phases:
 
     def opened(self, used: StampedSocket) -> None:
         """The request has its connection: from here its socket keeps this journal."""
-        used.journal, self.warm, used.used = self.journal, used.used, True
+        used.journal, self.warm, used.used, self.socket = self.journal, used.used, True, used
         if self.connected is None:
             self.mark("connected")
 
@@ -90,18 +91,18 @@ class Phases:
 
     def _read_stamps(self) -> tuple[Stamp, list[float]]:
         """The instant of each read: the kernel's, or the user's where the clock stepped or the kernel said nothing."""
-        user, kernel = self.journal.user, self.journal.kernel_s()
-        known = [at - self._offset for at in kernel if at is not None]
-        if self.clock_step_s or not known or len(known) < len(user):
+        user, kernel, offset = self.journal.user, self.journal.kernel_s(), self._offset
+        if self.clock_step_s or not kernel or len(kernel) < len(user):
             return Stamp.USER, user
-        return Stamp.KERNEL, [min(at, read) for at, read in zip(known, user, strict=True)]
+        return Stamp.KERNEL, [min(at - offset, read) for at, read in zip(kernel, user, strict=True)]
 
     def timings(
         self, content: Sequence[float] = (), *, reasoning_at: float | None = None, stream_end_at: float | None = None
     ) -> Timings:
         """The timings, with the instants (s) at which content, the first reasoning and the last byte arrived."""
         tcp_start = self.dns_end or self.connect_start
-        since_sent = tuple(_ms(self.sent, at) or 0.0 for at in content) if self.sent is not None else ()
+        sent = self.sent
+        since_sent = tuple([round((at - sent) * 1000, 4) for at in content]) if sent is not None else ()
         return Timings(
             dns_ms=_ms(self.dns_start, self.dns_end),
             connect_ms=_ms(tcp_start, self.tls_start or self.connected),
@@ -115,6 +116,12 @@ class Phases:
             total_ms=_ms(self.start, self.end),
             arrivals_ms=since_sent,
         )
+
+    def merged_first(self, content: Sequence[float], end: float | None) -> float | None:
+        """When the read was made that brought the first of *content* and what followed it, or the *end*; else None."""
+        if content and content[0] in (*content[1:2], end) and content[0] in self.stamps:
+            return self.journal.user[self.stamps.index(content[0])]
+        return None
 
     def instrument(self, content: Sequence[float] = ()) -> Instrument:
         """How it was measured, given the instants (s) at which content arrived."""

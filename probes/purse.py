@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from probes.attempt import Bench, unobserved
+from probes.attempt import Bench, unobserved, wants_warm
 from probes.budget import NOTHING, Cost, estimate, spent
 from probes.contract import Subject
 from probes.disk_thread import Disk
@@ -59,12 +59,13 @@ class Purse:
             provider = subject.place.provider
             if provider not in self.budgets:
                 return await observe(subject, tick, attempt, streams_open)
-            account, cost = (provider, tick.date()), estimate(subject)
+            warm = wants_warm(subject.module, tick, attempt)
+            account, cost = (provider, tick.date()), estimate(subject, warm=warm)
             if why := await self._pay(account, cost):
                 return unobserved(bench, subject, tick, Reason.OBSERVER_BUDGET, why, attempt)
             seen = await observe(subject, tick, attempt, streams_open)
             if account in self._left:
-                self._left[account] += cost - spent(subject, seen)
+                self._left[account] += cost - spent(subject, seen, warm=warm)
             return seen
 
         return paid

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from probes.stream_reader import Body
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its type (empty: message), its data, when it was complete (s), and whether the stream ended it."""
 
     kind: str
@@ -28,7 +27,8 @@ def events(body: Body) -> Iterator[Event]:
         if not line:
             if data:
                 yield Event(kind, b"\n".join(data), body.stamp_of(offset), closed=True)
-            kind, data = "", []
+                data = []
+            kind = ""
             continue
         name, _, value = line.partition(b":")
         if name == b"data":

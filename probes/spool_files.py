@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from probes.spool import Ledger, Seen, Spool, SpoolView, joined
+from probes.spool_bounds import Bounds
 
 
 def spool_file(spool: Path, worker: int) -> Path:
@@ -43,15 +45,20 @@ def read_ledger(spool: Path) -> Ledger | None:
 def total(ledgers: Iterable[Ledger]) -> Ledger:
     """Several ledgers as one."""
     listed = list(ledgers)
-    return Ledger(*(sum(getattr(one, name) for one in listed) for name in ("spooled", "delivered", "dropped")))
+    costs = sum((Counter(one.costs) for one in listed), Counter[str]())
+    sums = {name: sum(getattr(one, name) for one in listed) for name in _COUNTS}
+    return Ledger(**sums, costs=dict(costs))
+
+
+_COUNTS = ("spooled", "delivered", "dropped", "shortened")
 
 
 class WorkerSpool:
     """A worker's own spool, to put into; and what all others remember, because a target may have been another's."""
 
-    def __init__(self, spool: Path, worker: int, *, rows_max: int) -> None:
+    def __init__(self, spool: Path, worker: int, bounds: Bounds) -> None:
         own = spool_file(spool, worker)
-        self._own = Spool(own, rows_max=rows_max)
+        self._own = Spool(own, bounds)
         self._others = [SpoolView(file) for file in spool_files(spool) if file != own]
         self.put, self.forget = self._own.put, self._own.forget
 

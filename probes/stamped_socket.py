@@ -35,7 +35,8 @@ class Journal:
     What one request did on its socket.
 
     user: when each read was made (s, monotonic). kernel: the kernel's stamp of it, empty for none. starts: how
-    much of the body there was before it, 0 until the body is known. written: the last write before the answer.
+    much of the body there was before it, 0 until the body is known; a Hold adds them when it hands over, while it is
+    *holding*. written: the last write before the answer.
     """
 
     monotonic: Callable[[], float]
@@ -44,16 +45,18 @@ class Journal:
     starts: list[int] = field(default_factory=list)
     written: float | None = None
     body: Growing | None = None
+    holding: bool = False
 
     def note_read(self, control: Control) -> None:
         """A read has just been made; what it brought is not in the body yet."""
         self.user.append(self.monotonic())
         self.kernel.append(control[0][2] if control else b"")
-        self.starts.append(self.body.total_bytes if self.body is not None else 0)
+        if not self.holding:
+            self.starts.append(self.body.total_bytes if self.body is not None else 0)
 
-    def kernel_s(self) -> list[float | None]:
-        """The kernel's stamp of each read, in seconds of the wall clock; None where it gave none."""
-        return [_seconds(stamp) for stamp in self.kernel]
+    def kernel_s(self) -> list[float]:
+        """The kernel's stamps, in seconds of the wall clock; fewer than reads where it gave none."""
+        return [seconds + nanoseconds / 1e9 for seconds, nanoseconds in _TIMESPEC.iter_unpack(b"".join(self.kernel))]
 
 
 class StampedSocket(socket.socket):
@@ -68,7 +71,8 @@ class StampedSocket(socket.socket):
         if journal is None:
             return super().recv(bufsize, flags)
         data, control, _, _ = self.recvmsg(min(bufsize, READ_BYTES_MAX), _CONTROL_BYTES, flags)
-        journal.note_read(control)
+        if data:
+            journal.note_read(control)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -77,7 +81,8 @@ class StampedSocket(socket.socket):
         if journal is None:
             return super().recv_into(buffer, nbytes, flags)
         size, control, _, _ = self.recvmsg_into([memoryview(buffer)[:READ_BYTES_MAX]], _CONTROL_BYTES, flags)
-        journal.note_read(control)
+        if size:
+            journal.note_read(control)
         return size
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -112,10 +117,3 @@ def ask_for_stamps(made: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def _seconds(stamp: bytes) -> float | None:
-    if len(stamp) != _TIMESPEC.size:
-        return None
-    seconds, nanoseconds = _TIMESPEC.unpack(stamp)
-    return int(seconds) + int(nanoseconds) / 1e9

@@ -16,9 +16,9 @@ from enum import Enum
 import aiohttp
 
 from probes.failure import SERVER_ERRORS
+from probes.hold import BODY_BYTES_MAX, Hold, held
 from probes.phases import Phases
 
-BODY_BYTES_MAX = 8 * 1024 * 1024
 READS_MAX = 100_000
 LOOK_EVERY_S = 1.0  # between looks at the size of what has come
 
@@ -59,22 +59,34 @@ class Body:
 
 
 async def read_body(
-    response: aiohttp.ClientResponse, phases: Phases, *, first_s: float, stall_s: float, deadline: float
+    response: aiohttp.ClientResponse,
+    phases: Phases,
+    turn: asyncio.Lock,
+    *,
+    first_s: float,
+    stall_s: float,
+    deadline: float,
 ) -> Body:
     """
     The body of *response* until it ends; *first_s* bounds the wait for its first byte, *stall_s* every later one.
 
     *deadline* is an instant of the monotonic clock. Whatever the server does is an Ending, never an exception. Nothing
-    wakes for each arrival: the socket's journal has them, and aiohttp holds the bytes, up to BODY_BYTES_MAX.
+    wakes for each arrival: the socket's journal has them, and a Hold or aiohttp the bytes, up to BODY_BYTES_MAX. Bodies
+    that have ended take their *turn*, so that arrivals of the others are read in between.
     """
-    content = response.content
+    content, hold = response.content, held(response, phases)
     try:
-        ending = await _ended(content, phases, first_s, stall_s, deadline)
+        ending = await _ended(content, hold, phases, turn, first_s, stall_s, deadline)
     except aiohttp.ClientPayloadError as error:
         ending = Ending.UNDECODABLE if "decod" in str(error).lower() else Ending.LOST
     except SERVER_ERRORS:
         ending = Ending.LOST
+    finally:
+        if hold is not None:
+            hold.leave()
     phases.finish()
+    if ending is Ending.EOF and phases.stamps:
+        phases.end = phases.stamps[-1]  # and not when its turn came
     if ending is Ending.TOO_LARGE:
         return Body(size=content.total_bytes, ending=ending)
     content.set_exception(None)  # type: ignore[arg-type]  # it has been seen: what came before it can be read
@@ -83,7 +95,13 @@ async def read_body(
 
 
 async def _ended(
-    content: aiohttp.StreamReader, phases: Phases, first_s: float, stall_s: float, deadline: float
+    content: aiohttp.StreamReader,
+    hold: Hold | None,
+    phases: Phases,
+    turn: asyncio.Lock,
+    first_s: float,
+    stall_s: float,
+    deadline: float,
 ) -> Ending:
     clock, reads = phases.clock, phases.journal.user
     begun = clock.monotonic()
@@ -91,14 +109,19 @@ async def _ended(
         if (error := content.exception()) is not None:  # set before anybody waited
             raise error
         now = clock.monotonic()
-        limit = min(deadline, reads[-1] + stall_s if content.total_bytes and reads else begun + first_s)
+        begun_to_come = content.total_bytes or (hold is not None and hold.size)
+        limit = min(deadline, reads[-1] + stall_s if begun_to_come and reads else begun + first_s)
         if content.total_bytes > BODY_BYTES_MAX or len(reads) > READS_MAX:
             return Ending.TOO_LARGE
         if now >= limit:
             return Ending.TIMEOUT if now >= deadline else Ending.STALLED
         with suppress(TimeoutError):
             async with asyncio.timeout(min(limit - now, LOOK_EVERY_S)):
-                await content.wait_eof()
+                await (content.wait_eof() if hold is None else hold.stirred.wait())
+        quiet_s = clock.monotonic() - reads[-1] if reads else 0.0
+        if hold is not None and (hold.stirred.is_set() or quiet_s >= min(LOOK_EVERY_S, stall_s)):
+            async with turn:
+                hold.hand_over()
     return Ending.EOF
 
 

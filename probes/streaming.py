@@ -104,7 +104,7 @@ async def _read(response: aiohttp.ClientResponse, ask: Ask, phases: Phases) -> B
         first_s -= now - phases.sent
     if response.status != 200:
         first_s, stall_s, deadline = ERROR_BODY_S, ERROR_BODY_S, now + ERROR_BODY_S
-    return await read_body(response, phases, first_s=first_s, stall_s=stall_s, deadline=deadline)
+    return await read_body(response, phases, ask.turn, first_s=first_s, stall_s=stall_s, deadline=deadline)
 
 
 async def _read_in_turn(body: Body, dialect: Dialect, ask: Ask) -> Answer:
@@ -144,6 +144,7 @@ def judged(body: Body, answer: Answer, ask: Ask, phases: Phases, check: Check) -
         finish_reason=answer.finish_reason,
         answer_digest=digest_of(answer.text, ask.nonce),
         server_request_id=answer.id,
+        merged_first_at=phases.merged_first(answer.arrivals, body.end),
     )
 
 

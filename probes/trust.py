@@ -24,16 +24,26 @@ LATENESS_CAN_CAUSE = frozenset(
 )
 
 
+MERGED_LATE_S = 0.01  # as far as the wall clock may step: what a time to first token may be wrong by
+
+
 @dataclass(frozen=True, slots=True)
 class TrustLimits:
-    """Above these, timings are not trusted: event-loop lag and step of the wall clock (s), streams open at once."""
+    """
+    Above these, timings are not trusted: event-loop lag and step of the wall clock (s), streams open at once.
+
+    *merged_late_s*: how late the loop may come to a first token that is read together with what followed it.
+    """
 
     lag_s: float
     clock_step_s: float
     streams: int
+    merged_late_s: float = MERGED_LATE_S
 
 
-UNLIMITED = TrustLimits(lag_s=math.inf, clock_step_s=math.inf, streams=sys.maxsize)  # somebody is looking himself
+UNLIMITED = TrustLimits(  # somebody is looking himself
+    lag_s=math.inf, clock_step_s=math.inf, streams=sys.maxsize, merged_late_s=math.inf
+)
 
 
 def limits_of(settings: Agent) -> TrustLimits:
@@ -41,12 +51,21 @@ def limits_of(settings: Agent) -> TrustLimits:
     return TrustLimits(settings.lag_limit, settings.clock_step_limit, settings.streams_trusted_max)
 
 
-def distrust(limits: TrustLimits, *, lag_s: float, clock_step_s: float, streams_open: int) -> Distrust | None:
-    """Why timings measured so are not trusted; None when they are."""
+def distrust(
+    limits: TrustLimits, *, lag_s: float, clock_step_s: float, streams_open: int, merged_late_s: float = 0.0
+) -> Distrust | None:
+    """
+    Why timings measured so are not trusted; None when they are.
+
+    *merged_late_s*: how late the loop came to a read that brought the first token and what followed it, 0 when it came
+    alone. The stamp is that of the newest segment, so the first token came at any time since the loop was due.
+    """
     if lag_s > limits.lag_s:
         return Distrust.LOOP_LAG
     if abs(clock_step_s) > limits.clock_step_s:
         return Distrust.CLOCK_STEP
+    if merged_late_s > limits.merged_late_s:
+        return Distrust.MERGED_FIRST_TOKEN
     return Distrust.STREAMS_OPEN if streams_open > limits.streams else None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from schemas.fleet import Fleet, Name, Strict, Url
+from schemas.loopback import is_loopback
 from schemas.quantity import DurationS, Ratio
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
@@ -27,13 +28,47 @@ def _canary(text: str) -> str:
 
 
 Canary = Annotated[str, StringConstraints(max_length=300), AfterValidator(_canary)]
+TOKEN_CHARS_MIN = 16
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class Reader(Strict):
+    """A second user of the embedded store, who can only read: for a dashboard, Grafana, a person."""
+
+    user: str = "reader"
+    password: SecretStr | None = None
+    password_file: str | None = None
 
 
 class Embedded(Strict):
     """The embedded store: a folder held by one `touchstone store` process."""
 
     path: str = "var/store"
+    backups: str | None = Field(default=None, description="where BACKUP may write; beside the folder when null")
+    reader: Reader | None = None
+    memory_mib: Annotated[int, Field(ge=512)] = 2048
+    query_memory_mib: Annotated[int, Field(ge=16)] = 1024
+    query_time: DurationS = 120.0
+    result_rows: Annotated[int, Field(ge=1)] = 10_000_000
+    result_mib: Annotated[int, Field(ge=1)] = 256
+    body_mib: Annotated[int, Field(ge=1, le=2048)] = 512
+    queries: Annotated[int, Field(ge=1, le=64)] = 4
+    sessions: Annotated[int, Field(ge=1, le=1024)] = 64
+
+    @model_validator(mode="after")
+    def _a_query_fits_in(self) -> Self:
+        if self.query_memory_mib > self.memory_mib:
+            raise ValueError("query_memory_mib is more than memory_mib")
+        return self
+
+
+class Retention(Strict):
+    """How long rows are kept, in whole days; what is not named here is kept for ever. Daily rollups are."""
+
+    raw: DurationS = Field(default=180 * 86400.0, ge=86400, description="observations")
+    rollups: DurationS = Field(
+        default=3 * 365 * 86400.0, ge=86400, description="hours, bad minutes, token arrivals, engine metrics"
+    )
 
 
 class Store(Strict):
@@ -45,6 +80,20 @@ class Store(Strict):
     password: SecretStr | None = None
     password_file: str | None = None
     embedded: Embedded | None = Embedded()
+    retention: Retention = Retention()
+    backup_disk: Identifier | None = Field(
+        default=None, description="a disk of the ClickHouse server for backups; else files in its backup folder"
+    )
+    cluster: Identifier | None = Field(default=None, description="the cluster's name in the servers' remote_servers")
+    otel_traces: Identifier | None = Field(
+        default=None, description="the table that an OpenTelemetry Collector's ClickHouse exporter fills"
+    )
+
+    @model_validator(mode="after")
+    def _a_cluster_is_no_embedded_store(self) -> Store:
+        if self.cluster is not None and self.embedded is not None:
+            raise ValueError("cluster needs servers of your own: say embedded: null")
+        return self
 
 
 class Vantage(Strict):
@@ -85,6 +134,16 @@ class Module(Strict):
         return 1
 
     @property
+    def warm_ups(self) -> int:
+        """GETs before the requests of a tick that asks warm."""
+        return 0 if self.connection == "cold" else self.requests
+
+    @property
+    def warm_share(self) -> float:
+        """The share of ticks that ask warm."""
+        return {"cold": 0.0, "warm": 1.0, "alternate": 0.5}[self.connection]
+
+    @property
     def tokens_in(self) -> int | None:
         """Prompt tokens of one request, when the module says how many; None for a short prompt."""
         return None
@@ -95,13 +154,39 @@ class Module(Strict):
         return None
 
 
+class Token(Strict):
+    """What an agent or a reader shows the collector; its name stands in logs, the secret never does."""
+
+    secret: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the token")
+    secret_file: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Token:
+        if (self.secret is None) == (self.secret_file is None):
+            raise ValueError("give one of secret and secret_file")
+        if self.secret is not None:
+            check_token(self.secret)
+        return self
+
+
+def check_token(token: SecretStr) -> None:
+    """Raise ValueError unless *token* can stand in a header, and is long enough not to be guessed."""
+    text = token.get_secret_value()
+    if len(text) < TOKEN_CHARS_MIN or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"a token has at least {TOKEN_CHARS_MIN} printable characters of ASCII, no spaces")
+
+
 class Agent(Strict):
     """The probing processes of a vantage."""
 
     workers: Annotated[int, Field(ge=1, le=64)] = Field(default=1, description="processes that probe")
     spool: str = "var/spool.db"
     collector_url: Url = "http://127.0.0.1:4318"
+    token: SecretStr | None = Field(default=None, description="one of the collector's tokens")
+    token_file: str | None = None
     spool_rows_max: Annotated[int, Field(ge=1000)] = 2_000_000
+    spool_bytes_max: Annotated[int, Field(ge=1024 * 1024)] = 2 * 1024 * 1024 * 1024
+    spool_age_max: DurationS = 30 * 86400.0
     batch_rows_max: Annotated[int, Field(ge=1, le=10_000)] = 500
     ship_every: DurationS = 1.0
     streams_max: Annotated[int, Field(ge=1, le=5000)] = 500
@@ -117,6 +202,14 @@ class Agent(Strict):
         default=(), max_length=16, description="URLs or host:port in unrelated networks; two at least"
     )
 
+    @model_validator(mode="after")
+    def _one_token(self) -> Agent:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token and token_file exclude each other; give one")
+        if self.token is not None:
+            check_token(self.token)
+        return self
+
     @field_validator("canaries")
     @classmethod
     def _not_one_alone(cls, canaries: tuple[str, ...]) -> tuple[str, ...]:
@@ -129,10 +222,18 @@ class Collector(Strict):
     """The receiving and judging process."""
 
     listen: Address = "127.0.0.1:4318"
+    tokens: dict[Name, Token] = Field(default_factory=dict, max_length=64, description="any of them is let in")
     state: str = "var/state.db"
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Collector:
+        host = self.listen.rpartition(":")[0]
+        if not self.tokens and not is_loopback(host):
+            raise ValueError(f"listens on {host} and has no tokens; give it tokens, or listen on 127.0.0.1")
+        return self
 
 
 class Telemetry(Strict):
@@ -304,6 +405,12 @@ class Settings(Strict):
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
     paging: Paging = Paging()
+
+    @model_validator(mode="after")
+    def _facts_outlive_the_window(self) -> Settings:
+        if self.store.retention.raw < self.tiers.window:
+            raise ValueError("store.retention.raw is shorter than tiers.window: verdicts would lose their facts")
+        return self
 
 
 class Configuration(Strict):

@@ -4,6 +4,7 @@ Every error Touchstone raises on purpose.
     TouchstoneError
     ├── ConfigurationError      the user's files are wrong (exit 2); carries every Finding at once
     ├── WireError               an OTLP body or span that cannot be read; names what and where
+    │   ├── BodyError           a body that is broken in itself, so that none of its spans can be trusted
     │   └── SpanRejected        a span that is read, and is no observation; says why by name
     ├── SpoolError              the agent's spool cannot be opened, or is full
     ├── BudgetError             the agent's ledger of budgets cannot be used
@@ -50,6 +51,10 @@ class ConfigurationError(TouchstoneError):
 
 class WireError(TouchstoneError):
     """A body on the wire cannot be read as observations."""
+
+
+class BodyError(WireError):
+    """A body is broken in itself."""
 
 
 class SpanRejected(WireError):

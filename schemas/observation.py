@@ -72,6 +72,7 @@ class Reason(StrEnum):
     OBSERVER_NETWORK = "observer_network"  # our own way out was broken at that moment
     OBSERVER_BUDGET = "observer_budget"  # the provider's budget for probes was spent
     OBSERVER_OFFLINE = "observer_offline"
+    OBSERVER_SPOOL = "observer_spool"  # it was seen, but the agent's spool was full: only the tick was kept
     OBSERVER_ERROR = "observer_error"  # our own bug
 
 
@@ -89,6 +90,7 @@ BLAME: Mapping[Reason, Blame] = MappingProxyType(
         Reason.OBSERVER_NETWORK: Blame.OBSERVER,
         Reason.OBSERVER_BUDGET: Blame.OBSERVER,
         Reason.OBSERVER_OFFLINE: Blame.OBSERVER,
+        Reason.OBSERVER_SPOOL: Blame.OBSERVER,
         Reason.OBSERVER_ERROR: Blame.OBSERVER,
     }
 )
@@ -134,6 +136,7 @@ class Distrust(StrEnum):
     LOOP_LAG = "loop_lag"  # the event loop ran later than the limit while it was measured
     CLOCK_STEP = "clock_step"  # the wall clock was set while it was measured
     STREAMS_OPEN = "streams_open"  # more streams were open beside it than the agent measures truly
+    MERGED_FIRST_TOKEN = "merged_first_token"  # we came late to the first token, and what followed it had come as well
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import isfinite
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from schemas.errors import WireError
 from schemas.observation import (
@@ -57,6 +59,10 @@ _TEXT_CHARS_MAX = 500
 
 Value = str | bool | int | float | Sequence[float] | Sequence[str]
 T = TypeVar("T")
+W = TypeVar("W", bound=StrEnum)
+_WORDS: Mapping[type[StrEnum], Mapping[str, Any]] = {
+    kind: {word.value: word for word in kind} for kind in (Outcome, Reason, Distrust, Source, Connection, Stamp)
+}
 
 
 def to_ns(stamp: datetime) -> int:
@@ -219,6 +225,8 @@ class _Reader:
         return value
 
     def text_or(self, name: str, default: str = "") -> str:
+        if self._attributes.get(name) is None:
+            return default
         value = self.optional(name, str)
         return default if value is None else value[:_TEXT_CHARS_MAX]
 
@@ -238,6 +246,8 @@ class _Reader:
             raise WireError(f"attribute {name}: {error}") from None
 
     def optional_count(self, name: str, *, maximum: int = 2**32 - 1) -> int | None:
+        if self._attributes.get(name) is None:
+            return None
         value = self.optional(name, int)
         if value is not None and not 0 <= value <= maximum:
             raise WireError(f"attribute {name}: {value} is outside 0..{maximum}")
@@ -255,6 +265,9 @@ class _Reader:
             return ()
         if not isinstance(values, list | tuple) or len(values) > _ARRIVALS_MAX:
             raise WireError(f"attribute {name}: expected at most {_ARRIVALS_MAX} numbers")
+        plain = bool(values) and set(map(type, values)) == {float}
+        if plain and isfinite(sum(values)) and min(values) > -1e12 and max(values) < 1e12:  # all at once
+            return tuple(values)
         return tuple(self._finite(name, value) for value in values)
 
     def figures(self, prefix: str) -> dict[str, float]:
@@ -265,19 +278,21 @@ class _Reader:
             raise WireError(f"attribute {prefix}.names: a name is no text, empty or too long")
         return dict(zip(names, values, strict=True))
 
-    def word(self, name: str, kind: type[T], default: T | None = None) -> T:
+    def word(self, name: str, kind: type[W], default: W | None = None) -> W:
         value = self.optional(name, str)
         if value is None:
             if default is None:
                 raise WireError(f"attribute {name}: missing")
             return default
-        try:
-            return kind(value)  # type: ignore[call-arg]
-        except ValueError:
-            raise WireError(f"attribute {name}: {value[:40]!r} is not a known {kind.__name__.lower()}") from None
+        word: W | None = _WORDS[kind].get(value)
+        if word is None:
+            raise WireError(f"attribute {name}: {value[:40]!r} is not a known {kind.__name__.lower()}")
+        return word
 
     @staticmethod
     def _finite(name: str, value: object) -> float:
+        if type(value) is float and -1e12 < value < 1e12:
+            return value
         if isinstance(value, bool) or not isinstance(value, int | float) or not -1e12 < value < 1e12:
             raise WireError(f"attribute {name}: not a finite number")
         return float(value)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from schemas.clock import Clock
 from simulator.answer import WORDS_MAX, Answer, answer
-from simulator.conduct import conduct
+from simulator.conduct import conduct, face, is_probe
 from simulator.dice import fraction, throw
 from simulator.engine_metrics import EngineMetrics
 from simulator.event_stream import DONE, Frames, completion, models, refusal, spoken, usage_of
@@ -81,7 +81,7 @@ class Cluster:
         if mode is Mode.REFUSE:  # it came on a connection that was open before the port was closed
             _hang_up(request)
             return web.Response(status=503)
-        personality, words = self._cloud.personality, min(max(words_max, 1), WORDS_MAX)
+        personality, words = face(self._cloud, prompt), min(max(words_max, 1), WORDS_MAX)
         said = answer(self._world.seed, personality, prompt, words, wrong=mode is Mode.WRONG)
         self._metrics.running += 1
         try:
@@ -94,12 +94,14 @@ class Cluster:
             self._metrics.running -= 1
 
     def _mode(self, prompt: str) -> Mode | None:
-        now = self._clock.now()
+        """How it misbehaves; whether traffic failed says nothing of the next probe, nor the other way round."""
+        now, probe = self._clock.now(), is_probe(prompt)
         mode = conduct(
             self._world, self._cloud, self.id, prompt, at=now, elapsed_s=self._elapsed_s(now),
-            failed_before=self._failed_before,
+            failed_before=probe and self._failed_before,
         )  # fmt: skip
-        self._failed_before = mode in FAILING
+        if probe:
+            self._failed_before = mode in FAILING
         return mode
 
     def _scripted(self) -> Mode | None:
@@ -143,7 +145,7 @@ class Cluster:
     def _ttft_s(self, prompt: str, mode: Mode | None) -> float:
         if mode is Mode.SLOW:
             return SLOW_TTFT_S
-        return self._cloud.personality.ttft_ms / 1000 * (0.85 + 0.4 * fraction(self._world.seed, "ttft", prompt))
+        return face(self._cloud, prompt).ttft_ms / 1000 * (0.85 + 0.4 * fraction(self._world.seed, "ttft", prompt))
 
     def _count(self, ttft_s: float, said: Answer) -> None:
         self._metrics.first_token(ttft_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from simulator.answer import NONCE
 from simulator.dice import fraction
 from simulator.personality import Personality
 from simulator.script import FAILING, SCRIPT_ENDS_S, Mode
@@ -25,9 +26,19 @@ def conduct(
     for episode in episodes:
         if episode.covers(cluster, elapsed_s):
             return episode.mode
-    mode = _noise(world.seed, cloud.personality, cluster, prompt, at)
+    mode = _noise(world.seed, face(cloud, prompt), cluster, prompt, at)
     plays = elapsed_s < SCRIPT_ENDS_S and any(episode.provider == cloud.id for episode in episodes)
     return None if mode in FAILING and (failed_before or plays) else mode
+
+
+def is_probe(prompt: str) -> bool:
+    """Whether a provider can tell by the prompt that it is measured: by its nonce, as anybody would."""
+    return NONCE.search(prompt) is not None
+
+
+def face(cloud: Cloud, prompt: str) -> Personality:
+    """The personality that *cloud* shows to who asks *prompt*."""
+    return cloud.personality if is_probe(prompt) else cloud.personality.towards_traffic()
 
 
 def _noise(seed: int, personality: Personality, cluster: str, prompt: str, at: datetime) -> Mode | None:

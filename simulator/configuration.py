@@ -24,6 +24,7 @@ _SECRETS: Mapping[str, tuple[str, str]] = {
     "key": ("cloud-key", "SIMULATED_CLOUD_KEY"),
     "webhook": ("webhook-secret", "SIMULATED_WEBHOOK_SECRET"),
     "pagerduty": ("pagerduty-routing-key", "SIMULATED_ROUTING_KEY"),
+    "ingest": ("ingest-token", "SIMULATED_INGEST_TOKEN"),
 }
 
 
@@ -62,8 +63,17 @@ def write_configuration(
         "simulated": True,
         "vantage": {"name": VANTAGE, "region": "loopback"},
         "store": {"url": store_url, "database": DATABASE, "embedded": {"path": store_path}},
-        "agent": {"spool": spool, "collector_url": f"http://{collector_listen}"},
-        "collector": {"listen": collector_listen, "state": state, "judge_every": "5s"},
+        "agent": {
+            "spool": spool,
+            "collector_url": f"http://{collector_listen}",
+            **_secret("ingest", "token", secret_files),
+        },
+        "collector": {
+            "listen": collector_listen,
+            "tokens": {"agents": _secret("ingest", "secret", secret_files)},
+            "state": state,
+            "judge_every": "5s",
+        },
         "dashboard": {"listen": dashboard_listen},
         "modules": {MODULE: _module()},
         "objectives": [{"name": "chat-availability", "providers": ["*"], "objective": "99.5%", "window": "30d"}],
@@ -78,7 +88,8 @@ def _secrets(world: World) -> dict[str, str]:
     """Every secret of *world*, derived from its seed: they guard nothing but a simulation on loopback."""
     signing = b64encode(throw(world.seed, "webhook", world.shuffle, size=32)).decode()
     routing = throw(world.seed, "routing", world.shuffle, size=16).hex()
-    return {"key": world.key, "webhook": f"whsec_{signing}", "pagerduty": routing}
+    ingest = throw(world.seed, "ingest", world.shuffle, size=24).hex()
+    return {"key": world.key, "webhook": f"whsec_{signing}", "pagerduty": routing, "ingest": ingest}
 
 
 def _write_secrets(world: World, folder: Path) -> None:

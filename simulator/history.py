@@ -1,25 +1,33 @@
-"""The past of a simulated fleet: what probing it every step would have left, in bulk, one Arrow table per UTC day."""
+"""
+The past of a simulated fleet: what probing it every step, and the real traffic of an application, would have left.
+
+In bulk, one Arrow table per UTC day. The probes' rows do not depend on the traffic's.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from schemas.observation import Outcome, Reason
 from simulator.answer import RECORDED
 from simulator.dice import fraction, number
-from simulator.history_table import arrow_table
+from simulator.history_table import arrow_table, traffic_table
 from simulator.outages import DAY_S, outages
 from simulator.personality import Personality
 from simulator.world import TARGET, Cloud, World
 
 STEP_S = 60
+TRAFFIC_STEP_S = 600  # one request of the application for each target in each of these, at any moment of it
+TRAFFIC_WORDS = (8, 40)  # of its prompts
 CALM = timedelta(hours=1)  # before the end nothing fails, so that nothing looks down when the live part begins
 WORDS = (8, 24)
 TTFT_LIMIT_MS = 2000.0
@@ -30,6 +38,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
+Varying = npt.NDArray[np.generic]
 
 # How a row went: outcome, reason, HTTP status; the first is fine. The code of a row is its place here.
 WAYS: tuple[tuple[Outcome, Reason | None, int], ...] = (
@@ -45,17 +54,19 @@ WAYS: tuple[tuple[Outcome, Reason | None, int], ...] = (
     (Outcome.FAILED, Reason.CONNECT_REFUSED, 0),
 )
 FINE, SLOW, WRONG, TRUNCATED, LOST, TIMED_OUT, UNAVAILABLE, ERROR, LIMITED, REFUSED = range(len(WAYS))
+# The application that sent it holds no answer against an objective or a content check.
+TRAFFIC_WAYS = tuple((Outcome.OK, None, 0) if way[0] is Outcome.DEGRADED else (way[0], way[1], 0) for way in WAYS)
 _OUTAGE_WAYS = (REFUSED, UNAVAILABLE, TIMED_OUT, ERROR)
 _ALONE = np.array((ERROR, LOST, UNAVAILABLE, TIMED_OUT), np.int8)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one UTC day: slots [first, last) of the day's grid, for every target."""
+    """The rows of one UTC day: slots of the probes' grid and of the traffic's, for every target."""
 
     day: datetime
-    first: int
-    last: int
+    probes: range
+    traffic: range
     batch_id: int
     rows: int
 
@@ -93,10 +104,9 @@ class Past:
         day, found = self.start.replace(hour=0, minute=0, second=0, microsecond=0), []
         targets = sum(len(cloud.sites) for cloud in self.world.clouds)
         while day < self.end:
-            first = max(0, self._slot(self.start - day))
-            last = min(self._slot(timedelta(days=1)), self._slot(self.end - day))
+            probes, traffic = self._slots(day, self.step_s), self._slots(day, TRAFFIC_STEP_S)
             batch_id = number(self.world.seed, "batch", self.world.shuffle, self.name, day.date())
-            found.append(Part(day, first, last, batch_id, (last - first) * targets))
+            found.append(Part(day, probes, traffic, batch_id, (len(probes) + len(traffic)) * targets))
             day += timedelta(days=1)
         return tuple(found)
 
@@ -106,33 +116,65 @@ class Past:
         return sum(part.rows for part in self.parts())
 
     def table(self, part: Part, ingested_at: datetime) -> Any:
-        """The pyarrow.Table of one part, sorted as the store sorts it, taken in at *ingested_at* (aware)."""
-        chance = np.random.Generator(
-            np.random.PCG64(number(self.world.seed, "rows", self.world.shuffle, part.day.date()))
-        )
-        slots = self._slot(timedelta(days=1))
-        days = [self._day_of(cloud, part, slots, chance) for cloud in self.world.clouds]
-        columns = {name: np.concatenate([day[name] for day in days]) for name in days[0]}
-        return arrow_table(self.world, columns, WAYS, part.batch_id, ingested_at)
+        """The pyarrow.Table of one part: the probes' rows, then the traffic's; taken in at *ingested_at* (aware)."""
+        chance, clouds = self._chance("rows", part), self.world.clouds
+        probes = _joined([self._probes_of(cloud, part, chance) for cloud in clouds])
+        table = arrow_table(self.world, probes, WAYS, part.batch_id, ingested_at)
+        if not part.traffic:
+            return table
+        chance = self._chance("traffic", part)
+        traffic = _joined([self._traffic_of(cloud, part, chance) for cloud in clouds])
+        beside = traffic_table(self.world, traffic, TRAFFIC_WAYS, part.batch_id, ingested_at, first_seq=len(table))
+        return pa.concat_tables([table, beside]).unify_dictionaries().combine_chunks()
 
-    def _slot(self, offset: timedelta) -> int:
-        return int(offset.total_seconds() // self.step_s)
+    def _chance(self, purpose: str, part: Part) -> np.random.Generator:
+        return np.random.Generator(
+            np.random.PCG64(number(self.world.seed, purpose, self.world.shuffle, part.day.date()))
+        )
+
+    def _slots(self, day: datetime, step_s: int) -> range:
+        """The slots of *step_s* of the day that lie wholly in the past."""
+        first_s, end_s = (self.start - day).total_seconds(), (self.end - day).total_seconds()
+        return range(max(0, math.ceil(first_s / step_s)), int(min(DAY_S, end_s) // step_s))
+
+    def _probes_of(self, cloud: Cloud, part: Part, chance: np.random.Generator) -> dict[str, Varying]:
+        """The columns that vary, of one provider's clusters one after another."""
+        shape = (len(cloud.sites), int(DAY_S) // self.step_s)
+        seconds = np.broadcast_to(np.arange(shape[1]) * float(self.step_s), shape)
+        warm = (seconds // self.step_s).astype(np.int64) % 2 == 1  # as the agent alternates: by the tick's number
+        phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
+        tick_ms = (seconds * 1000).astype(np.int64) + phases
+        return self._day_of(cloud, part, seconds, tick_ms, warm, part.probes, chance)
+
+    def _traffic_of(self, cloud: Cloud, part: Part, chance: np.random.Generator) -> dict[str, Varying]:
+        """The same of the application's requests, which see the other face of who has two."""
+        shape = (len(cloud.sites), int(DAY_S) // TRAFFIC_STEP_S)
+        seconds = (np.arange(shape[1]) + chance.random(shape)) * TRAFFIC_STEP_S
+        tick_ms, warm = (seconds * 1000).astype(np.int64), np.ones(shape, np.bool_)
+        cloud = replace(cloud, personality=cloud.personality.towards_traffic())
+        columns = self._day_of(cloud, part, seconds, tick_ms, warm, part.traffic, chance)
+        rows = len(columns["tick_ms"])
+        spans = chance.integers(1, 2**64, rows, dtype=np.uint64)
+        return columns | {"span": spans, "asked": chance.integers(*TRAFFIC_WORDS, rows, endpoint=True)}
 
     def _day_of(
-        self, cloud: Cloud, part: Part, slots: int, chance: np.random.Generator
-    ) -> dict[str, npt.NDArray[np.generic]]:
-        """The columns that vary, of one provider's clusters one after another."""
-        shape, keep = (len(cloud.sites), slots), slice(part.first, part.last)
-        seconds = np.broadcast_to(np.arange(slots) * float(self.step_s), shape)
+        self,
+        cloud: Cloud,
+        part: Part,
+        seconds: Floats,
+        tick_ms: Whole,
+        warm: npt.NDArray[np.bool_],
+        slots: range,
+        chance: np.random.Generator,
+    ) -> dict[str, Varying]:
+        shape = seconds.shape
         code = self._codes(cloud, part, seconds, chance)
         words = _words(cloud.personality, chance, shape)
-        warm = (seconds // self.step_s).astype(np.int64) % 2 == 1  # as the agent alternates: by the tick's number
         measured = _timings(cloud.personality, code, words, seconds, warm, chance)
         usage = np.floor(words * cloud.personality.billed_per_word + chance.random(shape)).astype(np.int64)
-        phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
         day_ms = (part.day - _EPOCH) // timedelta(milliseconds=1)
-        columns: dict[str, npt.NDArray[np.generic]] = {
-            "tick_ms": day_ms + (seconds * 1000).astype(np.int64) + phases,
+        columns: dict[str, Varying] = {
+            "tick_ms": day_ms + tick_ms,
             "code": code,
             "words": words,
             "billed": words if cloud.personality.billed_per_word == 1.0 else usage,
@@ -141,7 +183,8 @@ class Past:
             "digest": _digests(cloud.personality, code, chance),
             **measured,
         }
-        return {name: np.ascontiguousarray(values[:, keep]).ravel() for name, values in columns.items()}
+        kept = slice(slots.start, slots.stop)
+        return {name: np.ascontiguousarray(values[:, kept]).ravel() for name, values in columns.items()}
 
     def _phase_ms(self, target: str) -> int:
         """Where on the grid's step a target's ticks stand."""
@@ -174,11 +217,15 @@ class Past:
         return code
 
 
+def _joined(days: Sequence[Mapping[str, Varying]]) -> dict[str, Varying]:
+    return {name: np.concatenate([day[name] for day in days]) for name in days[0]}
+
+
 def _head(world: World) -> str:
     return f"simulated/seed/{world.seed}/shuffle/{world.shuffle}"
 
 
-def _words(personality: Personality, chance: np.random.Generator, shape: tuple[int, int]) -> Whole:
+def _words(personality: Personality, chance: np.random.Generator, shape: tuple[int, ...]) -> Whole:
     """The answers' lengths: what was asked for, but a recording has its own."""
     asked = chance.integers(WORDS[0], WORDS[1], shape, endpoint=True)
     return np.minimum(asked, 1 + len(RECORDED)) if personality.canned else asked

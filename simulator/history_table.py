@@ -14,7 +14,8 @@ from schemas.observation import Outcome, Reason
 from simulator.world import MODEL, TARGET, World
 
 VANTAGE = "local"
-PROMPT_WORDS = 14  # of the probe's prompt
+PROMPT_WORDS = 16  # of the probe's prompt
+SERVICE = "storefront"  # the application whose traffic it is
 _STAMP = pa.timestamp("ms", tz="UTC")
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
 _SAME = {
@@ -28,6 +29,22 @@ _SAME = {
     "agent_version": "simulated",
     "distrust": "",
 }
+
+_SAME_TRAFFIC = {
+    "vantage": SERVICE,
+    "kind": "passive_chat",
+    "module": "passive",
+    "access_path": "unknown",
+    "connection": "unknown",
+    "source": "passive",
+    "counted_by": "",
+}
+# What a client span does not say.
+_MISSING_TRAFFIC = (
+    "connect_ms", "sent_ms", "first_byte_ms", "last_token_ms", "stream_end_ms", "chunk_gap_ms", "token_gap_ms",
+    "gap_max_ms", "counted_out",
+)  # fmt: skip
+_ZERO_TRAFFIC = ("chunks", "bytes_in", "reads", "loop_lag_ms")
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Ways = Sequence[tuple[Outcome, Reason | None, int]]
@@ -48,6 +65,31 @@ def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int, inges
         | _timings(columns)
         | _counts(columns, ways, answered, batch_id)
     )
+
+
+def traffic_table(
+    world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime, *, first_seq: int
+) -> Any:
+    """
+    The same for real traffic: what the collector makes of an application's client spans.
+
+    Columns beside those of a probe's rows: span, and asked, the length of the prompt. Times count from the start.
+    """
+    table = arrow_table(world, columns, ways, batch_id, ingested_at)
+    rows = len(table)
+    same, everywhere = np.zeros(rows, np.int32), np.ones(rows, np.bool_)
+    first = np.where(np.isnan(columns["first_token"]), np.nan, columns["first_token"] + 0.2)
+    said = {
+        **{name: _dictionary(same, [word]) for name, word in _SAME_TRAFFIC.items()},
+        **{name: pa.nulls(rows, table.schema.field(name).type) for name in _MISSING_TRAFFIC},
+        **{name: pa.array(same).cast(table.schema.field(name).type) for name in _ZERO_TRAFFIC},
+        "first_token_ms": _milliseconds(first),
+        "billed_in": pa.array(columns["asked"].astype(np.uint32), mask=table["billed_in"].is_null().to_numpy()),
+        "span": _hex_strings(columns["span"], everywhere),
+        "answer_digest": _hex_strings(columns["digest"], ~everywhere),
+        "seq": pa.array(np.arange(first_seq, first_seq + rows, dtype=np.uint32)),
+    }
+    return pa.table({name: said.get(name, table[name]) for name in table.column_names})
 
 
 def _places(world: World, rows: int) -> dict[str, Any]:

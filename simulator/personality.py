@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.verdict import Tier
@@ -31,6 +31,8 @@ class Personality:
 
     Outages take *down_share* of the time and last between the two *outage_s*, evenly in the logarithm;
     *wide_share* of them take the whole provider down, the others one cluster. *single_share* of requests fail alone.
+    What is no probe (its prompt has no nonce) waits *traffic_ttft* times as long for its first token, and
+    *traffic_failed_share* more of it fails.
     """
 
     name: str
@@ -47,6 +49,20 @@ class Personality:
     billed_per_word: float = 1.0
     canned: bool = False
     peak: Peak | None = None
+    traffic_ttft: float = 1.0
+    traffic_failed_share: float = 0.0
+
+    @property
+    def probes_treated_better(self) -> bool:
+        """Whether it has two faces."""
+        return self.traffic_ttft > 1.0 or self.traffic_failed_share > 0.0
+
+    def towards_traffic(self) -> Personality:
+        """The face that everybody sees who is no probe."""
+        if not self.probes_treated_better:
+            return self
+        single_share = self.single_share + self.traffic_failed_share
+        return replace(self, ttft_ms=self.ttft_ms * self.traffic_ttft, single_share=single_share)
 
 
 def _gold(ttft_ms: float) -> Personality:
@@ -61,6 +77,11 @@ def _reliable(down_share: float, ttft_ms: float) -> Personality:
         name="reliable", truth=Tier.RELIABLE, ttft_ms=ttft_ms, down_share=down_share,
         outage_s=(2 * MINUTE_S, 10 * MINUTE_S), single_share=0.0004, slow_share=0.006,
     )  # fmt: skip
+
+
+def _two_faced(plain: Personality) -> Personality:
+    """*plain* towards probes, and worse towards everybody else; a tier sees probes only."""
+    return replace(plain, name="two_faced", traffic_ttft=1.5, traffic_failed_share=0.03)
 
 
 def _flaky(down_share: float, ttft_ms: float, outage_s: tuple[float, float]) -> Personality:
@@ -79,12 +100,14 @@ def _decent(name: str, ttft_ms: float, **defect: object) -> Personality:
     return Personality(**common | defect)  # type: ignore[arg-type]
 
 
-# Three gold, nine reliable, six suspect: the picture of the market in docs and design.
+# Three gold, nine reliable (one of them two-faced), six suspect: the picture of the market in docs and design.
 PERSONALITIES: tuple[Personality, ...] = (
     _gold(60.0),
     _gold(68.0),
     _gold(76.0),
-    *(_reliable(0.0016 + 0.0001 * step, 85.0 + 7.0 * step) for step in range(9)),
+    *(_reliable(0.0016 + 0.0001 * step, 85.0 + 7.0 * step) for step in range(2)),
+    _two_faced(_reliable(0.0018, 99.0)),
+    *(_reliable(0.0016 + 0.0001 * step, 85.0 + 7.0 * step) for step in range(3, 9)),
     _flaky(0.016, 120.0, (20 * MINUTE_S, 120 * MINUTE_S)),
     _flaky(0.022, 145.0, (30 * MINUTE_S, 180 * MINUTE_S)),
     _decent("oversubscribed", 110.0, peak=Peak(14, 19, refused_share=0.10)),

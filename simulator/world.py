@@ -93,6 +93,10 @@ class World:
         """The tier that each provider deserves."""
         return {cloud.id: cloud.personality.truth for cloud in self.clouds}
 
+    def two_faced(self) -> frozenset[str]:
+        """The providers that treat probes better than traffic."""
+        return frozenset(cloud.id for cloud in self.clouds if cloud.personality.probes_treated_better)
+
     def script(self) -> tuple[Episode, ...]:
         """The live incidents, on five different providers, none of them gold."""
         return self._script

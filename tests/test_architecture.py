@@ -107,15 +107,17 @@ def test_every_module_function_and_class_that_is_public_says_what_it_is() -> Non
 
 
 def test_every_command_of_the_catalogue_loads_and_every_file_is_in_it() -> None:
-    """One file, one catalogue line."""
+    """One file, one catalogue line; a group's subcommands may have files beside it that begin with its name."""
     from click import Command
 
     from touchstone.cli import COMMANDS, application
 
     files = {file.stem for file in (ROOT / "touchstone" / "commands").glob("*.py")} - {"__init__"}
     context = application.make_context("touchstone", [], resilient_parsing=True)
+    modules = {module for module, _ in COMMANDS.values()}
 
-    assert {module for module, _ in COMMANDS.values()} == files
+    assert modules <= files
+    assert {file.partition("_")[0] for file in files - modules} <= {"store"}
     assert all(isinstance(application.get_command(context, name), Command) for name in COMMANDS)
 
 

@@ -18,7 +18,10 @@ from probes.disk_thread import DiskThread
 from probes.ship import encoded, post
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
+from probes.spool_bounds import Bounds
 from probes.spool_files import budget_file, spool_file, spool_files, total
+from probes.spool_salvage import salvaged
+from probes.spool_watch import keep_watching
 from probes.telemetry.conventions import addresses_of
 from probes.telemetry.telemetry import Telemetry
 from schemas.clock import Clock
@@ -36,7 +39,7 @@ logger = logging.getLogger(__name__)
 WORKER_STOP_S = 30.0  # a worker drains for 20 s
 HAND_OVER_S = 20.0
 BELL_BYTES_MAX = 65_536
-LOOK_S = 1.0  # between two looks whether every worker is kept running, and at what waits in the spools
+LOOK_S = 1.0  # between two looks whether every worker is kept running
 RESOURCE = Resource({"service.name": "touchstone-agent", "service.version": __version__})
 
 
@@ -70,8 +73,11 @@ class AgentProcess:
             spools = self._open_spools(stack, session, disk)
             rooms = [asyncio.create_task(self._keep_configuration(), name="configuration")]
             rooms += [asyncio.create_task(shipper.run(), name="ship") for shipper in self._shippers.values()]
-            if self._telemetry is not None:
-                rooms.append(asyncio.create_task(self._keep_telling(self._telemetry, spools, disk), name="telemetry"))
+
+            async def ledger() -> Ledger:
+                return total([await disk(spool.ledger) for spool in spools])
+
+            rooms.append(asyncio.create_task(keep_watching(ledger, self._tell, self._clock), name="watch the spools"))
             for number in range(self._workers):
                 supervisor.start(self._program(number))
             self._say(f"agent: {self._what()} from {self._configuration.settings.vantage.name}")
@@ -83,23 +89,29 @@ class AgentProcess:
                     room.cancel()
                 await asyncio.gather(*rooms, return_exceptions=True)
                 await self._hand_over()
-            return total([await disk(spool.ledger) for spool in spools])
+            return await ledger()
 
     def _open_spools(self, stack: AsyncExitStack, session: aiohttp.ClientSession, disk: DiskThread) -> list[Spool]:
         """The spools of our workers, and of those that are gone; each with its way to the collector."""
         settings = self._configuration.settings.agent
 
         async def deliver(batch: Batch) -> None:
-            await post(session, self._configuration.settings.agent.collector_url, encoded(batch, RESOURCE))
+            agent = self._configuration.settings.agent
+            token = agent.token.get_secret_value() if agent.token else None
+            await post(session, agent.collector_url, encoded(batch, RESOURCE), token)
             if self._telemetry is not None:
-                self._telemetry.observed([observation for _, observation in batch.rows])
+                self._telemetry.observed(batch.observations())
 
         place = Path(settings.spool)
         BudgetLedger(budget_file(place)).close()  # made before the workers open it
         ours = {spool_file(place, number) for number in range(self._workers)}
         spools = []
         for file in sorted(ours | set(spool_files(place))):
-            spool = stack.enter_context(closing(Spool(file, rows_max=settings.spool_rows_max)))
+            salvage = salvaged(file, self._clock.now())
+            if salvage is not None:
+                logger.error("%s", salvage)
+                self._say(f"agent: {salvage}")
+            spool = stack.enter_context(closing(Spool(file, Bounds.of(settings))))
             self._shippers[file] = Shipper(spool, settings, deliver, self._clock, disk)
             spools.append(spool)
         return spools
@@ -112,14 +124,9 @@ class AgentProcess:
         if address:
             self._say(f"agent: metrics at {address}")
 
-    async def _keep_telling(self, telemetry: Telemetry, spools: Sequence[Spool], disk: DiskThread) -> None:
-        """Tell how much waits in the spools."""
-        while True:
-            try:
-                telemetry.spooled(total([await disk(spool.ledger) for spool in spools]).pending)
-            except SpoolError as error:
-                logger.warning("%s", error)
-            await self._clock.sleep(LOOK_S)
+    def _tell(self, ledger: Ledger) -> None:
+        if self._telemetry is not None:
+            self._telemetry.spooled(ledger.pending, ledger.costs)
 
     def _program(self, number: int) -> Program:
         verbose = ("-v",) if logging.getLogger().isEnabledFor(logging.INFO) else ()
@@ -213,7 +220,10 @@ class AgentProcess:
 def _startable(before: Configuration, fresh: Configuration, say: Callable[[str], None]) -> Configuration:
     """*fresh* with the settings of *before* that hold from start to end; whoever changed them is told."""
     old, new = before.settings, fresh.settings
-    held = {name: getattr(old.agent, name) for name in ("spool", "spool_rows_max", "workers")}
+    held = {
+        name: getattr(old.agent, name)
+        for name in ("spool", "spool_rows_max", "spool_bytes_max", "spool_age_max", "workers")
+    }
     late = [f"agent.{name}" for name, value in held.items() if getattr(new.agent, name) != value]
     whole = {name: getattr(old, name) for name in ("vantage", "simulated", "telemetry")}
     late += [name for name, value in whole.items() if getattr(new, name) != value]

@@ -20,7 +20,10 @@ from probes.disk_thread import DiskThread
 from probes.loop_lag import LagMonitor
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
+from probes.reading_loop import probing_loop
+from probes.spool_bounds import Bounds
 from probes.spool_files import WorkerSpool, budget_file
+from probes.still_memory import leave_still
 from probes.trust import limits_of
 from schemas.clock import Clock
 from schemas.errors import SpoolError
@@ -44,9 +47,7 @@ async def work(clock: Clock) -> None:
     async with AsyncExitStack() as stack:
         disk = DiskThread()
         stack.callback(disk.close)
-        spool = stack.enter_context(
-            closing(WorkerSpool(Path(settings.spool), orders.worker, rows_max=settings.spool_rows_max))
-        )
+        spool = stack.enter_context(closing(WorkerSpool(Path(settings.spool), orders.worker, Bounds.of(settings))))
         connections = await stack.enter_async_context(Connections())
         alarm = await stack.enter_async_context(SchedulerAlarm())
         bench = Bench(
@@ -56,6 +57,7 @@ async def work(clock: Clock) -> None:
         ledger = stack.enter_context(closing(BudgetLedger(budget_file(Path(settings.spool)))))
         purse = Purse(orders.budgets, ledger, disk)
         agent = Agent(_duty(orders, bench, purse), spool, disk, alarm, _ring_parent)
+        leave_still()
         listening = asyncio.create_task(_keep_listening(pipe, agent, bench, purse, stop))
         try:
             await agent.run(stop)
@@ -79,6 +81,7 @@ async def _keep_listening(
     while (orders := await read_orders(pipe)) is not None:
         purse.budgets = orders.budgets
         await _change(agent, _duty(orders, bench, purse), bench.clock)
+        leave_still()
     stop.set()
 
 
@@ -107,4 +110,5 @@ def _ring_parent() -> None:
 def main(clock: Clock) -> None:
     """Run a worker to its end."""
     os.set_blocking(sys.stdout.fileno(), False)
-    asyncio.run(work(clock))
+    with asyncio.Runner(loop_factory=probing_loop) as runner:
+        runner.run(work(clock))

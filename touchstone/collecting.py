@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from collector.api import application
+from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
 from collector.paging.outbox import deliveries_of
 from collector.paging.sender import Sender
@@ -22,12 +23,16 @@ from collector.service import Service, run_together
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.ledger import Ledger
 from collector.storage.migrations import migrate
+from collector.storage.otel_traces import install
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
+from collector.tokens import Tokens
 from schemas.clock import Clock
 from schemas.config import Configuration, Store
 from schemas.errors import StoreUnavailable, TouchstoneError
+from schemas.observation import Observation
 from schemas.page import Delivery, SendResult
+from touchstone import __version__
 from touchstone.address import split_address
 
 STORE_WAIT_S = 60.0
@@ -59,6 +64,8 @@ async def connected(settings: Store, clock: Clock, stop: asyncio.Event) -> Click
     while not stop.is_set():
         try:
             await asyncio.to_thread(migrate, settings)
+            if settings.otel_traces:
+                await asyncio.to_thread(install, settings)
             return await ClickHouse.connect(settings, clock=clock)
         except StoreUnavailable:
             if clock.monotonic() > give_up:
@@ -84,11 +91,12 @@ async def _run(
         state=disk.ledger,
         on_disk=disk.run,
         deliveries=partial(_deliveries, configuration),
-        watermark=lambda: ingest.watermark(),
+        roll_up=store.rollups.advance,
+        watermark=lambda: earlier(ingest.watermark(), *(door.watermark() for door in exported)),
         wake_sender=sender.wake,
     )
     ingest = Ingest(
-        _Writer(store),
+        StoreWriter(store),
         key_of,
         service.decided,
         clock,
@@ -96,12 +104,17 @@ async def _run(
         spans_max=settings.collector.spans_max,
         targets=TargetIndex.of(configuration.fleet),
     )
+    exported = _exported(configuration, clock, store, service)
     await ingest.start()
+    await store.note_configuration(configuration, __version__, clock.now())
     reads = cache(lambda: Reader.open(settings.store))
     app = application(
         ingest,
         reads,
         store.ping,
+        tokens=Tokens(
+            {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
+        ),
         body_bytes_max=settings.collector.body_bytes_max,
         confidence=settings.tiers.confidence,
     )
@@ -119,6 +132,7 @@ async def _run(
         service.keep_judging(),
         service.keep_rolling_up(),
         sender.run(),
+        *(loop() for door in exported for loop in (door.keep_deciding, door.keep_sweeping, door.keep_reconciling)),
     )
     try:
         await run_together(stop, *loops)
@@ -127,7 +141,15 @@ async def _run(
         await service.finish()
 
 
-class _Writer:
+def _exported(configuration: Configuration, clock: Clock, store: ClickHouse, service: Service) -> tuple[Exported, ...]:
+    """The work on what an OpenTelemetry Collector stores, where that is switched on."""
+    if store.otel_traces is None:
+        return ()
+    targets = TargetIndex.of(configuration.fleet)
+    return (Exported(store.otel_traces, StoreWriter(store), key_of, service.decided, clock, targets),)
+
+
+class StoreWriter:
     """What ingest asks of the store, in the store's own rows."""
 
     def __init__(self, store: ClickHouse) -> None:
@@ -138,6 +160,10 @@ class _Writer:
     async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
         """Store new observations."""
         await self._insert([StoredRow(one.observation, one.batch_id, one.seq, ingested_at) for one in received])
+
+    async def insert_passive(self, observations: Sequence[Observation], ingested_at: datetime) -> None:
+        """Store real traffic that came past us."""
+        await self._insert([StoredRow(one, 0, 0, ingested_at) for one in observations])
 
 
 class _Disk:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from probes.subjects import subjects_at
-from schemas.config import Configuration, Settings
+from schemas.config import Configuration, Settings, Store, check_token
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Provider
 from touchstone.settings_file import SettingsFile
@@ -286,9 +286,19 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     store = settings.store
     if password := _secret(store.password_file, document, ("store", "password_file"), findings):
         store = store.model_copy(update={"password": password})
+    store = _with_readers_secret(store, document, findings)
     telemetry = settings.telemetry
     if bearer := _secret(telemetry.bearer_file, document, ("telemetry", "bearer_file"), findings):
         telemetry = telemetry.model_copy(update={"bearer": bearer})
+    agent, collector = settings.agent, settings.collector
+    if token := _token(agent.token_file, document, ("agent", "token_file"), findings):
+        agent = agent.model_copy(update={"token": token})
+    tokens = {
+        name: one.model_copy(update={"secret": _token(one.secret_file, document, path, findings) or one.secret})
+        for name, one in collector.tokens.items()
+        for path in [("collector", "tokens", name, "secret_file")]
+    }
+    collector = collector.model_copy(update={"tokens": tokens})
     destinations: dict[str, Any] = {}
     for name, destination in settings.paging.destinations.items():
         key = "secret" if destination.kind == "webhook" else "routing_key"
@@ -298,7 +308,26 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         if getattr(destinations[name], key) is None:
             findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
     paging = settings.paging.model_copy(update={"destinations": destinations})
-    return settings.model_copy(update={"store": store, "telemetry": telemetry, "paging": paging})
+    return settings.model_copy(
+        update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
+    )
+
+
+def _with_readers_secret(store: Store, document: Document, findings: list[Finding]) -> Store:
+    embedded = store.embedded
+    if embedded is None or embedded.reader is None:
+        return store
+    path: tuple[PathKey, ...] = ("store", "embedded", "reader")
+    reader = embedded.reader
+    if secret := _secret(reader.password_file, document, (*path, "password_file"), findings):
+        reader = reader.model_copy(update={"password": secret})
+    if reader.password is None and reader.password_file is None:
+        findings.append(document.finding(path, "missing: 'password' or 'password_file' is needed here"))
+    if reader.user == store.user:
+        findings.append(
+            document.finding(path, f"{reader.user!r} is the store's own user; give the reader another name")
+        )
+    return store.model_copy(update={"embedded": embedded.model_copy(update={"reader": reader})})
 
 
 def _fleet_with_secrets(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:
@@ -344,10 +373,23 @@ def _secret(
     return SecretStr(text)
 
 
+def _token(
+    name: str | None, document: Document, path: tuple[PathKey, ...], findings: list[Finding]
+) -> SecretStr | None:
+    """As _secret, of a token that goes into a header."""
+    secret = _secret(name, document, path, findings)
+    if secret is not None:
+        try:
+            check_token(secret)
+        except ValueError as error:
+            findings.append(document.finding(path, str(error)))
+    return secret
+
+
 def _show(document: Document, path: tuple[PathKey, ...]) -> str:
     """What stands at *path*, short; a value that came from the environment or is a secret is not shown."""
     if path in document.secrets or any(
-        str(part) in {"bearer", "headers", "password", "secret", "routing_key"} for part in path
+        str(part) in {"bearer", "headers", "password", "secret", "routing_key", "token"} for part in path
     ):
         return "a value that is not shown"
     found = document.at(path)

@@ -86,6 +86,7 @@ class House:
             Program("receiver", (*receiver, "--file", str(self.pages_file), "--secret-file", secret)),
             Program("collect", (*config, "-v", "collect"), stop_s=20.0),
             Program("agent", (*config, "agent"), stop_s=60.0),
+            Program("traffic", (*config, "simulate", "traffic", *world), nice=5, stop_s=15.0),
             Program("dashboard", (*config, "dashboard"), nice=5),
             Program(
                 "history", (*config, "simulate", "history", "--days", str(history_days), *world), once=True, nice=10

@@ -37,7 +37,8 @@ class BudgetUse:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderPlan:
     """
-    One provider's day. Tokens are the most that answers may have (their mean when the length varies).
+    One provider's day. Tokens are the most that answers may have (their mean when the length varies). warm_ups: GETs
+    that make a connection warm, beside the requests; both count for a budget of requests.
 
     notice_s: median from an outage that refuses at once to a target being hard down. notice_worst_s: the same for
     one that hangs, begun just after a probe. claimable: days of clean, independent probes to the claim they allow.
@@ -47,6 +48,7 @@ class ProviderPlan:
     targets: int
     probes: float
     requests: float
+    warm_ups: float
     tokens_in: float
     tokens_out: float
     cost: float | None
@@ -78,16 +80,18 @@ def _of_provider(
     modules = [subject.module for subject in subjects]
     probes = sum(DAY_S / module.interval for module in modules)
     requests = sum(DAY_S / module.interval * module.requests for module in modules)
+    warm_ups = sum(DAY_S / module.interval * module.warm_share * module.warm_ups for module in modules)
     tokens_in = sum(_tokens_in(module, prompt_tokens) for module in modules)
     tokens_out = sum(_tokens_out(module) for module in modules)
     cost = _cost(subjects, flat, prompt_tokens)
-    needs = {"requests": requests, "tokens": tokens_in + tokens_out, "money": cost}
+    needs = {"requests": requests + warm_ups, "tokens": tokens_in + tokens_out, "money": cost}
     budget = configuration.fleet.providers[provider].budget
     return ProviderPlan(
         provider=provider,
         targets=len({subject.place.id for subject in subjects}),
         probes=probes,
         requests=requests,
+        warm_ups=warm_ups,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cost=cost,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,13 +19,20 @@ WAKE_S = 1.0  # a tick this close to the end may not have been woken for
 def run_report(
     verdicts: Sequence[Verdict],
     truth: Mapping[str, Tier],
+    two_faced: Collection[str],
+    two_faced_truth: Collection[str],
     arrivals: Sequence[Arrival],
     completeness: Sequence[Completeness],
     outcomes: Mapping[str, int],
+    passive: int,
     ledger: Ledger,
     expected: Mapping[str, int],
 ) -> dict[str, Any]:
-    """The document that `up --json` prints; *expected* is the number of ticks per subject key."""
+    """
+    The document that `up --json` prints; *expected* is the number of ticks per subject key.
+
+    *two_faced* are the providers shown to treat probes better than traffic; *passive* counts the rows of real traffic.
+    """
     given = {verdict.provider: verdict for verdict in verdicts}
     stored = {f"{one.target}|{one.module}": one for one in completeness}
     missing = sum(max(0, n - (stored[key].ticks if key in stored else 0)) for key, n in expected.items())
@@ -36,12 +43,15 @@ def run_report(
                 "id": provider,
                 "tier": given[provider].tier if provider in given else Tier.UNRATED,
                 "truth": truth[provider],
+                "probes_treated_better": provider in two_faced,
+                "probes_treated_better_truth": provider in two_faced_truth,
                 "reasons": list(given[provider].reasons) if provider in given else [],
             }
             for provider in sorted(truth)
         ],
         "pages": pages_of(arrivals),
         "observations": rows - double,
+        "passive": passive,
         "lost": max(missing, ledger.spooled - (rows - double)),
         "double": double,
         "not_observed": outcomes.get("not_observed", 0),

@@ -31,12 +31,13 @@ from touchstone.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-SCRIPT_AFTER_S = 2.0  # after the start: by the script's first incident the agent is probing
+SCRIPT_AFTER_S = 8.0  # after the start: by the script's first incident the agent is probing, on a busy machine too
 REFRESH_S = 0.5
 READ_EVERY = 4  # refreshes between two looks at the store
 DELIVER_S = 15.0
 SETTLE_S = 60.0  # by then the past is loaded and judged
 NOTICE_S = 20.0  # by then a scripted outage is paged, restarts included
+BESIDE = timedelta(days=7)
 LAST_ORDER = ("dashboard", "history", "clouds", "receiver", "store")
 
 
@@ -62,7 +63,7 @@ class Upkeep:
             await self._watch(supervisor, stop, began, for_s)
             return await self._close(supervisor, began_at)
         finally:
-            for name in ("agent", "collect", *LAST_ORDER):
+            for name in ("traffic", "agent", "collect", *LAST_ORDER):
                 await supervisor.stop(name)
 
     async def _watch(self, supervisor: Supervisor, stop: asyncio.Event, began: float, for_s: float | None) -> None:
@@ -103,28 +104,44 @@ class Upkeep:
         """Stop from the front to the back, so that everything on its way arrives; then take stock."""
         self._err.print("stopping: the agent hands over what it has")
         stopped_at = self._clock.now()
-        await supervisor.stop("agent")
+        await asyncio.gather(supervisor.stop("agent"), supervisor.stop("traffic"))
         await self._delivered()
         await supervisor.stop("collect")
         store = await ClickHouse.connect(self._configuration.settings.store, clock=self._clock)
         try:
             completeness = await store.completeness(began_at)
             outcomes = await store.outcomes(began_at)
+            traffic = await store.traffic(began_at)
         finally:
             await store.close()
         await asyncio.to_thread(self._look)
+        two_faced = await asyncio.to_thread(self._two_faced)
         ledger = read_ledger(self._house.folder / "spool.db")
         if ledger is None:
             raise TouchstoneError(f"the agent never opened its spool; see {supervisor.log_of('agent')}")
         return run_report(
             tuple(self._scene.verdicts.values()),
             self._house.world.truth(),
+            two_faced,
+            self._house.world.two_faced(),
             read_arrivals(self._house.pages_file),
             completeness,
             outcomes,
+            traffic,
             ledger,
             expected_ticks(self._configuration, completeness, stopped_at),
         )
+
+    def _two_faced(self) -> frozenset[str]:
+        """Who is shown to treat our probes better than real traffic, over the last days."""
+        end, settings = self._clock.now(), self._configuration.settings
+        confidence = settings.tiers.confidence
+        with Reader.open(settings.store) as reader:
+            return frozenset(
+                provider
+                for provider in self._scene.providers
+                if reader.double_standard(provider, end - BESIDE, end, confidence=confidence).reasons
+            )
 
     async def _delivered(self) -> None:
         """Wait until no page is on its way, at most DELIVER_S."""
@@ -148,6 +165,11 @@ def problems(report: dict[str, Any], world: World, *, ran_s: float) -> list[str]
             if provider["tier"] != provider["truth"]:
                 said = f"{provider['id']} is {provider['tier']}, in truth {provider['truth']}: {provider['reasons']}"
                 found.append(said)
+            if provider["probes_treated_better"] != provider["probes_treated_better_truth"]:
+                seen = "seen" if provider["probes_treated_better"] else "not seen"
+                found.append(f"{provider['id']}: probes_treated_better was {seen}, in truth it is the other way round")
+        if not report["passive"]:
+            found.append("no real traffic was taken in")
     script = [episode for episode in world.script() if episode.severity is Severity.P0]
     due = [episode.provider for episode in script if SCRIPT_AFTER_S + episode.starts_s + NOTICE_S <= ran_s]
     for name in sorted({episode.provider for episode in script}):

@@ -18,6 +18,8 @@ from probes.connection import Connections
 from probes.contract import Ask, Subject
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.phases import CURRENT
+from probes.reading_loop import probing_loop
+from probes.still_memory import leave_still
 from schemas.fleet import Place, Target
 from touchstone.system_clock import SystemClock
 
@@ -72,7 +74,9 @@ def main() -> None:
     for name in ("streams", "requests", "tokens"):
         parser.add_argument(f"--{name}", type=int, required=True)
     chosen = parser.parse_args()
-    found = asyncio.run(keep_open(chosen.url, chosen.streams, chosen.requests, chosen.tokens))
+    leave_still()
+    with asyncio.Runner(loop_factory=probing_loop) as runner:
+        found = runner.run(keep_open(chosen.url, chosen.streams, chosen.requests, chosen.tokens))
     chosen.out.write_text("".join(json.dumps(row) + "\n" for row in found))
 
 

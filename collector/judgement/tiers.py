@@ -17,7 +17,7 @@ from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier, Verdict
 
-RULE_VERSION = 2  # 2: untrusted timings do not count in ttft_p95
+RULE_VERSION = 3  # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count
 DAY_S = 86400.0
 CAPACITY_REASONS = (Reason.RATE_LIMITED, Reason.NO_CAPACITY)
 

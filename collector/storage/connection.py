@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +14,31 @@ from schemas.errors import StoreError, StoreRejected, StoreUnavailable
 
 CONNECT_S = 5
 ANSWER_S = 120
-_BUSY_CODES = {159, 202, 209, 210, 241, 242, 319, 999}  # time-outs, too many queries, memory, read only, keeper
+# What passes by itself, by ClickHouse's number and name.
+BUSY_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        75: "CANNOT_WRITE_TO_FILE_DESCRIPTOR",
+        76: "CANNOT_OPEN_FILE",
+        159: "TIMEOUT_EXCEEDED",
+        202: "TOO_MANY_SIMULTANEOUS_QUERIES",
+        209: "SOCKET_TIMEOUT",
+        210: "NETWORK_ERROR",
+        225: "NO_ZOOKEEPER",
+        241: "MEMORY_LIMIT_EXCEEDED",
+        242: "TABLE_IS_READ_ONLY",
+        243: "NOT_ENOUGH_SPACE",
+        254: "NO_ACTIVE_REPLICAS",
+        279: "ALL_CONNECTION_TRIES_FAILED",
+        285: "TOO_FEW_LIVE_REPLICAS",
+        286: "UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE",
+        289: "REPLICA_IS_NOT_IN_QUORUM",
+        319: "UNKNOWN_STATUS_OF_INSERT",
+        369: "ALL_REPLICAS_ARE_STALE",
+        517: "CANNOT_ASSIGN_ALTER",
+        519: "NO_REMOTE_SHARD_AVAILABLE",
+        999: "KEEPER_EXCEPTION",
+    }
+)
 
 
 def arguments(store: Store) -> dict[str, Any]:
@@ -33,6 +58,26 @@ def arguments(store: Store) -> dict[str, Any]:
 
 
 @contextmanager
+def opened(store: Store) -> Iterator[Any]:
+    """A driver's client for one piece of work; its failures come as StoreUnavailable or StoreRejected."""
+    import clickhouse_connect
+
+    with named_errors(store):
+        driver = clickhouse_connect.get_client(**arguments(store))
+        try:
+            yield driver
+        finally:
+            driver.close()
+
+
+def rows_of(driver: Any, store: Store, sql: str, **parameters: Any) -> Sequence[Sequence[Any]]:
+    """What the query *sql* answers; `{database}` in it is the store's."""
+    answer = driver.query(sql.replace("{database}", store.database), parameters=parameters, tz_mode="aware")
+    rows: Sequence[Sequence[Any]] = answer.result_rows
+    return rows
+
+
+@contextmanager
 def named_errors(store: Store) -> Iterator[None]:
     """Every failure of the driver as StoreUnavailable or StoreRejected, without secrets."""
     from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -44,7 +89,7 @@ def named_errors(store: Store) -> Iterator[None]:
     except ClickHouseError as error:
         code = getattr(error, "code", None)
         text = _without_secrets(str(error), store)
-        if code is None or code in _BUSY_CODES:
+        if code is None or code in BUSY_CODES:
             raise StoreUnavailable(f"{store.url}: {text}") from error
         raise StoreRejected(f"{store.url}: {text}") from error
     except (OSError, TimeoutError) as error:

@@ -1,7 +1,7 @@
 """
-What every cluster did on every day, for the bars: closed hours come from rollups, the others from facts.
+What every cluster did on every day, for the bars: whole days come from rollups, the rest from hours and from facts.
 
-Parameters: a, b (ms since the epoch). An hour counts as rolled up when every row of it was computed after it closed.
+Parameters: a, d, h, b (ms; see cover.py).
 """
 
 from __future__ import annotations
@@ -9,33 +9,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from collector.storage.fact_queries import UNKNOWN_REASONS
+from collector.storage.first_token_sql import SERVES
+from collector.storage.scorecard_queries import UNKNOWN, UNKNOWN_IN_ROLLUP
 
-_UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
-_CLOSED = """SELECT t FROM {database}.rollup_hour
-      WHERE t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({b:Int64})
-      GROUP BY t HAVING min(ver) >= t + INTERVAL 1 HOUR"""
+_ROLLED = f"""provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
+         sum(n_failed) AS all_failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed"""
 
 DAYS = f"""
-SELECT provider, cluster, day, sum(n), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(not_observed) FROM
+SELECT provider, cluster, day, sum(n), sum(ok), sum(degraded), toUInt64(sum(all_failed) - sum(unknown)), sum(unknown),
+       sum(not_observed)
+FROM
 (
-  SELECT provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
-         toUInt64(sum(n_failed) - unknown) AS failed,
-         sum(arraySum((reason, count) -> if(reason IN {_UNKNOWN}, count, 0), mapKeys(reasons), mapValues(reasons)))
-           AS unknown,
-         sum(n_not_observed) AS not_observed
-  FROM {{database}}.rollup_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{b:Int64}}) AND t IN ({_CLOSED})
+  SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
+  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) AND {SERVES}
+  GROUP BY provider, cluster, day
+  UNION ALL
+  SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
+  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT provider, cluster, toDate(tick) AS day, count() AS n, countIf(outcome = 'ok') AS ok,
-         countIf(outcome = 'degraded') AS degraded,
-         countIf(outcome = 'failed' AND reason NOT IN {_UNKNOWN}) AS failed,
-         countIf(outcome = 'failed' AND reason IN {_UNKNOWN}) AS unknown,
+         countIf(outcome = 'degraded') AS degraded, countIf(outcome = 'failed') AS all_failed,
+         countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown,
          countIf(outcome = 'not_observed') AS not_observed
   FROM {{database}}.observations
-  WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND attempt = 0 AND source = 'active' AND toStartOfHour(tick) NOT IN ({_CLOSED})
+  WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
+    AND attempt = 0 AND source = 'active' AND {SERVES}
   GROUP BY provider, cluster, day
 )
 GROUP BY provider, cluster, day ORDER BY provider, cluster, day"""

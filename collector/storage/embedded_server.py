@@ -1,131 +1,215 @@
 """
 ClickHouse's HTTP protocol over the embedded engine, so that every client speaks to it as to a ClickHouse server.
 
-What it does not do (docs/embedded-store.md): users but one, sessions, external tables, progress headers, quotas,
-replication. Answers are whole before they start, so an error is always a clean status and never half a body.
+What it does not do stands in docs/embedded-store.md. Answers are whole before they start, so an error is always a clean
+status and never half a body.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
+import json
 import logging
 import re
-import zlib
-from base64 import b64decode
-from binascii import Error as BinasciiError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from aiohttp import web
 
-from collector.storage.engine import Engine, QueryFailed
+from collector.storage.embedded.accounts import Account, admitted
+from collector.storage.embedded.compression import compressed_blocks, encoded
+from collector.storage.embedded.engine_files import DISPLAY_NAME
+from collector.storage.embedded.exceptions import QueryFailed, Refused, status_of
+from collector.storage.embedded.hello import hello, is_hello
+from collector.storage.embedded.limits import Admission, Limits
+from collector.storage.embedded.request import Ask, read_ask
+from collector.storage.embedded.running import Running, RunningQueries
+from collector.storage.embedded.sessions import Session, Sessions
+from collector.storage.engine import Answer, Engine, Handle, Question
 from schemas.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-BODY_BYTES_MAX = 512 * 1024 * 1024
 STOP_S = 5.0
+SWEEP_S = 1.0
 
-# What HTTP itself consumes; everything else in the query string is a setting or a param_.
-_TRANSPORT = frozenset(
-    """
-    query database default_format user password session_id session_timeout session_check query_id compress decompress
-    enable_http_compression wait_end_of_query buffer_size send_progress_in_http_headers role quota_key close_session
-    http_headers_progress_interval_ms cancel_http_readonly_queries_on_client_close client_protocol_version
-    http_response_buffer_size http_zlib_compression_level stacktrace
-    """.split()  # noqa: SIM905 (a list of quoted names reads worse)
+_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b[^;]*)?;?\s*$", re.IGNORECASE)
+_CONTENT_TYPES = (
+    (re.compile(r"^(JSONEachRow|JSONCompactEachRow|JSONStringsEachRow|JSONLines|NDJSON)"), "application/x-ndjson"),
+    (re.compile(r"^JSON"), "application/json"),
+    (re.compile(r"^CSV"), "text/csv"),
+    (re.compile(r"^(TSV|TabSeparated)"), "text/tab-separated-values"),
+    (re.compile(r"^XML$"), "application/xml"),
+    (re.compile(r"^(Native|RowBinary|Parquet|ORC|Avro|MsgPack|Arrow)"), "application/octet-stream"),
 )
-_INSERT = re.compile(r"^\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*INSERT\s+INTO\s", re.IGNORECASE | re.DOTALL)
-_NOT_FOUND_CODES = frozenset({46, 60, 81})
 
 
-class _Refused(Exception):
-    """A request that never reaches the engine."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An answer, packed as the client asked."""
 
-    def __init__(self, status: int, code: int, name: str, message: str) -> None:
-        self.status, self.code = status, code
-        super().__init__(f"Code: {code}. DB::Exception: {message}. ({name})")
+    content: bytes
+    answer: Answer
 
 
 class EmbeddedServer:
-    """The request handler; *password* None lets everybody in (loopback only)."""
+    """The request handler."""
 
-    def __init__(self, engine: Engine, *, user: str, password: str | None) -> None:
-        self._engine, self._user, self._password = engine, user, password
-        self._threads = ThreadPoolExecutor(engine.size, thread_name_prefix="engine")
+    def __init__(self, engine: Engine, accounts: Sequence[Account]) -> None:
+        self._engine, self._accounts, self._limits = engine, accounts, engine.limits
+        self._threads = ThreadPoolExecutor(engine.limits.queries, thread_name_prefix="engine")
+        self._cancelling = ThreadPoolExecutor(1, thread_name_prefix="cancel")
+        self._running = RunningQueries()
+        self._sessions = Sessions(engine.limits.sessions)
+        self._admission = Admission(engine.limits)
+        self._asked = 0
 
     def application(self) -> web.Application:
-        """The aiohttp application; run it with auto_decompress off."""
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
-        app.router.add_get("/ping", self._ping)
+        """The aiohttp application; run it with auto_decompress off and handler_cancellation on."""
+        app = web.Application(client_max_size=self._limits.body_bytes)
+        for path in ("/ping", "/replicas_status"):
+            app.router.add_get(path, self._ping)
         app.router.add_route("*", "/", self._handle)
         app.router.add_route("*", "/{path:.*}", self._no_such_path)
         return app
 
+    async def sweep(self) -> None:
+        """End sessions that nobody asks, until cancelled."""
+        loop = asyncio.get_running_loop()
+        wake = asyncio.Event()
+        while True:
+            self._sessions.expire(loop.time())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(wake.wait(), SWEEP_S)
+
+    async def drain(self) -> None:
+        """Let nobody in, wait for what runs, cancel what runs for too long."""
+        if await self._admission.close(self._limits.stop_s):
+            return
+        loop = asyncio.get_running_loop()
+        for running in self._running.all():
+            logger.warning("the query %s is cancelled: the store is stopping", running.query_id)
+            await loop.run_in_executor(self._cancelling, running.cancel, self._engine.kill)
+        await self._admission.close(STOP_S)
+
     def close(self) -> None:
         """Wait for what runs, then close the engine."""
         self._threads.shutdown(wait=True)
+        self._cancelling.shutdown(wait=True)
+        self._sessions.close()
         self._engine.close()
 
     async def _ping(self, _: web.Request) -> web.Response:
-        return web.Response(text="Ok.\n")
+        if self._admission.closed:
+            return _failure(503, 745, "Code: 745. DB::Exception: the store is stopping. (SERVER_OVERLOADED)")
+        return web.Response(text="Ok.\n", headers={"X-ClickHouse-Server-Display-Name": DISPLAY_NAME})
 
     async def _no_such_path(self, request: web.Request) -> web.Response:
         return _failure(404, 1000, f"Code: 1000. There is no handle {request.path[:200]}; use / or /ping")
 
     async def _handle(self, request: web.Request) -> web.Response:
+        ask: Ask | None = None
         try:
-            self._admit(request)
+            account = admitted(self._accounts, request.headers, request.query)
             if request.method not in {"GET", "POST", "HEAD"}:
-                raise _Refused(501, 48, "NOT_IMPLEMENTED", f"HTTP method {request.method} is not served")
-            fields = await _form(request)
-            query, body = (fields["query"], b"") if "query" in fields else await _read(request)
-            if not query.strip():
+                raise Refused(501, 48, "NOT_IMPLEMENTED", f"HTTP method {request.method} is not served")
+            ask = await read_ask(request, self._limits)
+            if not ask.query.strip():
                 return web.Response(text="Ok.\n")
-            return await self._answer(request, {**fields, **request.query}, query, body)
-        except _Refused as error:
-            return _failure(error.status, error.code, str(error))
+            ask = ask if ask.query_id else replace(ask, query_id=self._new_id())
+            sent = await self._answer(ask, account)
+            return self._response(ask, sent)
+        except Refused as error:
+            return _failure(error.status, error.code, str(error), ask)
         except QueryFailed as error:
-            return _failure(404 if error.code in _NOT_FOUND_CODES else 500, error.code, str(error))
+            return _failure(status_of(error.code), error.code, str(error), ask)
         except StoreUnavailable as error:
-            return _failure(503, 202, f"Code: 202. DB::Exception: {error}. (TOO_MANY_SIMULTANEOUS_QUERIES)")
+            return _failure(503, 210, f"Code: 210. DB::Exception: {error}. (NETWORK_ERROR)", ask)
 
-    def _admit(self, request: web.Request) -> None:
-        if self._password is None:
-            return
-        user, password = _credentials(request)
-        good_user = hmac.compare_digest(_raw(user), _raw(self._user))
-        good_password = hmac.compare_digest(_raw(password), _raw(self._password))
-        if not (good_user and good_password):
-            raise _Refused(403, 516, "AUTHENTICATION_FAILED", "Authentication failed: wrong user or password")
+    def _new_id(self) -> str:
+        self._asked += 1
+        return str(uuid5(NAMESPACE_URL, f"{self._engine.path}|{id(self)}|{self._asked}"))
 
-    async def _answer(
-        self, request: web.Request, parameters: Mapping[str, str], query: str, body: bytes
-    ) -> web.Response:
-        params = {name[6:]: value for name, value in parameters.items() if name.startswith("param_")}
-        settings = {
-            name: value
-            for name, value in parameters.items()
-            if name not in _TRANSPORT and not name.startswith("param_") and value != ""
-        }
-        database = parameters.get("database") or request.headers.get("X-ClickHouse-Database") or "default"
-        form = parameters.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated"
+    async def _answer(self, ask: Ask, account: Account) -> Sent:
+        if ask.replaces:
+            await self._replace(ask.query_id)
         loop = asyncio.get_running_loop()
-        if body and _INSERT.match(query):
-            work: Callable[[], bytes] = lambda: self._engine.insert(  # noqa: E731
-                query, body, params=params, settings=settings, database=database
+        session = self._sessions.take(account.user, ask.session, loop.time()) if ask.session else None
+        try:
+            async with self._admission.one():
+                running = self._running.add(ask.query_id)
+                try:
+                    return await self._run(ask, account, session, running)
+                finally:
+                    self._running.remove(running)
+        finally:
+            if session is not None and ask.session is not None:
+                self._sessions.give_back(session, loop.time(), close=ask.session.close)
+
+    async def _replace(self, query_id: str) -> None:
+        former = self._running.find(query_id)
+        if former is not None:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._cancelling, former.cancel, self._engine.kill)
+            await loop.run_in_executor(self._cancelling, former.ended.wait, STOP_S)
+            with suppress(TimeoutError):  # it is refused as running then
+                await asyncio.wait_for(_gone(self._running, query_id), STOP_S)
+
+    async def _run(self, ask: Ask, account: Account, session: Session | None, running: Running) -> Sent:
+        """Run it in a thread; when the client goes away meanwhile, what changes nothing is cancelled."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._threads, self._work, ask, account, session, running)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not running.changes:
+                await asyncio.shield(loop.run_in_executor(self._cancelling, running.cancel, self._engine.kill))
+            await asyncio.wait([work])
+            work.exception()  # nobody is left to be told
+            raise
+
+    def _work(self, ask: Ask, account: Account, session: Session | None, running: Running) -> Sent:
+        reading = ask.reading or account.reading
+        if is_hello(ask.query, ask.form, ask.protocol_version):
+            answer = self._engine.query(Question("SELECT 1"), reading=True, running=running)
+            content = hello(
+                ask.protocol_version,
+                display_name=DISPLAY_NAME,
+                version=self._engine.version,
+                timezone=self._engine.timezone,
             )
-        else:
-            text = query + ("\n" + body.decode(errors="replace") if body else "")
-            work = lambda: self._engine.query(  # noqa: E731
-                text, form=form, params=params, settings=settings, database=database
-            )
-        answer = await loop.run_in_executor(self._threads, work)
-        headers = {"X-ClickHouse-Format": _format_of(query, form), "X-ClickHouse-Summary": "{}"}
-        return web.Response(body=answer, headers=headers, content_type="text/plain")
+            return _packed(ask, replace(answer, content=content))
+        sql, params = self._running.in_the_engines_words(ask.query, ask.params, self._engine.engine_id)
+        question = Question(sql, ask.body, ask.form, params, ask.settings, ask.database)
+        if session is None:
+            return _packed(ask, self._engine.query(question, reading=reading, running=running))
+        if session.handle is None:
+            session.handle = Handle(self._engine, reading=account.reading, lasting=True)
+        try:
+            return _packed(ask, session.handle.run(question, reading=reading, running=running))
+        finally:
+            running.end()
+
+    def _response(self, ask: Ask, sent: Sent) -> web.Response:
+        answer, headers = sent.answer, self._headers(ask)
+        headers["X-ClickHouse-Summary"] = json.dumps(_summary(answer))
+        headers["X-ClickHouse-Timezone"] = ask.settings.get("session_timezone") or self._engine.timezone
+        content_type = "text/plain"
+        if answer.reads or answer.content:
+            form = _format_of(ask.query, ask.form)
+            headers["X-ClickHouse-Format"] = form
+            content_type = next((kind for pattern, kind in _CONTENT_TYPES if pattern.match(form)), content_type)
+        if ask.encoding and sent.content:
+            headers["Content-Encoding"] = ask.encoding
+        charset = "UTF-8" if content_type != "application/octet-stream" else None
+        return web.Response(body=sent.content, headers=headers, content_type=content_type, charset=charset)
+
+    def _headers(self, ask: Ask) -> dict[str, str]:
+        return {"X-ClickHouse-Server-Display-Name": DISPLAY_NAME, "X-ClickHouse-Query-Id": _header_safe(ask.query_id)}
 
 
 async def serve(
@@ -135,6 +219,9 @@ async def serve(
     port: int,
     user: str = "default",
     password: str | None = None,
+    reader: Account | None = None,
+    limits: Limits | None = None,
+    backups: Path | None = None,
     stop: asyncio.Event,
     ready: Callable[[str, int], None],
     guarded: bool = True,
@@ -146,9 +233,13 @@ async def serve(
     """
     if password is None and host not in {"127.0.0.1", "::1", "localhost"}:
         raise StoreUnavailable(f"refusing to listen on {host} without a password; set store.password or use 127.0.0.1")
-    engine = Engine(path, guarded=guarded)
-    server = EmbeddedServer(engine, user=user, password=password)
-    runner = web.AppRunner(server.application(), access_log=None, auto_decompress=False, shutdown_timeout=STOP_S)
+    engine = Engine(path, guarded=guarded, limits=limits, backups=backups)
+    accounts = [Account(user, password), *([reader] if reader else [])]
+    server = EmbeddedServer(engine, accounts)
+    runner = web.AppRunner(
+        server.application(), access_log=None, auto_decompress=False, handler_cancellation=True, shutdown_timeout=STOP_S
+    )
+    sweeping = asyncio.create_task(server.sweep())
     try:
         await runner.setup()
         site = web.TCPSite(runner, host, port)
@@ -159,108 +250,37 @@ async def serve(
         bound = runner.addresses[0]
         ready(bound[0], bound[1])
         await stop.wait()
+        await server.drain()
     finally:
+        sweeping.cancel()
         await runner.cleanup()
         server.close()
 
 
-async def _form(request: web.Request) -> dict[str, str]:
-    """The fields of a form: how a client sends parameters that are too long for an address."""
-    if request.content_type != "multipart/form-data":
-        return {}
-    try:
-        fields = await request.post()
-    except web.HTTPRequestEntityTooLarge:
-        raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body is larger than {BODY_BYTES_MAX} bytes") from None
-    except ValueError as error:
-        raise _Refused(400, 36, "BAD_ARGUMENTS", f"the form cannot be read: {error}") from error
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+async def _gone(running: RunningQueries, query_id: str) -> None:
+    while running.find(query_id) is not None:
+        waiting = asyncio.Event()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(waiting.wait(), 0.01)
 
 
-async def _read(request: web.Request) -> tuple[str, bytes]:
-    """The query and its data: the query string's `query` first, else the whole body is the query."""
-    try:
-        body = _decoded(await request.read(), request.headers.get("Content-Encoding", ""))
-    except web.HTTPRequestEntityTooLarge:
-        raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body is larger than {BODY_BYTES_MAX} bytes") from None
-    query = request.query.get("query", "")
-    if query:
-        return query, body
-    try:
-        return body.decode(), b""
-    except UnicodeDecodeError:
-        return _split_binary_insert(body)
+def _packed(ask: Ask, answer: Answer) -> Sent:
+    content = compressed_blocks(answer.content) if ask.blocks else answer.content
+    return Sent(encoded(content, ask.encoding, level=ask.level), answer)
 
 
-def _split_binary_insert(body: bytes) -> tuple[str, bytes]:
-    """`INSERT ... FORMAT Name\\n` followed by binary data, as curl sends it."""
-    head, newline, data = body.partition(b"\n")
-    try:
-        query = head.decode()
-    except UnicodeDecodeError:
-        query = ""
-    if not newline or not _INSERT.match(query):
-        raise _Refused(400, 62, "SYNTAX_ERROR", "the query is not UTF-8 text")
-    return query, data
-
-
-def _decoded(body: bytes, encoding: str) -> bytes:
-    """The body without its Content-Encoding, bounded; raises _Refused when it is not what it says."""
-    try:
-        match encoding.lower():
-            case "" | "identity":
-                return body
-            case "gzip" | "deflate":
-                return _inflated(lambda: zlib.decompressobj(47), body)
-            case "lz4":
-                import lz4.frame
-
-                return _inflated(lz4.frame.LZ4FrameDecompressor, body)
-            case "zstd":
-                from backports import zstd
-
-                return _inflated(zstd.ZstdDecompressor, body)
-            case other:
-                raise _Refused(501, 48, "NOT_IMPLEMENTED", f"Content-Encoding {other[:40]!r} is not served")
-    except _Refused:
-        raise
-    except Exception as error:  # each codec has an error class of its own
-        raise _Refused(400, 33, "CANNOT_READ_ALL_DATA", f"the body is not {encoding}: {str(error)[:100]}") from error
-
-
-def _inflated(new: Callable[[], Any], body: bytes) -> bytes:
-    """Every member of *body*, each by a decompressor of its own; a cut one would be half an insert."""
-    content, rest = b"", body
-    while rest:
-        decompressor = new()
-        content += decompressor.decompress(rest, BODY_BYTES_MAX + 1 - len(content))
-        if len(content) > BODY_BYTES_MAX:
-            raise _Refused(413, 307, "TOO_MANY_BYTES", f"the body unpacks to more than {BODY_BYTES_MAX} bytes")
-        if not decompressor.eof:
-            raise ValueError("it is cut off")
-        rest = decompressor.unused_data
-    return content
-
-
-def _raw(text: str) -> bytes:
-    """The bytes of a header, which need not be UTF-8."""
-    return text.encode(errors="surrogateescape")
-
-
-def _credentials(request: web.Request) -> tuple[str, str]:
-    authorization = request.headers.get("Authorization", "")
-    if authorization.startswith("Basic "):
-        try:
-            user, _, password = b64decode(authorization[6:], validate=True).decode().partition(":")
-            return user, password
-        except (BinasciiError, UnicodeDecodeError):
-            return "", ""
-    headers: Mapping[str, str] = request.headers
-    user = headers.get("X-ClickHouse-User") or request.query.get("user") or "default"
-    return user, headers.get("X-ClickHouse-Key") or request.query.get("password") or ""
-
-
-_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b[^;]*)?;?\s*$", re.IGNORECASE)
+def _summary(answer: Answer) -> dict[str, str]:
+    """ClickHouse writes every number of the summary as text."""
+    return {
+        "read_rows": str(answer.read_rows or answer.written_rows),
+        "read_bytes": str(answer.read_bytes or answer.written_bytes),
+        "written_rows": str(answer.written_rows),
+        "written_bytes": str(answer.written_bytes),
+        "total_rows_to_read": "0",
+        "result_rows": str(answer.result_rows or answer.written_rows),
+        "result_bytes": str(len(answer.content) or answer.written_bytes),
+        "elapsed_ns": str(round(answer.elapsed_s * 1e9)),
+    }
 
 
 def _format_of(query: str, default: str) -> str:
@@ -268,6 +288,13 @@ def _format_of(query: str, default: str) -> str:
     return match[1] if match else default
 
 
-def _failure(status: int, code: int, message: str) -> web.Response:
+def _header_safe(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:200]
+
+
+def _failure(status: int, code: int, message: str, ask: Ask | None = None) -> web.Response:
     text = message if message.endswith("\n") else message + "\n"
-    return web.Response(status=status, text=text, headers={"X-ClickHouse-Exception-Code": str(code)})
+    headers = {"X-ClickHouse-Exception-Code": str(code), "X-ClickHouse-Server-Display-Name": DISPLAY_NAME}
+    if ask is not None and ask.query_id:
+        headers["X-ClickHouse-Query-Id"] = _header_safe(ask.query_id)
+    return web.Response(status=status, text=text, headers=headers)

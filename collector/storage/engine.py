@@ -8,180 +8,345 @@ and is closed and opened anew when it does not.
 
 from __future__ import annotations
 
-import os
+import logging
 import re
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from pathlib import Path
-from queue import Empty, Queue
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from threading import Lock
+from typing import Any
 
+from collector.storage.embedded.engine_files import write_engine_files
+from collector.storage.embedded.exceptions import QueryFailed, failed, words_of
+from collector.storage.embedded.limits import Limits
+from collector.storage.embedded.running import Running
+from collector.storage.embedded.statements import Kind, Statement, check
 from schemas.errors import StoreError, StoreLocked, StoreUnavailable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+logger = logging.getLogger(__name__)
 
 FLUSH_TRIES_MAX = 3
-WAIT_S = 60.0
+INSERT_CHUNK_BYTES = 4 * 1024 * 1024
 
-_CODE = re.compile(r"Code: (\d+)\.")
+# A setting without any effect here, by whose value the queries of a handle are found in system.processes.
+_MARK = "mysql_max_rows_to_insert"
 _SETTING_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")
+_PARAMETER_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,100}$")
+_INSERT_END = re.compile(r"\s+(?:(SETTINGS\s+.*?)\s+)?(?:FORMAT\s+(\w+)|(VALUES))\s*;?\s*$", re.IGNORECASE | re.DOTALL)
+_DETACHED = "SELECT database, table, name, reason FROM system.detached_parts ORDER BY database, table, name LIMIT 20"
 
 
-class QueryFailed(StoreError):
-    """The engine refused a query; *code* is ClickHouse's."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query, or an INSERT and its data."""
 
-    def __init__(self, message: str) -> None:
-        match = _CODE.search(message)
-        self.code = int(match[1]) if match else 1002
-        super().__init__(message)
+    sql: str
+    body: bytes | None = None
+    form: str = "TabSeparated"
+    params: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    database: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine answered, and what it cost."""
+
+    content: bytes
+    reads: bool
+    read_rows: int = 0
+    read_bytes: int = 0
+    written_rows: int = 0
+    written_bytes: int = 0
+    result_rows: int = 0
+    elapsed_s: float = 0.0
 
 
 class Handle:
-    """One connection to the engine: its own settings and current database."""
+    """One connection to the engine: its own settings, current database and temporary tables."""
 
-    def __init__(self, path: Path, *, guarded: bool) -> None:
-        self._path, self._guarded = path, guarded
-        self._connection = self._open()
+    def __init__(self, engine: Engine, *, reading: bool, lasting: bool = False) -> None:
+        self._engine, self.reading, self._lasting = engine, reading, lasting
+        self.number = engine.next_number()
+        self.broken = False
+        self._open()
+
+    def _open(self) -> None:
+        self._connection = self._engine.connect()
         self._database = "default"
+        self._applied: dict[str, str] = {}
+        mark = f"SET {_MARK} = {self.number}"
+        self._execute(f"{mark}, readonly = 2" if self.reading else mark)
 
-    def _open(self) -> Any:
-        import chdb
-
+    def run(self, question: Question, *, reading: bool = False, running: Running | None = None) -> Answer:
+        """The answer to *question*; raises QueryFailed. *reading*: it may only read."""
+        reading = reading or self.reading
         try:
-            return chdb.connect(str(self._path))
-        except Exception as error:  # chdb raises bare RuntimeError and Exception alike
-            raise _opening_failed(self._path, str(error)) from error
-
-    def run(
-        self, sql: str, *, form: str, params: Mapping[str, str], settings: Mapping[str, str], database: str
-    ) -> bytes:
-        """The bytes that *sql* answers in the format *form* (unless the text names its own)."""
-        try:
-            if database != self._database:
-                self._execute(f"USE {quoted_identifier(database)}")
-                self._database = database
-            self._set(settings)
-            try:
-                return self._execute(sql, form, params)
-            finally:
-                self._unset(settings)
+            statement = self._examined(question, reading)
+            if running is not None:
+                running.start(self.number, changes=not statement.reads)
+            with self._in_place(question):
+                answer = self._insert(question) if question.body is not None else self._ask(question, statement)
         except QueryFailed:
-            if self._guarded:
-                self._flush()
+            self._flush()
             raise
+        if statement.lasts and not self._lasting:
+            self.broken = True
+        return answer
 
     def close(self) -> None:
         """Let go of the engine."""
         self._connection.close()
 
-    def _execute(self, sql: str, form: str = "TabSeparated", params: Mapping[str, str] | None = None) -> bytes:
+    def plain(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+        """The text that a query of our own answers."""
+        return self._execute(sql, "TabSeparatedRaw", params).decode()
+
+    def _examined(self, question: Question, reading: bool) -> Statement:
+        sql = question.sql
+        if question.body is not None and _INSERT_END.search(sql) is None:
+            sql = f"{sql.rstrip().rstrip(';')} FORMAT Values"
+        found = self._connection._conn.classify_query(sql)
+        statement = Statement(sql, Kind(found["query_class"].name), found["statement_count"])
+        if statement.count == 0:
+            self._execute("SELECT formatQuery({query:String})", "Null", {"query": sql})
+            raise failed(62, "SYNTAX_ERROR", "Syntax error: the engine cannot read this query")
+        check(statement, reading=reading, tree=partial(self._tree, sql, question.params))
+        return statement
+
+    def _tree(self, sql: str, params: Mapping[str, str]) -> str:
+        return self._execute(f"EXPLAIN AST {sql}", "TabSeparatedRaw", params).decode()
+
+    def _ask(self, question: Question, statement: Statement) -> Answer:
+        result = self._result(question.sql, question.form, question.params)
+        return Answer(
+            content=bytes(result.bytes()),
+            reads=statement.reads,
+            read_rows=result.storage_rows_read(),
+            read_bytes=result.storage_bytes_read(),
+            written_rows=result.rows_written(),
+            written_bytes=result.bytes_written(),
+            result_rows=result.rows_read(),
+            elapsed_s=result.elapsed(),
+        )
+
+    def _insert(self, question: Question) -> Answer:
+        sql, form = insert_and_format(question.sql)
+        assert question.body is not None
+        body = memoryview(question.body)
+        for name, value in question.params.items():
+            if not _PARAMETER_NAME.match(name):
+                raise failed(36, "BAD_ARGUMENTS", f"not a name of a parameter: {name[:100]!r}")
+            self._execute(f"SET param_{name} = {quoted_string(value)}")
+            self.broken = not self._lasting
         try:
-            return bytes(self._connection.query(sql, form, params=dict(params or {})).bytes())
-        except Exception as error:
-            raise QueryFailed(_message_of(error)) from error
+            with self._connection.send_insert(sql, form) as inserting:
+                for at in range(0, len(body), INSERT_CHUNK_BYTES):
+                    inserting.append(body[at : at + INSERT_CHUNK_BYTES])
+                done = inserting.finish()
+        except Exception as error:  # chdb raises bare RuntimeError and Exception alike
+            raise QueryFailed(words_of(error)) from error
+        return Answer(
+            b"", reads=False, written_rows=done.rows_written, written_bytes=done.bytes_written, elapsed_s=done.elapsed
+        )
 
-    def _set(self, settings: Mapping[str, str]) -> None:
-        for name, value in settings.items():
-            if not _SETTING_NAME.match(name):
-                raise QueryFailed(f"Code: 115. DB::Exception: Unknown setting {name[:100]!r}. (UNKNOWN_SETTING)")
-            self._execute(f"SET {name} = {quoted_string(value)}")
+    @contextmanager
+    def _in_place(self, question: Question) -> Iterator[None]:
+        """In the database and with the settings of *question*."""
+        if not self._lasting:
+            self._use(question.database or "default")
+            self._apply(question.settings)
+            yield
+            return
+        before = self._lasting_state(question)
+        if question.database:
+            self._execute(f"USE {quoted_identifier(question.database)}")
+        self._execute_settings(question.settings)
+        try:
+            yield
+        finally:
+            with suppress(QueryFailed):
+                self._execute_settings(before)
+            if question.database:
+                with suppress(QueryFailed):
+                    self._execute(f"USE {quoted_identifier(self._database)}")
 
-    def _unset(self, settings: Mapping[str, str]) -> None:
+    def _lasting_state(self, question: Question) -> dict[str, str]:
+        """What a session has set itself, of what *question* changes for a moment."""
+        self._database = self.plain("SELECT currentDatabase()").rstrip("\n")
+        for name in question.settings:
+            _checked_name(name)
+        values = {
+            name: self.plain("SELECT value FROM system.settings WHERE name = {name:String}", {"name": name})
+            for name in question.settings
+        }
+        return {name: value.rstrip("\n") for name, value in values.items()}
+
+    def _use(self, database: str) -> None:
+        if database != self._database:
+            self._execute(f"USE {quoted_identifier(database)}")
+            self._database = database
+
+    def _apply(self, settings: Mapping[str, str]) -> None:
+        """Change what differs from the query before: most clients send the same settings each time."""
+        usual = self._engine.usual_settings
+        wanted = {name: value for name, value in settings.items() if self._applied.get(name) != value}
+        dropped = {name: usual.get(name) for name in self._applied if name not in settings}
+        if not wanted and not dropped:
+            return
+        self.broken = True  # until it has worked: a SET that fails may have been applied in part
+        self._execute_settings({**dropped, **wanted})
+        self._applied, self.broken = dict(settings), False
+
+    def _execute_settings(self, settings: Mapping[str, str | None]) -> None:
+        if not settings:
+            return
         for name in settings:
-            try:
-                self._execute(f"SET {name} = DEFAULT")
-            except QueryFailed:
-                continue  # it was never set: _set refused it
+            _checked_name(name)
+        changes = (f"{n} = {'DEFAULT' if v is None else quoted_string(v)}" for n, v in settings.items())
+        self._execute(f"SET {', '.join(changes)}")
+
+    def _execute(self, sql: str, form: str = "TabSeparated", params: Mapping[str, str] | None = None) -> bytes:
+        return bytes(self._result(sql, form, params).bytes())
+
+    def _result(self, sql: str, form: str, params: Mapping[str, str] | None) -> Any:
+        try:
+            return self._connection.query(sql, form, params=dict(params or {}))
+        except Exception as error:  # chdb raises bare RuntimeError and Exception alike
+            raise QueryFailed(words_of(error)) from error
 
     def _flush(self) -> None:
+        if not self._engine.guarded:
+            return
         for _ in range(FLUSH_TRIES_MAX):
             try:
                 if self._execute("SELECT 1") == b"1\n":
                     return
             except QueryFailed:
                 continue
-        self._connection.close()
-        self._connection = self._open()
-        self._database = "default"
+        self.broken = True
 
 
 class Engine:
-    """A pool of *size* handles on the folder *path*; safe to use from as many threads."""
+    """The engine on the folder *path*, and its handles; safe to use from several threads."""
 
-    def __init__(self, path: Path, *, size: int = 4, guarded: bool = True) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        self.size = size
-        self._free: Queue[Handle] = Queue()
-        for _ in range(size):
-            self._free.put(Handle(path, guarded=guarded))
-
-    def query(
-        self,
-        sql: str,
-        *,
-        form: str = "TabSeparated",
-        params: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-        database: str = "default",
-    ) -> bytes:
-        """Run *sql*; raises QueryFailed as the engine says it, StoreUnavailable when every handle stays busy."""
-        with self._handle() as handle:
-            return handle.run(sql, form=form, params=params or {}, settings=settings or {}, database=database)
-
-    def insert(
-        self,
-        sql: str,
-        body: bytes,
-        *,
-        params: Mapping[str, str] | None = None,
-        settings: Mapping[str, str] | None = None,
-        database: str = "default",
-    ) -> bytes:
-        """Run the INSERT *sql*, which ends in FORMAT NAME, with *body* as its data."""
-        descriptor = os.memfd_create("insert")
+    def __init__(
+        self, path: Path, *, guarded: bool = True, limits: Limits | None = None, backups: Path | None = None
+    ) -> None:
+        self.path, self.guarded, self.limits = path.absolute(), guarded, limits or Limits()
+        self._numbers = count(1)
+        self._lock = Lock()
+        self._free: dict[bool, deque[Handle]] = {False: deque(), True: deque()}
+        self._files = TemporaryDirectory(prefix="touchstone-engine-")
         try:
-            with open(descriptor, "wb", closefd=False) as file:
-                file.write(body)
-            return self.query(
-                insert_from_file(sql, f"/proc/{os.getpid()}/fd/{descriptor}"),
-                params=params,
-                settings=settings,
-                database=database,
-            )
+            self.path.mkdir(parents=True, exist_ok=True)
+            if backups is not None:
+                backups.mkdir(parents=True, exist_ok=True)
+            main = write_engine_files(Path(self._files.name), limits=self.limits, backups=backups)
+            self._address = f"{self.path}?config-file={main}"
+            self.usual_settings: Mapping[str, str] = {**self.limits.settings(), "implicit_select": "0"}
+            self._control = self._opened()
+        except OSError as error:
+            self._files.cleanup()
+            raise StoreUnavailable(f"{path} cannot be opened: {error.strerror}") from error
+        except StoreError:
+            self._files.cleanup()
+            raise
+
+    def _opened(self) -> Handle:
+        """The handle of our own, on a folder whose database `default` shows no files of this machine."""
+        control = Handle(self, reading=False)
+        self._make_default_plain(control)
+        self.version, self.timezone = control.plain("SELECT version(), timezone()").rstrip("\n").split("\t")
+        for line in control.plain(_DETACHED).splitlines():
+            database, table, name, reason = line.split("\t")
+            logger.warning("%s.%s: the part %s is detached (%s): its rows are missing", database, table, name, reason)
+        return control
+
+    def _make_default_plain(self, control: Handle) -> None:
+        """
+        chDB's own `default` finds a file of that name for every table that is not there; a plain database does not.
+
+        Made anew while it is empty, attached in place of chDB's when it holds tables.
+        """
+        metadata = self.path / "metadata"
+        if not any((metadata / "default").glob("*.sql")) and not control.plain("SHOW TABLES FROM default"):
+            control.plain("DROP DATABASE default")
+            control.plain("CREATE DATABASE default ENGINE = Atomic")
+        elif (metadata / "default.sql").exists():
+            control.plain("DETACH DATABASE default")
+            control.plain("ATTACH DATABASE default")
+        else:
+            logger.warning("%s: `default` is chDB's own: a query can read files of this machine in it", self.path)
+
+    def connect(self) -> Any:
+        """A connection of chDB; raises StoreLocked, StoreUnavailable."""
+        import chdb
+
+        try:
+            return chdb.connect(self._address)
+        except Exception as error:  # chdb raises bare RuntimeError and Exception alike
+            raise _opening_failed(self.path, str(error)) from error
+
+    def next_number(self) -> int:
+        """A mark for a handle, never used before."""
+        return next(self._numbers)
+
+    def query(self, question: Question, *, reading: bool = False, running: Running | None = None) -> Answer:
+        """The answer to *question*, on a handle of the pool; raises QueryFailed as the engine says it."""
+        handle = self._take(reading)
+        try:
+            return handle.run(question, reading=reading, running=running)
         finally:
-            os.close(descriptor)
+            if running is not None:
+                running.end()
+            self._give_back(handle)
+
+    def kill(self, number: int) -> None:
+        """Cancel what runs on the handle with this mark."""
+        with self._lock:
+            self._control.plain(f"KILL QUERY WHERE Settings['{_MARK}'] = '{number}' ASYNC")
+
+    def engine_id(self, number: int) -> str:
+        """The engine's own id of what runs on the handle with this mark; empty when nothing does."""
+        with self._lock:
+            return self._control.plain(
+                f"SELECT query_id FROM system.processes WHERE Settings['{_MARK}'] = '{number}'"
+            ).rstrip("\n")
 
     def close(self) -> None:
-        """Close every handle (those in use are waited for)."""
-        for _ in range(self.size):
-            try:
-                self._free.get(timeout=WAIT_S).close()
-            except Empty:
-                return
+        """Close every handle; none may be in use."""
+        for handles in self._free.values():
+            while handles:
+                handles.pop().close()
+        self._control.close()
+        self._files.cleanup()
 
-    @contextmanager
-    def _handle(self) -> Iterator[Handle]:
+    def _take(self, reading: bool) -> Handle:
         try:
-            handle = self._free.get(timeout=WAIT_S)
-        except Empty:
-            raise StoreUnavailable(f"every one of {self.size} handles was busy for {WAIT_S:.0f} s") from None
-        try:
-            yield handle
-        finally:
-            self._free.put(handle)
+            return self._free[reading].pop()
+        except IndexError:
+            return Handle(self, reading=reading)
+
+    def _give_back(self, handle: Handle) -> None:
+        if handle.broken:
+            handle.close()
+        else:
+            self._free[handle.reading].append(handle)
 
 
-_INSERT_FORMAT = re.compile(r"\s+(?:(SETTINGS\s+.*?)\s+)?FORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE | re.DOTALL)
-
-
-def insert_from_file(sql: str, path: str) -> str:
-    """`INSERT INTO t (a) FORMAT Native` as an insert from the file *path*; raises QueryFailed without a FORMAT."""
-    match = _INSERT_FORMAT.search(sql)
+def insert_and_format(sql: str) -> tuple[str, str]:
+    """`INSERT INTO t (a) SETTINGS x = 1 FORMAT Native` as the insert and its format; Values when none is named."""
+    match = _INSERT_END.search(sql)
     if match is None:
-        raise QueryFailed("Code: 62. DB::Exception: an INSERT with a body must end in FORMAT name. (SYNTAX_ERROR)")
+        return sql.rstrip().rstrip(";"), "Values"
     settings = f" {match[1]}" if match[1] else ""
-    return f"{sql[: match.start()]} FROM INFILE {quoted_string(path)}{settings} FORMAT {match[2]}"
+    return f"{sql[: match.start()]}{settings}", match[2] or "Values"
 
 
 def quoted_string(text: str) -> str:
@@ -196,11 +361,9 @@ def quoted_identifier(text: str) -> str:
     return f"`{escaped}`"
 
 
-def _message_of(error: Exception) -> str:
-    """The engine's own words, without what chDB wraps around them."""
-    text = str(error)
-    start = text.find("Code: ")
-    return text[start:] if start >= 0 else f"Code: 1002. DB::Exception: {text}"
+def _checked_name(name: str) -> None:
+    if not _SETTING_NAME.match(name):
+        raise failed(115, "UNKNOWN_SETTING", f"Unknown setting {name[:100]!r}")
 
 
 def _opening_failed(path: Path, message: str) -> StoreError:

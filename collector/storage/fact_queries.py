@@ -6,7 +6,7 @@ Parameters: a, at (ms since the epoch), block (s).
 
 from __future__ import annotations
 
-from collector.storage.first_token_sql import ANSWERED, bucket_sql
+from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from schemas.observation import BLAME, Blame
 
 UNKNOWN_REASONS = tuple(sorted(r.value for r, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN}))
@@ -15,6 +15,7 @@ _NOT_PROVIDERS = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + 
 # attempt 0 only: confirmation re-probes page, they never count.
 _ROWS = """tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({at:Int64})
   AND ingested_at < fromUnixTimestamp64Milli({at:Int64}) AND attempt = 0 AND source = 'active'"""
+_SERVED = f"{_ROWS} AND {SERVES}"
 
 BLOCKS = f"""
 SELECT provider, cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
@@ -23,17 +24,17 @@ SELECT provider, cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{bl
        countIf(outcome = 'failed' AND reason IN {_NOT_PROVIDERS}),
        countIf(outcome = 'not_observed'),
        toUnixTimestamp64Milli(min(tick)), toUnixTimestamp64Milli(max(tick))
-FROM {{database}}.observations WHERE {_ROWS}
+FROM {{database}}.observations WHERE {_SERVED}
 GROUP BY provider, cluster, start ORDER BY provider, cluster, start"""
 
 REASONS = f"""
-SELECT provider, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
+SELECT provider, reason, count() FROM {{database}}.observations WHERE {_SERVED} AND reason != ''
 GROUP BY provider, reason ORDER BY provider, reason"""
 
 # A prompt of 10,000 tokens is meant to take its time: the gate is of short ones.
 LATENCY = f"""
 SELECT provider, connection, {bucket_sql("first_token_ms")} AS bucket, count()
-FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND kind != 'long_prompt'
+FROM {{database}}.observations WHERE {_SERVED} AND {ANSWERED} AND kind != 'long_prompt'
 GROUP BY provider, connection, bucket ORDER BY provider, connection, bucket"""
 
 ARITHMETIC = f"""

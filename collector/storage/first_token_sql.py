@@ -7,7 +7,9 @@ Sums are made in Float64 of the Float32 that are stored, so both give the same b
 from __future__ import annotations
 
 from collector.judgement.first_token import FIRST_TOKEN_KINDS, WAITED_REASONS
+from schemas.probe_kinds import SERVING_KINDS
 
+SERVES = "kind IN (" + ", ".join(f"'{kind}'" for kind in sorted(SERVING_KINDS)) + ")"
 MODEL_KINDS = "(" + ", ".join(f"'{kind}'" for kind in sorted(FIRST_TOKEN_KINDS)) + ")"
 _REASONS = "(" + ", ".join(f"'{reason}'" for reason in sorted(WAITED_REASONS)) + ")"
 

@@ -17,11 +17,24 @@ from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
-from collector.storage import day_bars, history_loads, incident_queries, series_queries, side_queries, verdict_queries
+from collector.storage import (
+    day_bars,
+    history_loads,
+    incident_queries,
+    outage_queries,
+    rollup_sql,
+    scorecard_queries,
+    series_queries,
+    side_queries,
+    verdict_queries,
+)
 from collector.storage.connection import arguments, named_errors
+from collector.storage.cover import HOUR_S, Cover, rounded_step_s
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
+from collector.storage.outage_queries import Outage
+from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
@@ -117,20 +130,43 @@ class Reader:
         """Counts by cluster and UTC day over the last *days*, today included; days without rows are left out."""
         now = self.now()
         start = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
-        return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, a=_ms(start), b=_ms(now + timedelta(days=1))))
+        window = self._cover().by_day(start, start + timedelta(days=days))
+        return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, **window))
+
+    def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
+        """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
+        rows = self._rows(scorecard_queries.SCORECARDS, **self._cover().by_day(start, end))
+        return tuple(line_of(row) for row in rows)
+
+    def outages(
+        self, start: datetime, end: datetime, *, provider: str = "", limit: int = ROWS_MAX
+    ) -> tuple[Outage, ...]:
+        """When at least half of what was asked of a target failed, newest first; of one provider, or of all."""
+        rows = self._rows(
+            outage_queries.OUTAGES,
+            provider=provider,
+            a=_ms(start),
+            b=_ms(end),
+            gap=outage_queries.GAP_S,
+            failures=outage_queries.FAILURES_MIN,
+            limit=min(limit, ROWS_MAX),
+        )
+        return tuple(Outage(*row) for row in rows)
 
     def latency_series(
         self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
     ) -> tuple[LatencyPoint, ...]:
         """The time to first token over [start, end) in at most *points* buckets for each connection."""
-        rows = self._series(series_queries.LATENCY, provider, start, end, points, cluster)
-        return tuple(LatencyPoint(_stamp(start), connection, q[0], q[1], n) for start, connection, q, n in rows)
+        sqls = series_queries.LATENCY, series_queries.LATENCY_BY_HOUR
+        rows = self._series(*sqls, provider, start, end, points, cluster)
+        return tuple(LatencyPoint(_stamp(start), *values) for start, *values in rows)
 
     def error_series(
         self, provider: str, start: datetime, end: datetime, *, points: int = POINTS_MAX, cluster: str = ""
     ) -> tuple[ErrorPoint, ...]:
         """How often each reason came over [start, end), in at most *points* buckets."""
-        rows = self._series(series_queries.ERRORS, provider, start, end, points, cluster)
+        sqls = series_queries.ERRORS, series_queries.ERRORS_BY_HOUR
+        rows = self._series(*sqls, provider, start, end, points, cluster)
         return tuple(ErrorPoint(_stamp(start), reason, n) for start, reason, n in rows)
 
     def freshness(self) -> Freshness:
@@ -222,13 +258,19 @@ class Reader:
         lines = side_lines(provider, self.sides(provider, start, end, cluster=cluster), confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
-            window = self._beside_window(provider, start, end, cluster)
-            standard = double_standard(
-                side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
-                side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
-                confidence=confidence,
-            )
+            standard = self.double_standard(provider, start, end, confidence=confidence, cluster=cluster)
         return Beside(provider, start, end, confidence, lines, standard)
+
+    def double_standard(
+        self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
+    ) -> DoubleStandard:
+        """Whether *provider* treats our probes better than real traffic, without the figures of either."""
+        window = self._beside_window(provider, start, end, cluster)
+        return double_standard(
+            side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
+            side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
+            confidence=confidence,
+        )
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
         """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""
@@ -275,10 +317,16 @@ class Reader:
         return tuple(incident_queries.incident_of(row) for row in rows)
 
     def _series(
-        self, sql: str, provider: str, start: datetime, end: datetime, points: int, cluster: str
+        self, fine: str, by_hour: str, provider: str, start: datetime, end: datetime, points: int, cluster: str
     ) -> Sequence[tuple[Any, ...]]:
-        step = max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1)))
-        return self._rows(sql, provider=provider, cluster=cluster, a=_ms(start), b=_ms(end), step=step)
+        step = rounded_step_s(max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1))))
+        which = {"provider": provider, "cluster": cluster, "step": step}
+        if step < HOUR_S:
+            return self._rows(fine, **which, a=_ms(start), b=_ms(end))
+        return self._rows(by_hour, **which, **self._cover().by_hour(start, end))
+
+    def _cover(self) -> Cover:
+        return Cover.of(*self._rows(rollup_sql.MARK)[0])
 
     def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
         step = max(BESIDE_STEP_S, math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX))

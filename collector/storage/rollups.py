@@ -1,63 +1,94 @@
-"""Rollups: recomputed from facts for whole hours, never incremented; the newest version of an hour wins."""
+"""
+Rollups: recomputed from facts for whole buckets, never incremented (law 11).
+
+A mark says up to which instant every row taken in is rolled up. It is moved only after everything has been
+recomputed, so a crash at any point means that some buckets are computed again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, TRUSTED, WAITED, bucket_sql
+from collector.storage import rollup_sql
+from collector.storage.client import Client, to_ms
 
-SLICE = timedelta(days=2)
-
-HOURS = f"""
-INSERT INTO {{database}}.rollup_hour
-  (t, provider, cluster, target, vantage, kind, connection, n, n_ok, n_degraded, n_failed, n_not_observed, n_distrusted,
-   reasons, ttft_hist, intended_hist, total_hist, ver)
-SELECT toStartOfHour(tick) AS t, provider, cluster, target, vantage, kind, connection,
-       count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'), countIf(outcome = 'failed'),
-       countIf(outcome = 'not_observed'), countIf(NOT {TRUSTED}),
-       sumMapIf(map(toString(reason), 1::UInt64), reason != ''),
-       sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}),
-       sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {ANSWERED} OR {WAITED}),
-       sumMapIf(map({bucket_sql("ifNull(total_ms, 0)")}, 1::UInt64),
-                {TRUSTED} AND outcome IN ('ok', 'degraded') AND total_ms IS NOT NULL),
-       now64(6)
-FROM {{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-  AND attempt = 0 AND source = 'active'
-GROUP BY t, provider, cluster, target, vantage, kind, connection"""
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+SLICE = timedelta(days=2)  # of facts at once, so that memory stays bounded
+DAYS_SLICE = timedelta(days=32)
+OVERLAP_MS = 120_000  # a writer other than this collector may have had an insert under way
 
 
-# Closed hours that a row was taken in for, or that have closed, since `since`.
-DIRTY = """
-SELECT DISTINCT toUnixTimestamp(toStartOfHour(tick)) AS hour FROM {database}.observations
-WHERE tick < toStartOfHour(fromUnixTimestamp64Milli({now:Int64}, 'UTC')) AND attempt = 0 AND source = 'active'
-  AND (ingested_at >= fromUnixTimestamp64Milli({since:Int64})
-       OR toStartOfHour(tick) + INTERVAL 1 HOUR > fromUnixTimestamp64Milli({since:Int64}))
-ORDER BY hour"""
+class Rollups:
+    """The rollups of one store."""
 
-# Rows of before connections were told apart (connection '') were not made by this rule: they do not count as a rollup.
-LAST = """SELECT toUnixTimestamp64Milli(toDateTime64(max(ver), 3, 'UTC')), count() FROM {database}.rollup_hour
-WHERE connection != ''"""
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def recompute(self, start: datetime, end: datetime) -> None:
+        """Recompute every bucket that touches [start, end); running it twice changes nothing."""
+        for low, high in slices(start, end, HOUR, SLICE):
+            for sql in rollup_sql.BY_HOUR:
+                await self._client.command(sql, a=to_ms(low), b=to_ms(high))
+        await self._recompute_days(start, end)
+
+    async def advance(self, settled: datetime, now: datetime) -> int:
+        """
+        Recompute every closed bucket that has changed, late batches included, and this hour's minutes; how many hours.
+
+        *settled*: every row taken in before it is stored.
+        """
+        mark_ms, marks = (await self._client.rows(rollup_sql.MARK))[0]
+        since = mark_ms - OVERLAP_MS if marks else 0
+        rows = await self._client.rows(rollup_sql.DIRTY, now=to_ms(now), since=since)
+        hours = [datetime.fromtimestamp(hour, UTC) for (hour,) in rows]
+        for start, end in runs(hours, HOUR):
+            for low, high in slices(start, end, HOUR, SLICE):
+                for sql in rollup_sql.BY_HOUR:
+                    await self._client.command(sql, a=to_ms(low), b=to_ms(high))
+        for start, end in await self._days_of(hours, now, everything=not marks):
+            await self._recompute_days(start, end)
+        await self._client.command(rollup_sql.MINUTES, a=to_ms(floor(now, HOUR)), b=to_ms(floor(now, HOUR / 60)))
+        await self._client.insert("rollup_marks", ("name", "mark"), None, [["facts", min(settled, now)]])
+        return len(hours)
+
+    async def _days_of(
+        self, hours: Sequence[datetime], now: datetime, *, everything: bool
+    ) -> list[tuple[datetime, datetime]]:
+        """The closed days of *hours*, as [start, end); of all hours that there are when *everything* is wanted."""
+        today = floor(now, DAY)
+        if everything:
+            first, n = (await self._client.rows(rollup_sql.FIRST_HOUR))[0]
+            return [(floor(datetime.fromtimestamp(first, UTC), DAY), today)] if n else []
+        return list(runs(sorted({floor(hour, DAY) for hour in hours if hour < today}), DAY))
+
+    async def _recompute_days(self, start: datetime, end: datetime) -> None:
+        for low, high in slices(start, end, DAY, DAYS_SLICE):
+            await self._client.command(rollup_sql.DAYS, a=to_ms(low), b=to_ms(high))
 
 
-def runs(hours: Sequence[datetime]) -> Iterator[tuple[datetime, datetime]]:
-    """Ascending *hours* as [start, end) of those that touch."""
+def floor(stamp: datetime, bucket: timedelta) -> datetime:
+    """The start of the *bucket* that *stamp* is in, in UTC."""
+    return datetime.fromtimestamp(stamp.timestamp() // bucket.total_seconds() * bucket.total_seconds(), UTC)
+
+
+def runs(starts: Sequence[datetime], bucket: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """The buckets that begin at *starts*, ascending, as [start, end) of those that touch."""
     start = end = None
-    for hour in hours:
-        if hour != end:
+    for one in starts:
+        if one != end:
             if start is not None and end is not None:
                 yield start, end
-            start = hour
-        end = hour + timedelta(hours=1)
+            start = one
+        end = one + bucket
     if start is not None and end is not None:
         yield start, end
 
 
-def slices(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """[start, end) widened to whole hours, in pieces that fit in memory."""
-    low = start.replace(minute=0, second=0, microsecond=0)
+def slices(start: datetime, end: datetime, bucket: timedelta, slice: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """[start, end) widened to whole buckets, in pieces of at most *slice*."""
+    low = floor(start, bucket)
     while low < end:
-        high = min(low + SLICE, end.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
+        high = min(low + slice, floor(end - timedelta(microseconds=1), bucket) + bucket)
         yield low, high
         low = high

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.storage.fact_queries import UNKNOWN_REASONS
-from collector.storage.first_token_sql import ANSWERED
-
-_UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
+from collector.storage.scorecard_queries import UNKNOWN, quantile_sql
 
 # An empty cluster stands for all of them.
 _ROWS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
@@ -18,12 +16,42 @@ _AS_KNOWN = "ingested_at < fromUnixTimestamp64Milli({b:Int64})"
 _BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 LATENCY = f"""
-SELECT {_BUCKET}, connection, quantiles(0.5, 0.95)(first_token_ms) AS q, count()
+SELECT {_BUCKET}, connection, quantile(0.5)(first_token_ms), quantile(0.95)(first_token_ms), count()
 FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED}
 GROUP BY start, connection ORDER BY start, connection"""
 
 ERRORS = f"""
 SELECT {_BUCKET}, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND reason != ''
+GROUP BY start, reason ORDER BY start, reason"""
+
+# The same from closed hours as far as they go (a to h; see cover.py) and from facts; steps are whole hours.
+_HOURS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
+  AND t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"""
+_NEWER = _ROWS.replace("{a:Int64}", "{h:Int64}")
+_HOUR_BUCKET = "intDiv(toUnixTimestamp(t), {step:UInt32}) * {step:UInt32} AS start"
+
+LATENCY_BY_HOUR = f"""
+SELECT start, connection, {quantile_sql("h", 0.5)}, {quantile_sql("h", 0.95)}, arraySum(mapValues(sumMap(hist) AS h))
+FROM
+(
+  SELECT {_HOUR_BUCKET}, connection, sumMap(ttft_hist) AS hist
+  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY start, connection
+  UNION ALL
+  SELECT {_BUCKET}, connection, sumMap(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64)) AS hist
+  FROM {{database}}.observations WHERE {_NEWER} AND {ANSWERED} GROUP BY start, connection
+)
+WHERE notEmpty(hist) GROUP BY start, connection ORDER BY start, connection"""
+
+ERRORS_BY_HOUR = f"""
+SELECT start, reason, sum(n) FROM
+(
+  SELECT start, pair.1 AS reason, pair.2 AS n FROM
+    (SELECT {_HOUR_BUCKET}, arrayJoin(CAST(reasons, 'Array(Tuple(String, UInt64))')) AS pair
+     FROM {{database}}.rollup_hour FINAL WHERE {_HOURS})
+  UNION ALL
+  SELECT {_BUCKET}, toString(reason) AS reason, 1::UInt64 AS n
+  FROM {{database}}.observations WHERE {_NEWER} AND reason != ''
+)
 GROUP BY start, reason ORDER BY start, reason"""
 
 RECENT = """
@@ -39,18 +67,19 @@ SELECT max(tick), count() FROM {database}.observations WHERE provider = {provide
 CARD_BLOCKS = f"""
 SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
        countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {_UNKNOWN}), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}),
+       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
        countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}
+FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
 GROUP BY cluster, start ORDER BY cluster, start"""
 
 CARD_REASONS = f"""
-SELECT cluster, reason, count() FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN} AND reason != ''
+SELECT cluster, reason, count() FROM {{database}}.observations
+WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN} AND reason != ''
 GROUP BY cluster, reason ORDER BY cluster, reason"""
 
 CARD_SPAN = f"""
 SELECT count(), min(tick), max(tick), max(simulated)
-FROM {{database}}.observations WHERE {_ROWS} AND {_AS_KNOWN}"""
+FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,11 @@ class BurstModule(StreamingModule):
         """Requests of one tick."""
         return self.n
 
+    @property
+    def warm_ups(self) -> int:
+        """None: each request has a connection of its own."""
+        return 0
+
 
 async def burst(ask: Ask) -> Finding:
     """Ask n times at once and say what became of it."""

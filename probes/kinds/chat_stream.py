@@ -44,9 +44,11 @@ def body(model: str, module: StreamingModule, prompt: Prompt) -> dict[str, Any]:
 def take(answer: Answer, value: dict[str, Any]) -> None:
     """Add one chunk: content, reasoning (by either of its names) and fragments of tool calls."""
     delta = found(take_choice(answer, value), "delta")
-    answer.say(found(delta, "content"))
-    answer.think(found(delta, "reasoning_content") or found(delta, "reasoning"))
-    for call in objects(found(delta, "tool_calls")):
+    if not isinstance(delta, dict):
+        return
+    answer.say(delta.get("content"))
+    answer.think(delta.get("reasoning_content") or delta.get("reasoning"))
+    for call in objects(delta.get("tool_calls")):
         answer.call(call.get("index"), found(call, "function", "name"), found(call, "function", "arguments"))
 
 

@@ -68,6 +68,10 @@ LOOP_LAG = Instrument(
     "touchstone.agent.loop_lag", "s", "How late the event loop ran while an observation was made.", LATENESS_SECONDS
 )
 SPOOL_PENDING = Instrument("touchstone.spool.pending", "{observation}", "Observations that wait to be delivered.")
+SPOOL_COST = Instrument(
+    "touchstone.spool.cost", "{observation}", "Observations that a full or broken spool has shortened or dropped."
+)
+SPOOL_COST_WHAT = "touchstone.spool.what"
 DROPPED = Instrument("touchstone.telemetry.dropped", "{span}", "Spans that the endpoint did not take in time.")
 
 

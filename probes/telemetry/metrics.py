@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -47,6 +47,9 @@ class Metrics:
         counted, waiting, dropped = conventions.OBSERVATIONS, conventions.SPOOL_PENDING, conventions.DROPPED
         self._observations = meter.create_counter(counted.name, counted.unit, counted.description)
         self._pending = meter.create_gauge(waiting.name, waiting.unit, waiting.description)
+        cost = conventions.SPOOL_COST
+        self._costs = meter.create_counter(cost.name, cost.unit, cost.description)
+        self._costs_told: dict[str, int] = {}
         self._dropped = meter.create_counter(dropped.name, dropped.unit, dropped.description)
 
     def observed(self, observations: Iterable[Observation]) -> None:
@@ -57,9 +60,13 @@ class Metrics:
             if operation is not None:
                 self._record(one, conventions.request_attributes(one, operation, self._addresses))
 
-    def spooled(self, pending: int) -> None:
-        """So many observations wait to be delivered."""
+    def spooled(self, pending: int, costs: Mapping[str, int]) -> None:
+        """So many observations wait; and so many the spool's bounds have cost since it was made, by name."""
         self._pending.set(pending)
+        for name, value in costs.items():
+            if more := value - self._costs_told.get(name, 0):
+                self._costs.add(more, {conventions.SPOOL_COST_WHAT: name})
+        self._costs_told = dict(costs)
 
     def dropped(self, spans: int) -> None:
         """So many spans were given up."""

@@ -7,11 +7,17 @@ from collections.abc import Iterable
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace.status import Status, StatusCode
 
-from probes.ship import span_of
+from probes.span_bytes import span_name
 from probes.telemetry import conventions
 from probes.telemetry.conventions import Addresses
-from schemas.observation import Observation
+from schemas.observation import Observation, Outcome
+from schemas.wire import SCOPE_NAME, to_attributes, to_ns
+
+_SCOPE = InstrumentationScope(SCOPE_NAME)
 
 
 def encoded_spans(observations: Iterable[Observation], resource: Resource, addresses: Addresses) -> bytes:
@@ -24,7 +30,7 @@ def encoded_spans(observations: Iterable[Observation], resource: Resource, addre
 
 def conventional_span(observation: Observation, resource: Resource, addresses: Addresses) -> ReadableSpan:
     """The span of *observation*; its trace and span id derive from its identity, so a repeated one is the same."""
-    plain = span_of(observation, 0, 0, resource)
+    identity = observation.id.int
     operation = conventions.operation_of(observation)
     more = {} if operation is None else conventions.request_attributes(observation, operation, addresses)
     first_s = conventions.first_chunk_s(observation)
@@ -32,14 +38,15 @@ def conventional_span(observation: Observation, resource: Resource, addresses: A
         more |= {conventions.REQUEST_STREAM: True, conventions.TIME_TO_FIRST_CHUNK: first_s}
     if operation is not None and observation.finish_reason:
         more |= {conventions.FINISH_REASONS: (observation.finish_reason,)}
+    failed = observation.outcome is Outcome.FAILED
     return ReadableSpan(
-        name=plain.name,
-        context=plain.context,
-        kind=plain.kind,
-        attributes={**(plain.attributes or {}), **more},
-        start_time=plain.start_time,
-        end_time=plain.end_time,
+        name=span_name(observation),
+        context=SpanContext(identity, identity & (2**64 - 1) or 1, is_remote=False, trace_flags=TraceFlags(1)),
+        kind=SpanKind.CLIENT,
+        attributes={**to_attributes(observation), **more},
+        start_time=to_ns(observation.started_at),
+        end_time=to_ns(observation.finished_at),
         resource=resource,
-        instrumentation_scope=plain.instrumentation_scope,
-        status=plain.status,
+        instrumentation_scope=_SCOPE,
+        status=Status(StatusCode.ERROR, observation.detail) if failed else Status(StatusCode.UNSET),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import aiohttp
@@ -58,9 +58,9 @@ class Telemetry:
         if self._otlp is not None:
             self._otlp.observed(observations)
 
-    def spooled(self, pending: int) -> None:
-        """So many observations wait in the spool."""
-        self._metrics.spooled(pending)
+    def spooled(self, pending: int, costs: Mapping[str, int]) -> None:
+        """So many observations wait in the spool, and so many its bounds have cost since it was made, by name."""
+        self._metrics.spooled(pending, costs)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +17,18 @@ from typing import Any
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from probes.kinds.http_request import HttpRequestModule
 from probes.schedule import grid_of
 from probes.sharding import worker_of
-from probes.spool_files import read_ledger
+from probes.spool import Spool
+from probes.spool_bounds import Bounds
+from probes.spool_files import read_ledger, spool_file
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.agent_house import AgentHouse, alive, until
 from tests.support.bad_server import BadServer, bad_server, plain, sends
+from tests.support.observations import TICK, seen
 from tests.support.otlp_sink import Sink, otlp_sink
 from touchstone.address import free_port
 
@@ -116,7 +122,7 @@ async def test_no_worker_outlives_a_parent_that_was_killed(tmp_path: Path) -> No
         assert house.process is not None
         house.process.kill()
         await house.process.wait()
-        await until("the end of the workers", lambda: not any(alive(pid) for pid in workers), timeout_s=3)
+        await until("the end of the workers", lambda: not any(alive(pid) for pid in workers))
         await house.start("--workers", "3")
         await until("absences", lambda: sum(one.reason is Reason.OBSERVER_OFFLINE for one in sink.taken) >= len(NAMES))
         await asyncio.sleep(1.0)
@@ -149,14 +155,37 @@ async def test_a_spool_of_a_worker_that_is_gone_is_still_shipped(tmp_path: Path)
         assert_whole(sink.taken, name)
 
 
+async def test_a_broken_spool_is_saved_told_and_shipped(tmp_path: Path) -> None:
+    """Pages of it were overwritten while no agent ran: the agent starts, says what it saved and lost, and goes on."""
+    file = spool_file(tmp_path / "spool.db", 0)
+    with closing(Spool(file, Bounds(10_000))) as spool:
+        spool.put([("old", seen("acme/east/old", TICK + timedelta(seconds=number))) for number in range(1000)])
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.execute("PRAGMA journal_mode=DELETE")
+    with file.open("r+b") as broken:
+        broken.seek(file.stat().st_size // 2 // 4096 * 4096)
+        broken.write(b"\xa5" * 8192)
+    async with agent_on(tmp_path) as (house, sink, _):
+        await until("its own rows", lambda: len({one.target for one in sink.taken}) > len(NAMES))
+        assert await house.stop() == 0
+
+    found = re.search(r"(\d+) observations were saved into a new spool, (\d+) are lost", house.log())
+    assert found
+    saved, lost = int(found[1]), int(found[2])
+    assert (saved + lost, lost > 0) == (1000, True)
+    assert sum(one.target == "acme/east/old" for one in sink.taken) == saved
+    assert sum(name.startswith("spool-0.broken-") for name in os.listdir(tmp_path)) == 1  # noqa: PTH208 (no coroutine)
+
+
 async def test_a_failure_reaches_the_collector_at_once(tmp_path: Path) -> None:
-    """Although deliveries are half a minute apart: the worker rings the parent."""
+    """Although deliveries are five minutes apart: the worker rings the parent."""
     async with bad_server(BROKEN) as server, otlp_sink() as sink:
         house = AgentHouse(tmp_path, sink.url)
-        house.write(targets(server, ["t0"]), MODULES, ship_every="30s")
+        house.write(targets(server, ["t0"]), MODULES, ship_every="300s")
         await house.start()
         try:
-            await until("three failures", lambda: len(sink.taken) >= 3, timeout_s=10)
+            await until("three failures", lambda: len(sink.taken) >= 3, timeout_s=60)
         finally:
             assert await house.stop() == 0
     first = min(sink.taken, key=lambda one: one.started_at)
@@ -196,21 +225,35 @@ async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_pa
     assert "configuration read again: 8 subjects in 1 worker" in house.log()
 
 
+async def metrics_at(address: str) -> dict[str, list[Sample]]:
+    """The samples that are scraped at *address*, by the name of their family."""
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
+        return {family.name: family.samples for family in text_string_to_metric_families(await answer.text())}
+
+
+def told_in(metrics: dict[str, list[Sample]]) -> list[Sample]:
+    """Those of the counter of observations; none while there is nothing to count."""
+    return [one for one in metrics.get("touchstone_observations", ()) if one.name.endswith("_total")]
+
+
 async def test_the_parent_tells_of_what_all_workers_have_delivered(tmp_path: Path) -> None:
     """Prometheus scrapes the parent: the observations of both workers, where they went, and what waits."""
     address = f"127.0.0.1:{free_port()}"
     async with agent_on(tmp_path, "--workers", "2", telemetry={"prometheus_listen": address}) as (house, sink, _):
         await until("every target", lambda: len({one.target for one in sink.taken}) == len(NAMES))
         before = len(distinct(sink.taken))
-        await asyncio.sleep(0.5)  # what was answered is told
-        async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
-            families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+        metrics = await metrics_at(address)
+        for _ in range(100):
+            if sum(sample.value for sample in told_in(metrics)) >= before:
+                break
+            await asyncio.sleep(0.2)  # what was answered is told a moment later
+            metrics = await metrics_at(address)
         after = len(distinct(sink.taken))
         assert await house.stop() == 0
 
-    told = [sample for sample in families["touchstone_observations"].samples if sample.name.endswith("_total")]
     assert f"agent: metrics at http://{address}/metrics" in house.log()
+    told = told_in(metrics)
     assert before <= sum(sample.value for sample in told) <= after
     assert {sample.labels["touchstone_outcome"] for sample in told} == {"ok"}
     assert {sample.labels["touchstone_cluster"] for sample in told} == {"acme/east"}
-    assert families["touchstone_spool_pending"].samples[0].value < 100
+    assert metrics["touchstone_spool_pending"][0].value < 100

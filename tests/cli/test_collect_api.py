@@ -21,13 +21,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.sdk.resources import Resource
 
-from probes.ship import encoded
-from probes.spool import Batch
+from tests.support.batches import body_of_batch
 from tests.support.client_spans import NEW, body_of, client_span
-from tests.support.observations import TICK, seen
+from tests.support.observations import seen
 from tests.support.processes import Deployment, deployment, wait_for
+
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +86,7 @@ def stored(house: Deployment, target: str) -> int:
 
 def batch(target: str, *, rows: int = 3) -> bytes:
     """A good batch of one target."""
-    several = [seen(target, TICK + timedelta(seconds=n)) for n in range(rows)]
-    return encoded(Batch(7, tuple(enumerate(several, 1))), Resource({}))
+    return gzip.compress(body_of_batch(7, [seen(target, NOW + timedelta(seconds=n)) for n in range(rows)]))
 
 
 HOSTILE: dict[str, tuple[bytes, str, int, str]] = {

@@ -17,11 +17,13 @@ from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
 from collector.storage.migrations import Migration, migrate, shipped
 from collector.storage.rows import StoredRow, key_of
-from schemas.config import Store, TierPolicy
+from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreRejected, StoreUnavailable
+from schemas.fleet import Fleet
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason, Source, Timings, Tokens
 from schemas.verdict import Tier
 from tests.support.observations import fullest, seen
+from touchstone.settings_file import SettingsFile
 from touchstone.system_clock import SystemClock
 
 # Observations live for 180 days, so the tests live now: at the last border between two blocks of six hours.
@@ -226,18 +228,18 @@ async def test_rollups_are_the_facts_however_often_they_are_recomputed(house: Cl
     ]  # fmt: skip
     await house.insert_observations(stored([*observations, at(3, FAILED, attempt=1)]))
     span = AT - timedelta(days=3), AT
-    await house.recompute_rollups(*span)
+    await house.rollups.recompute(*span)
     once, maps = ask(store, ROLLED), ask(store, MAPS)
     assert once == ask(store, RAW)
     assert sum(sum(row[3].values()) for row in maps) == sum(one.reason is not None for one in observations)
     assert sum(sum(row[4].values()) for row in maps) == sum(one.outcome in {OK, DEGRADED} for one in observations)
 
-    await house.recompute_rollups(*span)
+    await house.rollups.recompute(*span)
     assert (ask(store, ROLLED), ask(store, MAPS)) == (once, maps)
 
     late = at(60 * 24 + 0.5, FAILED)
     await house.insert_observations(stored([late]))
-    await house.recompute_rollups(late.tick, late.tick + timedelta(seconds=1))
+    await house.rollups.recompute(late.tick, late.tick + timedelta(seconds=1))
     assert ask(store, ROLLED) == ask(store, RAW) != once
 
 
@@ -249,14 +251,14 @@ async def test_the_collector_rolls_up_closed_hours_that_changed_and_no_others(ho
     rows = [seen(tick=hour - timedelta(hours=n, minutes=-1), outcome=OK) for n in (0, 5, 6, 9)]
     await house.insert_observations([StoredRow(row, 1, n, long_ago) for n, row in enumerate(rows)])
 
-    assert await house.roll_up(now) == 3
+    assert await house.rollups.advance(now, now) == 3
     assert len(ask(store, ROLLED)) == 3
-    again = await house.roll_up(now)
+    again = await house.rollups.advance(now, now)
     assert again <= 1  # the hour that has just closed, within the overlap
 
     late = seen(tick=hour - timedelta(hours=6, minutes=-2), outcome=FAILED)
     await house.insert_observations([StoredRow(late, 2, 0, now)])
-    assert await house.roll_up(now) == again + 1
+    assert await house.rollups.advance(now, now) == again + 1
     assert sum(row[5] for row in ask(store, ROLLED)) == 4
 
 
@@ -333,3 +335,25 @@ def test_a_migration_that_changed_after_it_was_applied_is_refused(store: Store) 
     assert ask(store, f"SELECT count() FROM system.tables WHERE database = '{store.database}' AND name = 'more'") == [
         (0,)
     ]
+
+
+async def test_a_configuration_is_kept_when_it_changes_and_without_its_secrets(house: ClickHouse, store: Store) -> None:
+    """The same one again is nothing new; one that comes back is."""
+    target = {"model": "m", "url": "http://127.0.0.1:9/v1", "modules": ["chat"], "auth": {"bearer": "hush-hush"}}
+    fleet = {"providers": {"acme": {"clusters": {"east": {"targets": {"chat": target}}}}}}
+
+    def configuration(interval: str) -> Configuration:
+        modules = {"chat": {"kind": "chat_stream", "interval": interval}}
+        settings = SettingsFile.model_validate({"version": 1, "modules": modules})
+        return Configuration(settings=settings, fleet=Fleet.model_validate(fleet))
+
+    intervals = ("60s", "60s", "30s", "60s")
+    noted = [
+        await house.note_configuration(configuration(interval), "0.1.0", AT + timedelta(minutes=n))
+        for n, interval in enumerate(intervals)
+    ]
+
+    assert noted == [True, False, True, True]
+    rows = ask(store, "SELECT at, digest, body FROM configuration_versions ORDER BY at")
+    assert len({digest for _, digest, _ in rows}) == 2
+    assert all("hush" not in body and '"interval"' in body for _, _, body in rows)

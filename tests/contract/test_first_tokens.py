@@ -93,7 +93,7 @@ async def filled(store: Store) -> Store:
     house = await ClickHouse.connect(store, clock=SystemClock())
     rows = [StoredRow(one, 1, seq, one.finished_at) for seq, one in enumerate(SEEN)]
     await house.insert_observations(rows)
-    await house.recompute_rollups(AT - timedelta(hours=2), AT)
+    await house.rollups.recompute(AT - timedelta(hours=2), AT)
     await house.close()
     return store
 
@@ -204,6 +204,6 @@ async def test_the_collector_recomputes_everything_after_the_rollups_have_change
     old = seen(tick=AT - timedelta(days=20))
     await house.insert_observations([StoredRow(old, 1, 0, AT - timedelta(days=20))])
 
-    assert await house.roll_up(SystemClock().now()) == 1
+    assert await house.rollups.advance(SystemClock().now(), SystemClock().now()) == 1
     await house.close()
     assert sorted(row[0] for row in ask(store, "SELECT n FROM rollup_hour FINAL")) == [1, 60]

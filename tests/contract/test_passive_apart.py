@@ -8,11 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import clickhouse_connect
 import pytest
 
 from collector.ingest import Ingest, Received
 from collector.judgement.facts import bucket_of
 from collector.storage.clickhouse import ClickHouse
+from collector.storage.connection import arguments
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
 from schemas.config import Store, TierPolicy
@@ -100,12 +102,12 @@ def look(store: Store) -> dict[str, Any]:
 
     async def work() -> dict[str, Any]:
         house = await ClickHouse.connect(store, clock=SystemClock())
-        await house.recompute_rollups(AT - 2 * DAY, AT)
+        await house.rollups.recompute(AT - 2 * DAY, AT)
         found = {
             "facts": await house.facts(AT + DAY, TierPolicy()),
             "completeness": await house.completeness(AT - 2 * DAY),
             "outcomes": await house.outcomes(AT - 2 * DAY),
-            "dirty": await house.roll_up(AT),
+            "dirty": await house.rollups.advance(AT, AT),
         }
         await house.close()
         return found
@@ -238,8 +240,10 @@ async def test_a_batch_of_spans_that_comes_twice_is_stored_once(store: Store) ->
     reading = await ingest.take(body_of(unknown), "")
 
     assert await house.stored_keys(decided) == {key_of(one) for one in decided}
-    rows = await house._rows("SELECT count(), uniqExact(span) FROM {database}.observations WHERE source = 'passive'")
+    with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
+        rows = client.query("SELECT count(), uniqExact(span) FROM observations WHERE source = 'passive'").result_rows
     assert tuple(rows[0]) == (20, 20)
+    assert (await house.traffic(AT), await house.traffic(AT + DAY)) == (20, 0)
     assert reading.rejected == 1
     assert ingest.counts() == {"taken": {"passive": 62}, "rejected": {"unknown_target": 1}}
     await house.close()

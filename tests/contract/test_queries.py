@@ -251,7 +251,7 @@ async def _store(store: Store, verdicts: list[Verdict]) -> None:
 
 async def _roll_up(store: Store, start: datetime, end: datetime) -> None:
     house = await ClickHouse.connect(store, clock=SystemClock())
-    await house.recompute_rollups(start, end)
+    await house.rollups.recompute(start, end)
     await house.close()
 
 

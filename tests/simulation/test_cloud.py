@@ -234,6 +234,25 @@ async def statuses(personality: Personality, at: datetime) -> list[int]:
     return found
 
 
+async def test_the_two_faced_cloud_fails_traffic_more_often_and_probes_as_ever() -> None:
+    """It knows a probe by the nonce of its prompt."""
+    cloud, found = cloud_that_is("two_faced"), dict[str, int]()
+    async with calling(cloud) as caller:
+        for who, words in (("probe", "nonce={:016x}. Say something."), ("traffic", "Customer {} asks: say something.")):
+            failed = 0
+            for number in range(1000):
+                body = question(number, 4) | {"messages": [{"role": "user", "content": words.format(number)}]}
+                try:
+                    async with caller.session.post(f"{caller.url}/v1/chat/completions", json=body) as response:
+                        failed += b"[DONE]" not in await response.read()
+                except aiohttp.ClientError:
+                    failed += 1
+            found[who] = failed
+
+    assert found["probe"] <= 10
+    assert 15 <= found["traffic"] <= 55
+
+
 @pytest.mark.parametrize("name", sorted({cloud.personality.name for cloud in WORLD.clouds}))
 async def test_noise_never_fails_two_requests_in_a_row(name: str) -> None:
     """So the two re-probes after a failure always find the target well, and noise is never paged."""

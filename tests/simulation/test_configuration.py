@@ -96,10 +96,12 @@ def test_the_checked_in_copy_is_what_the_command_writes_now(tmp_path: Path) -> N
 
 
 def test_the_checked_in_copy_is_valid_when_the_environment_holds_its_secrets() -> None:
-    """It names three variables, and no value."""
-    names = ("SIMULATED_CLOUD_KEY", "SIMULATED_WEBHOOK_SECRET", "SIMULATED_ROUTING_KEY")
+    """It names four variables, and no value."""
+    names = (
+        "SIMULATED_CLOUD_KEY", "SIMULATED_WEBHOOK_SECRET", "SIMULATED_ROUTING_KEY", "SIMULATED_INGEST_TOKEN",
+    )  # fmt: skip
 
-    loaded = load_configuration(EXAMPLE / "touchstone.yaml", dict.fromkeys(names, "a-secret"))
+    loaded = load_configuration(EXAMPLE / "touchstone.yaml", dict.fromkeys(names, "a-secret-of-sixteen"))
 
     assert len(loaded.fleet.providers) == 18
 

@@ -14,6 +14,7 @@ import pytest
 
 from collector.judgement.tiers import judge
 from collector.storage.clickhouse import ClickHouse
+from collector.storage.queries import Reader
 from schemas.config import Store, TierPolicy
 from schemas.verdict import Tier, Verdict
 from simulator.configuration import DATABASE, write_configuration
@@ -25,10 +26,12 @@ from touchstone.system_clock import SystemClock
 __all__ = ["store", "store_process"]
 
 POLICY = TierPolicy()
+WEEK = timedelta(days=7)
 SOON = timedelta(seconds=30)
 REASONS = {
     "gold": {"all_gold_gates_passed"},
     "reliable": {"all_reliable_gates_passed", "availability_short_of_gold"},
+    "two_faced": {"all_reliable_gates_passed", "availability_short_of_gold"},
     "flaky": {"availability_proven_low"},
     "oversubscribed": {"capacity_refused"},
     "careless": {"wrong_content"},
@@ -92,12 +95,14 @@ def check(world: World, found: dict[str, Verdict]) -> None:
 
 @pytest.mark.slow
 async def test_from_thirty_days_at_a_minute_the_judge_reaches_the_truth(store: Store, tmp_path: Path) -> None:
-    """All 3,888,000 rows, through the store's own bulk writer."""
+    """All 3,888,000 rows of probes, and the traffic beside them, through the store's own bulk writer."""
     found = loaded(settings_for(store, tmp_path))
     end = datetime.fromisoformat(found["end"])
 
     check(World.of(), await verdicts(store))
-    assert found["rows_loaded"] == found["rows"] == 3_888_000
+    traffic = 90 * 30 * 144
+    assert found["rows_loaded"] == found["rows"]
+    assert 3_888_000 + traffic - 90 <= found["rows"] <= 3_888_000 + traffic
     assert end - datetime.fromisoformat(found["start"]) == timedelta(days=30)
 
 
@@ -105,10 +110,18 @@ async def test_from_thirty_days_at_a_minute_the_judge_reaches_the_truth(store: S
 async def test_when_the_personalities_are_shuffled_the_verdicts_follow(
     store: Store, tmp_path: Path, seed: int, shuffle: int
 ) -> None:
-    """A row every five minutes is enough: the tiers go with the behaviour, not with the names."""
+    """A row every five minutes is enough: tiers and double standards go with the behaviour, not with the names."""
     loaded(settings_for(store, tmp_path), "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
 
-    check(World.of(seed, shuffle), await verdicts(store))
+    world, now = World.of(seed, shuffle), SystemClock().now()
+    with Reader.open(store) as reader:
+        standards = {
+            cloud.id: reader.double_standard(cloud.id, now - WEEK, now, confidence=0.95) for cloud in world.clouds
+        }
+
+    check(world, await verdicts(store))
+    assert {provider for provider, standard in standards.items() if standard.reasons} == world.two_faced()
+    assert all(standard.failures and standard.first_token for standard in standards.values())
 
 
 async def test_an_interrupted_load_goes_on_where_it_stopped_and_a_finished_one_is_left_alone(

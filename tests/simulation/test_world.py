@@ -23,6 +23,17 @@ def test_there_are_three_gold_nine_reliable_and_six_suspect_clouds_with_five_clu
     assert [cloud.id for cloud in world.clouds] == sorted(cloud.id for cloud in world.clouds)
 
 
+@pytest.mark.parametrize("shuffle", range(4))
+def test_one_reliable_cloud_has_two_faces(shuffle: int) -> None:
+    """It treats probes better than traffic; all others treat both alike."""
+    world = World.of(7, shuffle)
+    (two_faced,) = world.two_faced()
+
+    assert world.truth()[two_faced] is Tier.RELIABLE
+    for cloud in world.clouds:
+        assert (cloud.personality.towards_traffic() == cloud.personality) == (cloud.id != two_faced)
+
+
 def test_the_same_seed_and_shuffle_give_the_same_world() -> None:
     """Nothing depends on when or where it is made."""
     assert World.of(7, 3) == World.of(7, 3)

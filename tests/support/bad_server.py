@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -47,12 +48,14 @@ def plain(status: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def sends(*steps: bytes | float) -> Script:
-    """Send each piece of bytes, sleep for each number, then close in order."""
+def sends(*steps: bytes | float, written: list[float] | None = None) -> Script:
+    """Send each piece of bytes, sleep for each number, then close in order; *written* gets when each was written."""
 
     async def run(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: dict[str, object]) -> None:
         for step in steps:
             if isinstance(step, bytes):
+                if written is not None:
+                    written.append(time.monotonic())
                 writer.write(step)
                 await writer.drain()
             else:

@@ -1,4 +1,4 @@
-"""docker-compose.yml as the tests read it: services, their mounts and their command lines."""
+"""A docker-compose.yml as the tests read it: services, their mounts and their command lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SECRETS = PurePosixPath("/run/secrets")
-_DEFAULTED = re.compile(r"\$\{\w+:-(?P<default>[^}]*)\}")
+_DEFAULTED = re.compile(r"\$\{\w+:[-?](?P<default>[^}]*)\}")
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,16 @@ class Service:
         return PurePosixPath(self.argv[self.argv.index("-c") + 1]) if "-c" in self.argv else None
 
 
+@dataclass(frozen=True)
 class Compose:
     """The whole file."""
+
+    path: Path = ROOT / "docker-compose.yml"
 
     @cached_property
     def value(self) -> dict[str, Any]:
         """As YAML says it, defaults filled in."""
-        text = (ROOT / "docker-compose.yml").read_text()
+        text = self.path.read_text()
         loaded = yaml.safe_load(_DEFAULTED.sub(lambda found: found["default"], text))
         assert isinstance(loaded, dict)
         return loaded

@@ -10,7 +10,8 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from collector.ingest import read_body, unpacked
+from collector.ingest import NO_TARGETS, read_body, unpacked
+from collector.passive import TargetIndex
 from schemas.observation import Observation
 
 
@@ -24,11 +25,12 @@ class Sink:
 
 
 @asynccontextmanager
-async def otlp_sink(*answers: int, retry_after: str = "0.1") -> AsyncIterator[Sink]:
+async def otlp_sink(*answers: int, retry_after: str = "0.1", targets: TargetIndex = NO_TARGETS) -> AsyncIterator[Sink]:
     """
     Answer with *answers* first, a status each, and 200 from then on; only 200 keeps what came.
 
     A delivery that was cut off is sent again, so what is known by its identity is kept once, as the collector does.
+    Real traffic is understood when it went to one of *targets*.
     """
     sink, script = Sink(), list(answers)
     known: set[UUID] = set()
@@ -38,7 +40,7 @@ async def otlp_sink(*answers: int, retry_after: str = "0.1") -> AsyncIterator[Si
         sink.requests += 1
         status = script.pop(0) if script else 200
         if status == 200:
-            fresh = [one for one in _observations(body) if one.id not in known]
+            fresh = [one for one in _observations(body, targets) if one.id not in known]
             known.update(one.id for one in fresh)
             sink.taken += fresh
         return web.Response(status=status, headers={"Retry-After": retry_after} if status != 200 else {})
@@ -50,7 +52,7 @@ async def otlp_sink(*answers: int, retry_after: str = "0.1") -> AsyncIterator[Si
         yield sink
 
 
-def _observations(body: bytes) -> Sequence[Observation]:
-    reading = read_body(unpacked(body, "", bytes_max=2**24), spans_max=10_000)
+def _observations(body: bytes, targets: TargetIndex) -> Sequence[Observation]:
+    reading = read_body(unpacked(body, "", bytes_max=2**24), spans_max=10_000, targets=targets)
     assert not reading.rejected, reading.said
     return [one.observation for one in reading.received]

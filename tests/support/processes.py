@@ -112,6 +112,10 @@ class Deployment:
         """Whether the process that `start` made is still the one that runs."""
         return self._running[name].poll() is None
 
+    def pid(self, name: str) -> int:
+        """Of the process that `start` made."""
+        return self._running[name].pid
+
     def stop(self, name: str) -> int:
         """SIGTERM; the exit code."""
         process = self._running.pop(name)

@@ -15,10 +15,16 @@ import pytest
 from collector.storage.migrations import migrate
 from schemas.config import Store
 
+# Set, the contract tests run against this ClickHouse server (user `default`, no password), else the embedded store.
+SERVER_VARIABLE = "TOUCHSTONE_CLICKHOUSE_URL"
+
 
 @pytest.fixture(scope="session")
 def store_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an embedded store that runs for the whole session, on a port of its own."""
+    """The URL of the store under test: an embedded one on a port of its own, or the server of SERVER_VARIABLE."""
+    if real := os.environ.get(SERVER_VARIABLE):
+        yield real
+        return
     folder = tmp_path_factory.mktemp("store")
     command = [sys.executable, "-m", "touchstone", "store", "--listen", "127.0.0.1:0", "--path", str(folder), "--json"]
     log = (folder.parent / "store.log").open("wb")

@@ -79,6 +79,7 @@ def test_an_estimate_is_of_requests_tokens_and_money() -> None:
     assert estimate(priced()) == Cost(1, PROMPT_TOKENS + 100, Decimal("0.00112"))
     assert estimate(priced(None)) == Cost(1, PROMPT_TOKENS + 100)
     assert estimate(http_subject("http://127.0.0.1:1")) == Cost(1)
+    assert estimate(http_subject("http://127.0.0.1:1", connection="warm"), warm=True) == Cost(2)
 
 
 def test_what_was_spent_is_what_was_billed() -> None:
@@ -113,6 +114,16 @@ def test_a_grant_is_what_is_needed_and_never_breaks_a_limit(limit: Cost, drawn: 
     )
     assert need.most(limit - drawn).covers(grant)
     assert need.most(want).covers(grant)
+
+
+async def test_a_warm_up_is_a_request_of_the_budget(tmp_path: Path) -> None:
+    """A GET of the URL may be billed or limited like any other request: two for each tick that asks warm."""
+    probe, warm = Asked(), priced(connection="warm")
+    with closing(BudgetLedger(tmp_path / "budget.db")) as ledger:
+        purse = Purse({"acme": Budget(requests_day=6)}, ledger, inline)
+        observations = await asks(purse, probe, warm, 8)
+
+    assert (probe.requests, refused(observations)) == (3, 5)
 
 
 @pytest.mark.parametrize(

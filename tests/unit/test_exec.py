@@ -74,7 +74,7 @@ async def test_each_end_of_a_command_has_its_name(name: str) -> None:
     assert (seen.outcome, seen.reason) == (outcome, reason), seen.detail
     assert seen.detail.startswith(words.strip()), seen.detail
     assert seen.timings.total_ms is not None and seen.timings.total_ms > 0
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30  # nothing waits for the sleep of a minute
 
 
 async def test_numbers_become_figures_and_nothing_else_does() -> None:
@@ -163,10 +163,10 @@ async def test_at_the_timeout_the_whole_group_is_ended_even_what_ignores_sigterm
 
 async def test_a_command_that_heeds_sigterm_can_say_why() -> None:
     """Two seconds are left to it."""
-    seen = await shell("trap 'echo stopped at layer 3 >&2; exit 1' TERM; sleep 60 & wait", timeout="300ms")
+    seen = await shell("trap 'echo stopped at layer 3 >&2; exit 1' TERM; sleep 60 & wait", timeout="2s")
 
     assert (seen.outcome, seen.reason) == (FAILED, Reason.TOTAL_TIMEOUT)
-    assert seen.detail == "not ended within 0.3 s: stopped at layer 3"
+    assert seen.detail == "not ended within 2 s: stopped at layer 3"
 
 
 async def test_what_is_left_behind_is_ended_with_the_command(tmp_path: Path) -> None:
@@ -176,17 +176,17 @@ async def test_what_is_left_behind_is_ended_with_the_command(tmp_path: Path) -> 
     seen = await shell(f"sleep 300 & echo $! > {file}; echo '{{\"a\": 1}}'")
 
     assert (seen.outcome, dict(seen.figures)) == (OK, {"a": 1})
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 60
     assert not alive(int(file.read_text()))
 
 
 async def test_a_process_that_left_the_group_does_not_hold_the_probe_up() -> None:
     """It is beyond our reach, but its open pipe is given up after a moment."""
     begun = time.monotonic()
-    seen = await shell("setsid sleep 5 & echo '{\"a\": 1}'")
+    seen = await shell("setsid sleep 30 & echo '{\"a\": 1}'")
 
     assert (seen.outcome, dict(seen.figures)) == (OK, {"a": 1})
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 25
 
 
 async def test_a_cancelled_probe_leaves_nothing_running(tmp_path: Path) -> None:

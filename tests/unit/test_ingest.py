@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.resources import Resource
 
 from collector.ingest import Ingest, Received
 from collector.service import Service
-from probes.ship import encoded
-from probes.spool import Batch
 from schemas.config import Configuration
 from schemas.errors import StoreUnavailable
 from schemas.fleet import Fleet
 from schemas.observation import Observation
+from tests.support.batches import body_of_batch
 from tests.support.observations import seen
 from touchstone.settings_file import SettingsFile
 
@@ -75,8 +74,7 @@ class FailingStore:
 
 def body_of(*observations: Observation) -> bytes:
     """A batch on the wire."""
-    rows = tuple(enumerate(observations, 1))
-    return encoded(Batch(7, rows), Resource({}))
+    return gzip.compress(body_of_batch(7, observations))
 
 
 def ingest_of(store: FailingStore, decided: list[Observation]) -> Ingest:
@@ -154,10 +152,6 @@ class QuietStore:
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Nothing to copy."""
 
-    async def roll_up(self, now: datetime) -> int:
-        """Nothing to roll up."""
-        return 0
-
     async def history_progress(self) -> Any:
         """Half-way, or never begun."""
 
@@ -181,7 +175,7 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     state: Any = None
     return Service(
         configuration=configuration, clock=SteppedClock(), facts=store, state=state, on_disk=never,
-        deliveries=lambda intents, known: (), watermark=lambda: watermark, wake_sender=lambda: None,
+        deliveries=lambda intents, known: (), roll_up=never, watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 
 

@@ -12,18 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.sdk.resources import Resource
 
 from collector.ingest import SAID_MAX, Reading, Received, read_body, unpacked
-from probes.ship import encoded
-from probes.spool import Batch
 from schemas.errors import WireError
+from tests.support.batches import body_of_batch
 from tests.support.observations import TICK, seen
 
 BYTES_MAX = 100_000
 SPANS_MAX = 20
 SEEN = [seen(tick=TICK + timedelta(seconds=number)) for number in range(3)]
-BODY = gzip.decompress(encoded(Batch(77, tuple(enumerate(SEEN, start=5))), Resource.get_empty()))
+BODY = body_of_batch(77, SEEN, first=5)
 
 
 def request_of(change: Callable[[ExportTraceServiceRequest], object]) -> bytes:
@@ -104,8 +102,7 @@ def test_a_body_of_exactly_the_limit_is_taken() -> None:
 
 def test_too_many_spans_are_refused_whole() -> None:
     """Nothing of it is taken, so the sender may send less at a time."""
-    batch = Batch(1, tuple(enumerate(seen(tick=TICK + timedelta(seconds=n)) for n in range(SPANS_MAX + 1))))
-    body = gzip.decompress(encoded(batch, Resource.get_empty()))
+    body = body_of_batch(1, [seen(tick=TICK + timedelta(seconds=n)) for n in range(SPANS_MAX + 1)])
 
     with pytest.raises(WireError, match="holds 21 spans; at most 20"):
         read(body)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from probes.kinds.burst import BurstModule
 from probes.kinds.chat_stream import ChatStreamModule
 from probes.kinds.http_request import HttpRequestModule
-from schemas.config import Agent, Configuration, HardDownRule, Settings
+from probes.kinds.tcp_connect import TcpConnectModule
+from schemas.config import Agent, Configuration, HardDownRule, Module, Settings
 from schemas.fleet import Fleet
 from touchstone.commands.plan import warnings
 from touchstone.probe_plan import notice_s, plan
@@ -25,12 +27,30 @@ def configuration(**provider: object) -> Configuration:
 
 
 def test_probes_tokens_and_cost_of_a_day() -> None:
-    """1,440 chats of 60 tokens in and 40 out on average; requests cost nothing."""
+    """1,440 chats of 60 tokens in and 40 out on average; requests cost nothing. Every other tick is warmed up for."""
     (acme,) = plan(configuration(), price=10.0)
 
-    assert acme.probes == 1440 + 2880
+    assert (acme.probes, acme.requests, acme.warm_ups) == (1440 + 2880, 1440 + 2880, 720 + 1440)
     assert (acme.tokens_in, acme.tokens_out) == (1440 * 60, 1440 * 40)
     assert acme.cost == pytest.approx(1.44)
+
+
+@pytest.mark.parametrize(
+    ("module", "warm_ups"),
+    [
+        (CHAT.model_copy(update={"connection": "warm"}), 1440),
+        (CHAT.model_copy(update={"connection": "cold"}), 0),
+        (BurstModule(kind="burst", interval="60s", n=8), 0),  # type: ignore[arg-type]
+        (TcpConnectModule(kind="tcp_connect", interval="60s"), 0),  # type: ignore[arg-type]
+    ],
+)
+def test_only_what_asks_warm_is_warmed_up_for(module: Module, warm_ups: int) -> None:
+    """Always, never, and not where a kind makes connections of its own."""
+    whole = configuration()
+    chosen = whole.settings.model_copy(update={"modules": {"chat": module, "up": UP}})
+    (acme,) = plan(Configuration(settings=chosen, fleet=whole.fleet))
+
+    assert acme.warm_ups == warm_ups + 1440
 
 
 def test_without_a_price_the_cost_is_unknown() -> None:
@@ -46,15 +66,15 @@ def test_a_price_of_the_fleet_is_taken_before_the_one_on_the_command_line() -> N
 
 
 def test_a_plan_that_does_not_fit_its_budget_is_warned_of_with_its_hour() -> None:
-    """Half the requests: blind from noon on. What fits is not mentioned, what has no price is unknown."""
-    budget = {"requests_day": 2160, "tokens_day": 1_000_000, "money_day": 2.5}
+    """Half the requests and warm-ups: blind from noon on. What fits is not mentioned, what has no price is unknown."""
+    budget = {"requests_day": 3240, "tokens_day": 1_000_000, "money_day": 2.5}
     priced, unpriced = (
         configuration(budget=budget, **more) for more in ({"price": {"tokens_in": 1, "tokens_out": 1}}, {})
     )
     (acme,), (unknown,) = plan(priced), plan(unpriced)
 
     assert [(use.limit, use.most, use.need) for use in acme.budget] == [
-        ("requests_day", 2160, 4320), ("tokens_day", 1_000_000, 144_000), ("money_day", 2.5, pytest.approx(0.144))
+        ("requests_day", 3240, 6480), ("tokens_day", 1_000_000, 144_000), ("money_day", 2.5, pytest.approx(0.144))
     ]  # fmt: skip
     assert warnings((acme,)) == [
         "acme: requests_day is spent at 12:00 UTC; later ticks are not_observed (observer_budget)"

@@ -29,7 +29,8 @@ def report(completeness: Completeness, *, spooled: int = 12, expected: int = 10)
     """A report about one target."""
     ledger = Ledger(spooled=spooled, delivered=spooled, dropped=0)
     truth = {"acme": Tier.GOLD}
-    return run_report((), truth, (), (completeness,), {"not_observed": 2}, ledger, {"acme/east/chat|chat": expected})
+    ticks = {"acme/east/chat|chat": expected}
+    return run_report((), truth, (), ("acme",), (), (completeness,), {"not_observed": 2}, 7, ledger, ticks)
 
 
 def arrival(change: str, severity: str, *, incident: str = "inc-1", seq: int = 1, after_s: float = 0.0) -> Arrival:
@@ -44,6 +45,7 @@ def test_when_everything_arrived_nothing_is_lost() -> None:
     found = report(stored())
 
     assert (found["observations"], found["lost"], found["double"], found["not_observed"]) == (12, 0, 0, 2)
+    assert found["passive"] == 7
 
 
 def test_a_tick_without_a_row_is_lost_and_so_is_a_spooled_row_that_is_not_stored() -> None:
@@ -87,12 +89,17 @@ def test_the_same_page_recorded_twice_is_one_arrival(tmp_path: Path) -> None:
 
 
 def test_a_run_is_held_only_to_what_it_could_show() -> None:
-    """After five seconds no page is missing; after two minutes each scripted P0 is, and every tier."""
+    """After five seconds no page is missing; after two minutes each scripted P0 is, every tier, and all traffic."""
     world = World.of()
-    empty = {"providers": [{"id": "x", "tier": "unrated", "truth": "gold", "reasons": []}], "pages": []}
+    provider = {"id": "x", "tier": "unrated", "truth": "gold", "reasons": []}
+    two_faced = {"probes_treated_better": False, "probes_treated_better_truth": True}
+    empty = {"providers": [provider | two_faced], "pages": [], "passive": 0}
 
     assert problems(empty | {"lost": 0, "double": 0}, world, ran_s=5) == []
-    assert len(problems(empty | {"lost": 0, "double": 0}, world, ran_s=120)) >= 4
+    late = problems(empty | {"lost": 0, "double": 0}, world, ran_s=120)
+    assert len(late) >= 6
+    assert "no real traffic was taken in" in late
+    assert "x: probes_treated_better was not seen, in truth it is the other way round" in late
     assert problems(empty | {"lost": 3, "double": 1}, world, ran_s=5) == [
         "3 observations lost",
         "1 observations double",

@@ -38,26 +38,26 @@ class Queue:
         self.done.set()
 
 
-async def sent(url: str, secret: str | None = SECRET) -> SendResult:
+async def sent(url: str, secret: str | None = SECRET, timeout: str = "20s") -> SendResult:
     """What becomes of one page for a webhook at *url*."""
-    hook = {"kind": "webhook", "url": url, "timeout": "300ms"} | ({"secret": secret} if secret else {})
+    hook = {"kind": "webhook", "url": url, "timeout": timeout} | ({"secret": secret} if secret else {})
     queue = Queue(delivery())
     sender = Sender(Paging.model_validate({"destinations": {"hook": hook}}), queue, SystemClock())
     running = asyncio.create_task(sender.run())
     waiting = asyncio.create_task(queue.done.wait())
-    await asyncio.wait({running, waiting}, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({running, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
     assert not running.done(), running.exception()
     running.cancel()
     (result,) = queue.settled
     return result
 
 
-async def answered(answer: Answer) -> SendResult:
+async def answered(answer: Answer, timeout: str = "20s") -> SendResult:
     """What becomes of one page when the receiver does *answer*."""
     app = web.Application()
     app.router.add_post("/", answer)
     async with TestServer(app) as server:
-        return await sent(str(server.make_url("/")))
+        return await sent(str(server.make_url("/")), timeout=timeout)
 
 
 def says(status: int, **headers: str) -> Answer:
@@ -95,7 +95,7 @@ async def test_a_receiver_that_hangs_is_tried_again() -> None:
         await asyncio.sleep(5)
         return web.Response()
 
-    result = await answered(hangs)
+    result = await answered(hangs, timeout="300ms")
 
     assert (result.state, result.status, result.error) == (DeliveryState.PENDING, 0, "TimeoutError")
 
@@ -127,7 +127,7 @@ async def test_a_sender_that_is_cancelled_ends_also_while_it_is_woken() -> None:
         sender.wake()
         await asyncio.sleep(0)
         running.cancel()
-        done, _ = await asyncio.wait({running}, timeout=1)
+        done, _ = await asyncio.wait({running}, timeout=30)
         assert done
 
 

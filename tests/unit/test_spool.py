@@ -11,13 +11,27 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probes.spool import PRUNE_EVERY, SEEN_PER_SUBJECT_MAX, Batch, Ledger, Seen, Spool, SpoolView, joined
+from probes.spool import (
+    BATCH_BYTES_MAX,
+    PRUNE_EVERY,
+    SCHEMA,
+    SEEN_PER_SUBJECT_MAX,
+    Batch,
+    Ledger,
+    Seen,
+    Spool,
+    SpoolView,
+    joined,
+)
+from probes.spool_bounds import Bounds
 from schemas.errors import SpoolError
-from schemas.observation import Observation, Timings
+from schemas.observation import Observation, Outcome, Timings
+from schemas.wire import to_attributes, to_ns
 from tests.support.observations import TICK, fullest, seen
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +46,7 @@ def ticks(first: int, count: int) -> list[tuple[str, Observation]]:
 
 def numbers(batch: Batch | None) -> list[int]:
     """Which of `ticks` a batch holds."""
-    return [round((one.tick - TICK).total_seconds()) for _, one in batch.rows] if batch else []
+    return [round((one.tick - TICK).total_seconds()) for one in batch.observations()] if batch else []
 
 
 def drained(spool: Spool, rows_max: int = 3) -> list[int]:
@@ -53,7 +67,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def spool(path: Path) -> Iterator[Spool]:
     """An open spool with room for 100 rows."""
-    with closing(Spool(path, rows_max=100)) as opened:
+    with closing(Spool(path, Bounds(100))) as opened:
         yield opened
 
 
@@ -67,7 +81,7 @@ def test_what_goes_in_comes_out_in_order_and_unchanged(spool: Spool) -> None:
     assert second is not None
 
     assert numbers(first) == [0, 1, 2, 3]
-    assert [one for _, one in second.rows] == [*(one for _, one in ticks(4, 2)), fullest()]
+    assert second.observations() == [*(one for _, one in ticks(4, 2)), fullest()]
     assert [seq for seq, _ in (*first.rows, *second.rows)] == list(range(1, 8))
 
 
@@ -79,7 +93,7 @@ def test_a_batch_stays_the_same_until_it_is_delivered(spool: Spool, path: Path) 
     assert spool.next_batch(2) == batch
     spool.close()
 
-    with closing(Spool(path, rows_max=100)) as again:
+    with closing(Spool(path, Bounds(100))) as again:
         assert again.next_batch(100) == batch
         assert drained(again) == [0, 1, 2, 3, 4, 5]
 
@@ -88,7 +102,7 @@ def test_no_two_batches_share_an_id(path: Path, tmp_path: Path) -> None:
     """Not within a spool, and not between two that hold the same rows."""
     ids = []
     for place in (path, tmp_path / "other.db"):
-        with closing(Spool(place, rows_max=100)) as spool:
+        with closing(Spool(place, Bounds(100))) as spool:
             spool.put(ticks(0, 20))
             while batch := spool.next_batch(2):
                 ids.append(batch.id)
@@ -126,27 +140,30 @@ def test_a_put_is_all_or_nothing(spool: Spool, path: Path) -> None:
     assert drained(spool) == [0, 1, 2]
 
 
-def test_a_full_spool_drops_the_oldest_and_counts_them(spool: Spool) -> None:
-    """The newest 100 stay."""
-    spool.put(ticks(0, 90))
-    spool.put(ticks(90, 25))
+def test_a_batch_that_was_shortened_meanwhile_is_the_same_ticks(spool: Spool) -> None:
+    """Cut, not delivered, overrun: the same batch again, with ticks for what was in it; its delivery adds up."""
+    spool.put(ticks(0, 10))
+    cut = spool.next_batch(4)
+    spool.put(ticks(10, 92))
+    again = spool.next_batch(4)
 
-    assert spool.ledger() == Ledger(spooled=115, delivered=0, dropped=15)
-    assert spool.ledger().pending == 100
-    assert drained(spool, 7) == list(range(15, 115))
+    assert cut is not None
+    assert again is not None
+    assert (cut.id, numbers(cut)) == (again.id, numbers(again)) == (again.id, [0, 1, 2, 3])
+    assert [one.outcome for one in again.observations()] == [Outcome.NOT_OBSERVED] * 2 + [Outcome.OK] * 2
+    assert drained(spool) == list(range(102))
+    assert spool.ledger() == Ledger(102, 102, 0, shortened=2, costs={"shortened_rows": 2})
 
 
 def test_a_batch_that_was_dropped_meanwhile_is_skipped(spool: Spool) -> None:
-    """Cut, not delivered, overrun: the next batch begins with what is left, and its delivery adds up."""
+    """Overrun so far that not even its ticks are left: the next batch begins with what is."""
     spool.put(ticks(0, 10))
-    cut = spool.next_batch(4)
-    assert numbers(cut) == [0, 1, 2, 3]
-    spool.put(ticks(10, 92))
-    assert numbers(spool.next_batch(4)) == [2, 3]
-    spool.put(ticks(102, 50))
+    spool.next_batch(4)
+    for first in range(10, 260, 50):
+        spool.put(ticks(first, 50))
 
-    assert drained(spool) == list(range(52, 152))
-    assert spool.ledger() == Ledger(spooled=152, delivered=100, dropped=52)
+    assert drained(spool) == list(range(60, 260))
+    assert spool.ledger().dropped == 60
 
 
 STEPS = st.lists(
@@ -165,26 +182,26 @@ STEPS = st.lists(
 def test_the_ledger_always_adds_up(steps: list[tuple[str, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
     """Whatever the order: spooled = delivered + dropped + waiting, and every row is delivered or dropped, once."""
     path = tmp_path_factory.mktemp("spool") / "spool.db"
-    spool, put, out = Spool(path, rows_max=20), 0, []
+    spool, put, out = Spool(path, Bounds(20)), 0, []
     for step, size in steps:
         if step == "put":
             spool.put(ticks(put, size))
             put += size
         elif step == "reopen":
             spool.close()
-            spool = Spool(path, rows_max=20)
+            spool = Spool(path, Bounds(20))
         elif (batch := spool.next_batch(size)) and step == "deliver":
             spool.delivered(batch)
             out += numbers(batch)
         ledger = spool.ledger()
         assert (ledger.spooled, ledger.delivered) == (put, len(out))
-        assert ledger.pending <= 20
+        assert ledger.pending <= 40
     out += drained(spool)
     ledger = spool.ledger()
     spool.close()
 
     assert out == sorted(set(out))
-    assert ledger == Ledger(spooled=put, delivered=len(out), dropped=put - len(out))
+    assert (ledger.spooled, ledger.delivered, ledger.dropped) == (put, len(out), put - len(out))
 
 
 def test_every_tick_that_was_seen_is_remembered_even_when_delivered(spool: Spool) -> None:
@@ -250,7 +267,7 @@ def test_a_stream_of_very_many_chunks_does_not_stop_the_spool(spool: Spool) -> N
     batch = spool.next_batch(1)
 
     assert batch is not None
-    assert batch.rows[0][1].timings.arrivals_ms == arrivals[:20_000]
+    assert batch.observations()[0].timings.arrivals_ms == arrivals[:20_000]
 
 
 CHILD = """
@@ -258,8 +275,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from probes.spool import Spool
+from probes.spool_bounds import Bounds
 from tests.support.observations import TICK, seen
-spool = Spool(Path(sys.argv[1]), rows_max=10**6)
+spool = Spool(Path(sys.argv[1]), Bounds(10**6))
 for put in range(10**6):
     spool.put([("k", seen(tick=TICK + timedelta(seconds=3 * put + row))) for row in range(3)])
     print(put, flush=True)
@@ -277,7 +295,7 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(path: Path) -> Non
     assert child.wait() == -signal.SIGKILL
     child.stdout.close()
 
-    with closing(Spool(path, rows_max=10**6)) as spool:
+    with closing(Spool(path, Bounds(10**6))) as spool:
         puts, rest = divmod(spool.ledger().pending, 3)
         assert rest == 0
         assert acknowledged <= puts <= acknowledged + 1
@@ -301,20 +319,57 @@ def test_a_file_that_is_no_spool_is_a_spool_error(tmp_path: Path) -> None:
     garbage.write_bytes(b"this is not a database at all" * 400)
     for place in (garbage, tmp_path, garbage / "below" / "a" / "file"):
         with pytest.raises(SpoolError, match=f"^{place}: cannot be opened as a spool"):
-            Spool(place, rows_max=100)
+            Spool(place, Bounds(100))
     with closing(SpoolView(garbage)) as view, pytest.raises(SpoolError, match="cannot be read"):
         view.ledger()
 
 
-def test_a_broken_row_is_a_spool_error_and_stays(spool: Spool, path: Path) -> None:
-    """A row that nobody can read is said, not raised as something else, and not thrown away."""
-    spool.put(ticks(0, 2))
+def test_a_broken_row_is_dropped_counted_and_told(spool: Spool, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A bit that fell over on the disk: its row would make the whole delivery unreadable, the others go."""
+    spool.put(ticks(0, 4))
     with closing(sqlite3.connect(path)) as other, other:
-        other.execute("UPDATE rows SET body = x'00' WHERE seq = 2")
-    with pytest.raises(SpoolError, match="a row cannot be read"):
-        spool.next_batch(10)
+        body = bytearray(other.execute("SELECT body FROM rows WHERE seq = 2").fetchone()[0])
+        body[40] ^= 4
+        other.execute("UPDATE rows SET body = ? WHERE seq = 2", (bytes(body),))
 
-    assert spool.ledger().pending == 2
+    assert drained(spool) == [0, 2, 3]
+    assert spool.ledger() == Ledger(4, 3, 1, costs={"dropped_corrupt": 1})
+    assert "1 rows are broken and were dropped: [2]" in caplog.text
+
+
+def test_a_batch_holds_no_more_bytes_than_a_delivery_may(spool: Spool) -> None:
+    """Long streams: fewer rows at a time, in order; one that is too large alone goes alone."""
+    arrivals = tuple(float(number) for number in range(20_000))  # 220 kB each
+    spool.put([(KEY, seen(tick=TICK + timedelta(seconds=n), timings=Timings(arrivals_ms=arrivals))) for n in range(30)])
+    sizes, found = [], []
+    while batch := spool.next_batch(500):
+        sizes.append(sum(len(span) for _, span in batch.rows))
+        found += numbers(batch)
+        spool.delivered(batch)
+
+    assert found == list(range(30))
+    assert max(sizes) <= BATCH_BYTES_MAX
+    assert len(sizes) == 2
+
+
+def test_a_spool_of_the_version_before_is_taken_over(path: Path) -> None:
+    """Its rows were JSON: they are delivered as they were, under the batch that was cut; a broken one is dropped."""
+    path.parent.mkdir()
+    observations = [one for _, one in ticks(0, 3)]
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(SCHEMA)
+        for one in observations:
+            body = orjson.dumps([to_attributes(one), to_ns(one.started_at), to_ns(one.finished_at)])
+            old.execute("INSERT INTO rows (body) VALUES (?)", (body,))
+        old.execute("INSERT INTO rows (body) VALUES (x'00')")
+        old.execute("INSERT INTO batches VALUES (1, 2, 77)")
+        old.execute("UPDATE ledger SET value = 4 WHERE name = 'spooled'")
+    with closing(Spool(path, Bounds(100))) as spool:
+        batch = spool.next_batch(500)
+        assert batch is not None
+        assert (batch.id, batch.observations()) == (77, observations[:2])
+        assert drained(spool) == [0, 1, 2]
+        assert spool.ledger() == Ledger(4, 3, 1, costs={"dropped_corrupt": 1})
 
 
 def test_a_spool_that_breaks_while_open_is_a_spool_error(spool: Spool, path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from probes.spool import Ledger, Spool
+from probes.spool_bounds import Bounds
 from probes.spool_files import WorkerSpool, read_ledger, spool_file, spool_files
 from tests.support.observations import TICK, seen
 
@@ -15,7 +16,7 @@ TRAIL = "acme/east/chat|chat|60000+17"
 
 def filled(path: Path, first: int, count: int) -> None:
     """A spool at *path* in which ticks number *first* and following wait."""
-    with closing(Spool(path, rows_max=10_000)) as spool:
+    with closing(Spool(path, Bounds(10_000))) as spool:
         spool.put([(TRAIL, seen(tick=TICK + timedelta(minutes=number))) for number in range(first, first + count)])
 
 
@@ -43,7 +44,7 @@ def test_a_worker_remembers_what_another_saw_before_the_target_became_its_own(tm
     """After a change of the number of workers no tick is taken for missed that another has seen."""
     place = tmp_path / "spool.db"
     filled(spool_file(place, 0), 0, 3)
-    with closing(WorkerSpool(place, 1, rows_max=10_000)) as spool:
+    with closing(WorkerSpool(place, 1, Bounds(10_000))) as spool:
         spool.put([(TRAIL, seen(tick=TICK + timedelta(minutes=3)))])
         known = spool.seen(TRAIL)
 

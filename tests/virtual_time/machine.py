@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from probes.budget import NOTHING, Cost, granted, refusal
 from probes.budget_ledger import PARTS
 from probes.contract import Subject
 from probes.schedule import Grid
-from probes.spool import SEEN_PER_SUBJECT_MAX, Batch, Seen, joined
+from probes.spool import SEEN_PER_SUBJECT_MAX, Seen, joined
 from schemas.errors import DeliveryError, SpoolError
 from schemas.fleet import Budget
 from schemas.observation import Observation, Reason
@@ -23,6 +24,14 @@ MS = timedelta(milliseconds=1)
 DAY_S = 86_400
 SLOW_S = 1.0  # for each piece of work, while the disk is slow
 PRUNED_AT = SEEN_PER_SUBJECT_MAX + 100
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """As probes.spool.Batch, with the observations as they are."""
+
+    id: int
+    rows: tuple[tuple[int, Observation], ...]
 
 
 class MemorySpool:

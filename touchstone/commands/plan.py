@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from touchstone.probe_plan import ProviderPlan
+    from touchstone.store_plan import TablePlan
 
 
 @click.command("plan")
@@ -24,18 +25,24 @@ if TYPE_CHECKING:
     help="In and out alike, where the fleet has none.",
 )
 @click.option("--prompt-tokens", type=click.IntRange(min=1), default=60, show_default=True, help="Of one probe.")
+@click.option("--vantages", type=click.IntRange(1, 100), default=1, show_default=True, help="Places that probe it all.")
 @json_option
 @pass_session
-def command(session: Session, price: float | None, prompt_tokens: int, as_json: bool) -> int:
-    """Print what every provider's probes cost a day, how soon an outage is noticed, and what can be claimed."""
+def command(session: Session, price: float | None, prompt_tokens: int, vantages: int, as_json: bool) -> int:
+    """Print what every provider's probes cost a day, how soon an outage is noticed, what can be claimed and stored."""
     from touchstone.probe_plan import plan
+    from touchstone.store_plan import store_plan
 
     plans = plan(session.configuration, price=price, prompt_tokens=prompt_tokens)
+    tables = store_plan(session.configuration, vantages=vantages)
     if as_json:
         costs = [one.cost for one in plans if one.cost is not None]
-        session.print_json({"providers": [_plain(one) for one in plans], "cost": sum(costs) if costs else None})
+        stored = [asdict(one) | {"bytes_kept": one.bytes_kept} for one in tables]
+        cost = sum(costs) if costs else None
+        session.print_json({"providers": [_plain(one) for one in plans], "cost": cost, "store": stored})
     else:
         _print_table(session, plans)
+        _print_store(session, tables, vantages)
     return exit_codes.FINE
 
 
@@ -51,9 +58,12 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
 
     session.out.print(_cost_table(plans))
     probes, tokens = sum(one.probes for one in plans), sum(one.tokens_in + one.tokens_out for one in plans)
+    warm_ups = count(round(sum(one.warm_ups for one in plans)))
     costs = [one.cost for one in plans if one.cost is not None]
     together = f", {sum(costs):,.2f} a day" if costs else "; give --price-per-million-tokens for the cost"
-    session.out.print(f"\nTogether {count(round(probes))} probes and {_short(tokens)} tokens a day{together}.\n")
+    session.out.print(
+        f"\nTogether {count(round(probes))} probes, {warm_ups} warm-ups and {_short(tokens)} tokens a day{together}.\n"
+    )
     session.out.print(_claim_table(plans))
     if any(one.budget for one in plans):
         session.out.print()
@@ -66,14 +76,37 @@ def _print_table(session: Session, plans: tuple[ProviderPlan, ...]) -> None:
     )
 
 
+def _print_store(session: Session, tables: tuple[TablePlan, ...], vantages: int) -> None:
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from collector.judgement.wording import count
+
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
+    table.add_column("Stored", no_wrap=True)
+    for heading in ("Rows\na day", "Bytes\na day", "Kept", "Bytes\nthen"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in tables:
+        limit = "for ever" if one.days is None else f"{one.days} d"
+        then = decimal(round(one.bytes_kept)) + (" a year" if one.days is None else "")
+        table.add_row(one.table, count(round(one.rows_day)), decimal(round(one.bytes_day)), limit, then)
+    session.out.print()
+    session.out.print(table)
+    places = "1 vantage" if vantages == 1 else f"{vantages} vantages"
+    session.err.print(f"Stored: from {places}; on disk, compressed. Bad minutes and incidents come on top.")
+
+
 def _cost_table(plans: tuple[ProviderPlan, ...]) -> Table:
     from collector.judgement.wording import count
 
     priced = any(one.cost is not None for one in plans)
-    table = _table("Probes\na day", "Tokens in\na day", "out\na day", *(["Cost\na day"] if priced else []))
+    table = _table(
+        "Probes\na day", "Warm-ups\na day", "Tokens in\na day", "out\na day", *(["Cost\na day"] if priced else [])
+    )
     for one in plans:
         cost = [] if one.cost is None else [f"{one.cost:,.2f}"]
-        table.add_row(one.provider, count(round(one.probes)), _short(one.tokens_in), _short(one.tokens_out), *cost)
+        asked = (count(round(one.probes)), count(round(one.warm_ups)))
+        table.add_row(one.provider, *asked, _short(one.tokens_in), _short(one.tokens_out), *cost)
     return table
 
 

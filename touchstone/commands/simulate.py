@@ -101,17 +101,51 @@ def history(session: Session, /, days: int, step: str, seed: int, shuffle: int, 
     return exit_codes.FINE
 
 
+@command.command("traffic")
+@world_options
+@json_option
+@pass_session
+def traffic(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
+    """Use the models of the simulated fleet as an application does, and tell the collector, until SIGTERM."""
+    import asyncio
+
+    from simulator.application import RATE, Application
+    from touchstone.signals import stop_on_signals
+
+    configuration = session.configuration
+    if not configuration.settings.simulated:
+        raise click.UsageError("the settings do not say `simulated: true`; nobody's bill is run up by an invention")
+    url = configuration.settings.agent.collector_url
+    places = tuple(configuration.fleet.places())
+    application = Application(places, collector_url=url, seed=_world(seed, shuffle).seed, clock=session.clock)
+    if as_json:
+        session.print_json({"targets": len(places), "requests_s": RATE, "collector_url": url})
+    else:
+        click.echo(f"traffic: {RATE:g} requests/s to {len(places)} targets in turn, told to {url}")
+
+    async def run() -> None:
+        await application.run(stop_on_signals())
+
+    asyncio.run(run())
+    click.echo(f"traffic: {application.asked} requests, {application.told} told", err=True)
+    return exit_codes.FINE
+
+
 @command.command("truth")
 @world_options
 @json_option
 @pass_session
 def truth(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
-    """Print the tier that each simulated provider deserves; nothing that judges can read this."""
-    tiers = {provider: tier.value for provider, tier in _world(seed, shuffle).truth().items()}
+    """Print the tier that each simulated provider deserves, and who has two faces; nothing that judges reads this."""
+    world = _world(seed, shuffle)
+    tiers, two_faced = {provider: tier.value for provider, tier in world.truth().items()}, world.two_faced()
     if as_json:
-        session.print_json(tiers)
+        session.print_json(
+            {name: {"tier": tier, "probes_treated_better": name in two_faced} for name, tier in tiers.items()}
+        )
     else:
-        _print_table(session, ("provider", "tier"), list(tiers.items()))
+        rows: list[tuple[str, ...]] = [(name, tier, "yes" if name in two_faced else "") for name, tier in tiers.items()]
+        _print_table(session, ("provider", "tier", "treats probes better"), rows)
     return exit_codes.FINE
 
 
@@ -208,7 +242,7 @@ def _past(now: datetime, world: World, progress: HistoryProgress | None, *, days
 
 
 async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int:
-    """Load every day that the store lacks, then the rollups; the rows loaded."""
+    """Load every day that the store lacks; the rows loaded. The collector rolls them up."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     async def note(rows_done: int, *, finished: bool = False) -> None:
@@ -227,7 +261,6 @@ async def _load_parts(session: Session, database: ClickHouse, past: Past) -> int
             await note(done)
             speed_now = loaded / max(session.clock.monotonic() - began, 1e-9)
             progress.update(task, completed=done, speed=speed_now)
-        await database.recompute_rollups(past.start, past.end)
     await note(done, finished=True)
     return loaded
 

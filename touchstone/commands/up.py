@@ -39,10 +39,11 @@ def command(
     session: Session, /, for_s: float | None, folder: Path, days: int, seed: int, shuffle: int, as_json: bool
 ) -> int:
     """
-    Start the store, the collector, the agent, the dashboard and a simulated fleet of 18 clouds; Ctrl-C stops all.
+    Start the store, the collector, the agent, the dashboard, a simulated fleet of 18 clouds and an application that
+    uses it; Ctrl-C stops all.
 
-    Exit 1 when, at the end, a tier is not its truth, a scripted P0 was not paged exactly once, or anything was lost
-    or stored twice.
+    Exit 1 when, at the end, a tier is not its truth, a scripted P0 was not paged exactly once, a provider with two
+    faces was not found, or anything was lost or stored twice.
     """
     import asyncio
 
@@ -61,7 +62,11 @@ def command(
     if as_json:
         session.print_json(report)
     else:
-        session.out.print(f"{report['observations']} observations, {report['lost']} lost, {report['double']} double")
+        beside = f"{report['passive']} requests of real traffic beside them"
+        session.out.print(
+            f"{report['observations']} observations, {report['lost']} lost, {report['double']} double; {beside}",
+            soft_wrap=True,
+        )
     for problem in wrong:
         session.err.print(problem, soft_wrap=True)
     return exit_codes.FINDINGS if wrong else exit_codes.FINE

@@ -1,0 +1,94 @@
+"""
+The SQL of every provider over a window, side by side: whole days from rollups, the rest from hours and from facts.
+
+Parameters: a, d, h, b (ms; see cover.py). Quantiles are of log buckets, so within 1 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from collector.judgement.facts import quantile_ms
+from collector.storage.fact_queries import UNKNOWN_REASONS
+from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
+
+UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+# Counts that are failed, but whose reason is the caller's fault or nobody's.
+UNKNOWN_IN_ROLLUP = (
+    f"arraySum((reason, count) -> if(reason IN {UNKNOWN}, count, 0), mapKeys(reasons), mapValues(reasons))"
+)
+# A prompt of 10,000 tokens is meant to take its time.
+_SHORT = "kind != 'long_prompt'"
+
+
+def quantile_sql(histogram: str, share: float) -> str:
+    """The *share* quantile, in ms, of the map *histogram* of log buckets; as `facts.quantile_ms`, NaN when empty."""
+    keys, values = (
+        f"arraySort(mapKeys({histogram}))",
+        f"arraySort((v, k) -> k, mapValues({histogram}), mapKeys({histogram}))",
+    )
+    found = f"arrayFirst((k, c) -> c >= {share} * arraySum(mapValues({histogram})), {keys}, arrayCumSum({values}))"
+    return f"if(empty({histogram}), nan, pow(1.02, {found} - 0.5))"
+
+
+_ROLLED = f"""provider, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
+         sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed,
+         sumMapIf(ttft_hist, {_SHORT}) AS hist"""
+
+SCORECARDS = f"""
+SELECT provider, sum(n), sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown), sum(not_observed),
+       sumMap(hist)
+FROM
+(
+  SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
+  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})
+    AND {SERVES} GROUP BY provider
+  UNION ALL
+  SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
+  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+    AND {SERVES} GROUP BY provider
+  UNION ALL
+  SELECT provider, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'), countIf(outcome = 'failed'),
+         countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed'),
+         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED} AND {_SHORT})
+  FROM {{database}}.observations
+  WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
+    AND attempt = 0 AND source = 'active' AND {SERVES} GROUP BY provider
+)
+GROUP BY provider ORDER BY provider"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderLine:
+    """
+    One provider over a window: counts of ticks by outcome, and the time to first token of *answers* answers.
+
+    failed: the provider's fault. unknown: failed, but the caller's fault or nobody's. Percentiles are None without one.
+    """
+
+    provider: str
+    n: int
+    ok: int
+    degraded: int
+    failed: int
+    unknown: int
+    not_observed: int
+    answers: int
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+
+    @property
+    def availability(self) -> tuple[float | None, float | None]:
+        """The share that was good: all that is unknown counted bad, and counted good; None, None without a tick."""
+        good, unknown = self.ok + self.degraded, self.unknown + self.not_observed
+        return (good / self.n, (good + unknown) / self.n) if self.n else (None, None)
+
+
+def line_of(row: Sequence[Any]) -> ProviderLine:
+    """One row of SCORECARDS."""
+    histogram = row[-1]
+    quantiles = (quantile_ms(histogram, share) for share in (0.5, 0.95, 0.99))
+    return ProviderLine(*[*row[:-1], sum(histogram.values()), *quantiles])

@@ -1,0 +1,33 @@
+"""Which kinds of probe ask what a user's request asks. Only they count for availability and tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Every kind of the catalogue, whether it serves; a test compares. See docs/decisions/2026-11-25-serving-kinds.md.
+SERVING: Mapping[str, bool] = MappingProxyType(
+    {
+        "chat_stream": True,
+        "completion_stream": True,
+        "responses_stream": True,
+        "messages_stream": True,
+        "generate_stream": True,
+        "triton_generate": True,
+        "gemini_stream": True,
+        "embedding": True,
+        "tool_call": True,
+        "json_mode": True,
+        "golden_answer": True,
+        "long_prompt": True,
+        "http_request": True,
+        "burst": False,  # asks for more than was promised
+        "tcp_connect": False,  # a part of a request, which fails with it
+        "dns_lookup": False,
+        "tls_handshake": False,
+        "engine_metrics": False,  # the engine's own page: it can be away while requests are answered
+        "exec": False,  # whatever a script looks at
+        "heartbeat": False,  # the other side calls us
+    }
+)
+SERVING_KINDS = frozenset(kind for kind, serves in SERVING.items() if serves)

@@ -1,0 +1,147 @@
+"""What is read is the same whether rollups serve none of a window, a part of it, or all they can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from collector.judgement.facts import bucket_of, quantile_ms
+from collector.storage.clickhouse import ClickHouse
+from collector.storage.cover import Cover, rounded_step_s
+from collector.storage.outage_queries import Outage
+from collector.storage.queries import Reader
+from collector.storage.rollups import DAY, HOUR, floor
+from collector.storage.rows import StoredRow
+from schemas.config import Store
+from schemas.observation import Observation, Outcome, Reason, Timings
+from tests.support.observations import seen
+from touchstone.system_clock import SystemClock
+
+NOW = datetime.now(UTC)
+TODAY = floor(NOW, DAY)
+START = TODAY - 4 * DAY
+EVERY = timedelta(minutes=1)
+MARKS = (None, START + 1.5 * DAY, TODAY - 5 * HOUR, NOW)
+WINDOWS = ((START, NOW), (START + DAY, TODAY), (TODAY, NOW))
+
+
+def observed(dice: Random, provider: str, tick: datetime) -> Observation:
+    """Mostly fine; in the fourth hour of every day everything fails, every seventh time by our own fault."""
+    down = tick.hour == 3
+    outcome = Outcome.FAILED if down else dice.choice((*[Outcome.OK] * 30, Outcome.DEGRADED, Outcome.NOT_OBSERVED))
+    first = dice.lognormvariate(5.5, 0.5)
+    answered = outcome in {Outcome.OK, Outcome.DEGRADED}
+    return seen(
+        target=f"{provider}/east/chat",
+        tick=tick,
+        outcome=outcome,
+        timings=Timings(first_token_ms=first, total_ms=first + 5) if answered else Timings(),
+        **({"reason": Reason.RATE_LIMITED if tick.minute % 7 == 0 else Reason.CONNECT_REFUSED} if down else {}),
+    )
+
+
+DICE = Random(11)
+TICKS = [START + n * EVERY for n in range(int((NOW - START) / EVERY))]
+SEEN = [observed(DICE, provider, tick) for tick in TICKS for provider in ("acme", "bolt")]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """A store that holds SEEN."""
+
+    async def fill(house: ClickHouse) -> None:
+        await house.insert_observations([StoredRow(one, 1, seq, one.finished_at) for seq, one in enumerate(SEEN)])
+
+    on_store(store, fill)
+    return store
+
+
+def on_store(store: Store, work: Any) -> None:
+    """Run *work* with an open ClickHouse."""
+
+    async def run() -> None:
+        house = await ClickHouse.connect(store, clock=SystemClock())
+        await work(house)
+        await house.close()
+
+    asyncio.run(run())
+
+
+def roll_up(store: Store, mark: datetime | None) -> None:
+    """As the collector would have at *mark*; not at all for None."""
+    if mark is not None:
+        on_store(store, lambda house: house.rollups.advance(mark, mark))
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_every_provider_side_by_side_is_counted_from_wherever_the_rows_are(filled: Store, mark: datetime) -> None:
+    """Counts are exact; percentiles are those of the log buckets, so the same to the last digit."""
+    roll_up(filled, mark)
+    with Reader.open(filled) as reader:
+        for start, end in WINDOWS:
+            for line in reader.compare(start, end):
+                mine = [one for one in SEEN if one.provider == line.provider and start <= one.tick < end]
+                outcomes = Counter(one.outcome for one in mine)
+                unknown = sum(one.reason is Reason.RATE_LIMITED for one in mine)
+                hist = Counter(bucket_of(one.timings.first_token_ms) for one in mine if one.timings.first_token_ms)
+                assert (line.n, line.ok, line.degraded) == (len(mine), outcomes["ok"], outcomes["degraded"])
+                assert (line.failed, line.unknown) == (outcomes["failed"] - unknown, unknown)
+                assert (line.not_observed, line.answers) == (outcomes["not_observed"], hist.total())
+                assert (line.p50_ms, line.p99_ms) == pytest.approx((quantile_ms(hist, 0.5), quantile_ms(hist, 0.99)))
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_bars_and_charts_are_the_same_from_rollups_as_from_facts(filled: Store, mark: datetime) -> None:
+    """No hour twice, none left out, whether a window begins at midnight or not."""
+    roll_up(filled, mark)
+    with Reader.open(filled) as reader:
+        bars = reader.daily_bars(5)
+        assert sum(bar.n for bar in bars) == len(SEEN)
+        assert sum(bar.unknown for bar in bars) == sum(one.reason is Reason.RATE_LIMITED for one in SEEN)
+        for start in (START, START + 7 * HOUR):
+            mine = [one for one in SEEN if one.provider == "acme" and one.tick >= start]
+            latency = reader.latency_series("acme", start, NOW, points=50)
+            assert sum(point.n for point in latency) == sum(one.timings.first_token_ms is not None for one in mine)
+            errors = reader.error_series("acme", start, NOW, points=50)
+            assert Counter(
+                {p: sum(e.n for e in errors if e.reason == p) for p in {e.reason for e in errors}}
+            ) == Counter(one.reason.value for one in mine if one.reason is not None)
+
+
+def test_outages_are_runs_of_bad_minutes(filled: Store) -> None:
+    """One an hour long on each day and of each provider; what is nobody's fault neither counts nor divides."""
+    roll_up(filled, NOW)
+    with Reader.open(filled) as reader:
+        outages = reader.outages(START, TODAY, provider="acme")
+        everybody = reader.outages(START, TODAY)
+        newest = reader.outages(START, TODAY, limit=1)
+
+    assert len(everybody) == 2 * len(outages)
+    assert [outage.start.date() for outage in outages] == sorted({o.start.date() for o in outages}, reverse=True)
+    for outage in outages:
+        blamed = [
+            one for one in SEEN
+            if one.provider == "acme" and outage.start <= one.tick < outage.end and one.reason is Reason.CONNECT_REFUSED
+        ]  # fmt: skip
+        assert (outage.failed, outage.known) == (len(blamed), len(blamed))
+        hour = floor(outage.start, HOUR)
+        assert (outage.start, outage.end) == (hour + EVERY, hour + HOUR)  # 03:00 was a rate limit
+        assert hour.hour == 3
+    assert isinstance(newest[0], Outage) and newest[0].start.date() == (TODAY - DAY).date()
+
+
+def test_a_window_is_divided_between_days_hours_and_facts_in_that_order() -> None:
+    """Whatever the mark: no border before the one that precedes it."""
+    for mark in (START, START + 1.3 * DAY, NOW, NOW + DAY):
+        cover = Cover(floor(mark, DAY), floor(mark, HOUR))
+        for start, end in ((START, NOW), (TODAY, NOW), (START, START), (START - DAY, START + 5 * HOUR)):
+            days, hours = cover.by_day(start, end), cover.by_hour(start, end)
+            assert days["a"] <= days["d"] <= days["h"] <= max(days["a"], days["b"])
+            assert hours["a"] <= hours["h"] <= max(hours["a"], hours["b"])
+    assert Cover.of(0, 0) == Cover()
+    assert [rounded_step_s(step) for step in (1, 3599, 3600, 3601)] == [1, 3599, 3600, 7200]

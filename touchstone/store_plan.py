@@ -1,0 +1,54 @@
+"""How large a store a configuration fills. Pure arithmetic on bytes per row as `make bench-store` measures them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from probes.subjects import subjects_of
+from schemas.config import Configuration, Module
+
+DAY_S = 86_400.0
+# Bytes on disk after merges (`make bench-store`): of a row without tokens, and of the arrival of each token.
+ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
+HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 320.0, 35.0
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """One table: rows and bytes a day, and for how many days it is kept (None: for ever)."""
+
+    table: str
+    rows_day: float
+    bytes_day: float
+    days: int | None
+
+    @property
+    def bytes_kept(self) -> float:
+        """What it comes to when the oldest rows begin to go; of a table that is kept for ever, in a year."""
+        return self.bytes_day * (self.days or 365)
+
+
+def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePlan, ...]:
+    """The tables that grow with every tick; *vantages* places probe everything. Bad minutes grow with failures only."""
+    kept = configuration.settings.store.retention
+    raw, rolled = int(kept.raw // DAY_S), int(kept.rollups // DAY_S)
+    modules = [s.module for s in subjects_of(configuration.fleet, configuration.settings.modules)]
+    rows = sum(DAY_S / module.interval for module in modules) * vantages
+    tokens = sum(DAY_S / module.interval * _tokens(module) for module in modules) * vantages
+    series = sum(_connections(module) for module in modules) * vantages
+    streams = sum(_connections(module) for module in modules if module.tokens_out) * vantages
+    return (
+        TablePlan("observations", rows, rows * ROW_BYTES + tokens * TOKEN_BYTES, raw),
+        TablePlan("rollup_hour", 24.0 * series, 24 * series * HOUR_BYTES, rolled),
+        TablePlan("token_arrivals", 24.0 * streams, 24 * streams * ARRIVALS_BYTES, rolled),
+        TablePlan("rollup_day", series, series * DAY_BYTES, None),
+    )
+
+
+def _tokens(module: Module) -> float:
+    """Arrivals that one tick leaves at most; a burst keeps those of one stream."""
+    return module.tokens_out or 0.0
+
+
+def _connections(module: Module) -> int:
+    return 2 if module.connection == "alternate" else 1
