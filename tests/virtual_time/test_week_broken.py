@@ -8,8 +8,7 @@ import pytest
 
 from probes.agent import Agent
 from probes.gap_filler import GapFiller, Owed, Row
-from probes.spool import Batch
-from tests.virtual_time.machine import Collector, Machine
+from tests.virtual_time.machine import Batch, Collector, Machine
 from tests.virtual_time.week import Parts, Scale, run
 
 SMALL = Scale(providers=2, clusters=3, length_s=3600.0, density=36.0)
