@@ -141,9 +141,11 @@ class Disk:
     async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Done at once, in order of asking; late when the disk is slow."""
         machine = self._machine
-        if machine.slow or machine.busy:
+        now = self._clock.monotonic()
+        if now < machine.disk_slow_until or machine.busy:
             await machine.turn()
-        refuses = self._clock.monotonic() < machine.disk_refuses_until and work.__name__ in {"put", "forget"}
+            now = self._clock.monotonic()
+        refuses = now < machine.disk_refuses_until and work.__name__ in {"put", "forget"}
         if self.dead or refuses:
             raise SpoolError("the disk refuses")
         return work(*arguments)
