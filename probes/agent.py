@@ -32,12 +32,13 @@ from schemas.observation import Blame, Observation, Outcome, Reason
 
 logger = logging.getLogger(__name__)
 
-LATE_TICKS_MAX = 1.0  # intervals: a tick later than this is not asked any more
+LATE_TICKS_MAX = 1  # intervals: a tick later than this is not asked any more
 LEAP_TICKS = 10  # intervals: as late as this, the ticks between are filled in from the spool
 UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
 GONE_MAX = 10_000  # subjects taken out of the configuration that are remembered
 DRAIN_S = 20.0
 SPOOL_RETRY_S = 1.0
+ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
 STEP_S = 1.0  # the wall clock may drift this far between two looks; more is a step
 
 
@@ -216,7 +217,7 @@ class Agent:
         self._asking.discard((trail, tick))
         self._keep(trail, seen)
         if not doubtful(seen):
-            if seen.outcome in {Outcome.OK, Outcome.DEGRADED}:
+            if seen.outcome in ANSWERED:
                 self._known_down.discard(subject.key)
             return
         if subject.key not in self._known_down and await self._confirm(trail, subject, tick):

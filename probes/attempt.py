@@ -22,6 +22,7 @@ from schemas.tick import observation_id
 
 logger = logging.getLogger(__name__)
 
+_MS = timedelta(milliseconds=1)
 NONCE_HEX = 16  # 64 bits: no prefix cache has seen it
 
 
@@ -130,7 +131,7 @@ def observation_of(
         finish_reason=finding.finish_reason,
         answer_digest=finding.answer_digest,
         server_request_id=finding.server_request_id,
-        late_ms=max(0.0, (started_at - tick) / timedelta(milliseconds=1)) if attempt == 0 else 0.0,
+        late_ms=max(0.0, (started_at - tick) / _MS) if attempt == 0 else 0.0,
         loop_lag_ms=round(circumstances.loop_lag_ms, 3),
         streams_open=circumstances.streams_open,
         distrust=circumstances.distrust,

@@ -136,9 +136,9 @@ class Handle:
 
     def _insert(self, question: Question) -> Answer:
         """
-        By a file in memory, never by chDB's `send_insert`: that reports success when the table did not take the rows.
+        Insert the body from a file in memory.
 
-        Found with a disk that was full: the rows were acknowledged, and gone (tests/chaos/test_disks.py).
+        Not by chDB's `send_insert`: that reports rows as written which it could not commit, as on a full disk.
         """
         assert question.body is not None
         descriptor = os.memfd_create("insert")
@@ -146,7 +146,7 @@ class Handle:
             with open(descriptor, "wb", closefd=False) as file:
                 file.write(question.body)
             sql = insert_from_file(question.sql, f"/proc/{os.getpid()}/fd/{descriptor}")
-            result = self._result(sql, "TabSeparated", question.params)
+            result = self._result(sql, "Null", question.params)
         finally:
             os.close(descriptor)
         return Answer(
@@ -343,12 +343,11 @@ class Engine:
 
 
 def insert_from_file(sql: str, path: str) -> str:
-    """`INSERT INTO t (a) SETTINGS x = 1 FORMAT Native` as an insert from the file *path*; Values without a format."""
+    """`INSERT INTO t (a) SETTINGS x = 1 FORMAT Native` as an insert from the file *path*; Values when none is named."""
     match = _INSERT_END.search(sql)
-    head = sql[: match.start()] if match else sql.rstrip().rstrip(";")
-    settings = f" {match[1]}" if match and match[1] else ""
-    form = match[2] if match and match[2] else "Values"
-    return f"{head} FROM INFILE {quoted_string(path)}{settings} FORMAT {form}"
+    head, settings, form = (sql[: match.start()], match[1], match[2]) if match else (sql.rstrip().rstrip(";"), "", "")
+    settings = f" {settings}" if settings else ""
+    return f"{head} FROM INFILE {quoted_string(path)} COMPRESSION 'none'{settings} FORMAT {form or 'Values'}"
 
 
 def quoted_string(text: str) -> str:

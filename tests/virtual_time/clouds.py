@@ -2,21 +2,62 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from random import Random
 
-from probes.attempt import Bench, Circumstances, observation_of
 from probes.contract import Finding, Subject
 from probes.kinds.chat_stream import ChatStreamModule
 from probes.observe import Observe
 from probes.subjects import subjects_of
 from schemas.config import Module
 from schemas.fleet import Budget, Cluster, Fleet, Provider, Target
-from schemas.observation import Outcome, Reason, Timings, Tokens
+from schemas.observation import BLAME, Blame, Outcome, Reason, Timings, Tokens
 from tests.support.virtual_loop import VirtualClock
 
 LAG_LIMIT_S = 0.25
+
+
+@dataclass(slots=True)
+class Row:
+    """
+    What stands for an Observation of a cloud's answer: as much of it as the agent, its rooms and the collector look at.
+
+    An Observation has 33 fields, and making it takes as long as all that the agent does with it.
+    """
+
+    target: str
+    module: str
+    tick: datetime
+    attempt: int
+    outcome: Outcome
+    reason: Reason | None
+    detail: str
+    timings: Timings
+    tokens: Tokens
+
+    @property
+    def blame(self) -> Blame | None:
+        """As an Observation's."""
+        return None if self.reason is None else BLAME[self.reason]
+
+    @classmethod
+    def of(cls, subject: Subject, tick: datetime, attempt: int, finding: Finding) -> Row:
+        """What *finding* is at a tick of *subject*."""
+        return cls(
+            subject.place.id,
+            subject.module_name,
+            tick,
+            attempt,
+            finding.outcome,
+            finding.reason,
+            finding.detail,
+            finding.timings,
+            finding.tokens,
+        )
+
+
 _FINE = Finding(outcome=Outcome.OK, timings=Timings(sent_ms=1.0, total_ms=200.0), tokens=Tokens(60, 4, 4, "chunks", 4))
 _SLOW = replace(_FINE, outcome=Outcome.DEGRADED, reason=Reason.SLOW)
 _DOWN = Finding(outcome=Outcome.FAILED, reason=Reason.HTTP_5XX, detail="HTTP 500")
@@ -70,24 +111,23 @@ class Clouds:
         self.slow_until: dict[str, float] = {}
         self.cut_until = self.busy_at = 0.0
 
-    def observe(self, bench: Bench) -> Observe:
-        """A probe as probes.attempt.observe makes it, with the answer of the simulated cloud."""
+    def observe(self, asked: Callable[[Subject, datetime, int], None]) -> Observe:
+        """A probe as probes.attempt.observe makes it, with the answer of the simulated cloud; *asked* is told of it."""
 
         async def observe(subject: Subject, tick, attempt: int, streams_open: int):  # type: ignore[no-untyped-def]
-            started_at, started = self._clock.now(), self._clock.monotonic()
+            asked(subject, tick, attempt)
+            started = self._clock.monotonic()
             delay_s, finding = self._answer(subject.place.provider, started)
-            await asyncio.sleep(delay_s)
+            await self._clock.moment(delay_s)
             if self.busy_at > started:
                 finding = _LATE
-            return observation_of(
-                bench, subject, tick, attempt, finding, Circumstances(started_at, 0.0, streams_open, None)
-            )
+            return Row.of(subject, tick, attempt, finding)
 
         return observe
 
     async def reach(self, canary: str) -> bool:
         """Whether a canary answers."""
-        await asyncio.sleep(0.02)
+        await self._clock.sleep(0.02)
         return self._clock.monotonic() >= self.cut_until
 
     def _answer(self, provider: str, now: float) -> tuple[float, Finding]:

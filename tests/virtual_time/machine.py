@@ -21,6 +21,7 @@ from tests.support.virtual_loop import VirtualClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
+DAY_S = 86_400
 SLOW_S = 1.0  # for each piece of work, while the disk is slow
 PRUNED_AT = SEEN_PER_SUBJECT_MAX + 100
 
@@ -139,10 +140,12 @@ class Disk:
 
     async def __call__(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """Done at once, in order of asking; late when the disk is slow."""
-        if self._machine.busy or self._machine.slow:
-            await self._machine.turn()
-        writes = work.__name__ in {"put", "forget"}
-        refuses = writes and self._clock.monotonic() < self._machine.disk_refuses_until
+        machine = self._machine
+        now = self._clock.monotonic()
+        if now < machine.disk_slow_until or machine.busy:
+            await machine.turn()
+            now = self._clock.monotonic()
+        refuses = now < machine.disk_refuses_until and work.__name__ in {"put", "forget"}
         if self.dead or refuses:
             raise SpoolError("the disk refuses")
         return work(*arguments)
@@ -166,6 +169,9 @@ class Machine:
         """Whether somebody waits for the disk: who comes later waits behind."""
         return self._turn.locked()
 
+    def killed(self) -> None:
+        """Every process was: what was put on disk is there."""
+
     async def turn(self) -> None:
         """Wait for one's turn at the disk."""
         async with self._turn:
@@ -177,28 +183,35 @@ class Tally:
     """How often each tick of one trail was counted, from an instant on: one byte a tick."""
 
     def __init__(self, grid: Grid, start: datetime, end: datetime) -> None:
-        self._interval_ms, self._phase_ms = grid.interval_ms, grid.phase_ms
-        self._base = self._number(start)
-        self.counts = bytearray(self._number(end) - self._base + 1)
+        assert grid.interval_ms % 1000 == 0, "whole seconds, which are quickly counted"
+        self._grid, self._first, self._interval_s = grid, grid.after(start), grid.interval_ms // 1000
+        self.counts = bytearray(self._number(grid.after(end)))
 
-    def fits(self, tick_ms: int) -> bool:
+    def fits(self, tick: datetime) -> bool:
         """Whether it is a tick of this grid."""
-        return (tick_ms - self._phase_ms) % self._interval_ms == 0
+        passed = tick - self._first
+        return passed.microseconds == 0 and (passed.days * DAY_S + passed.seconds) % self._interval_s == 0
 
-    def count(self, tick_ms: int) -> None:
+    def count(self, tick: datetime) -> None:
         """Once more."""
-        self.counts[(tick_ms - self._phase_ms) // self._interval_ms - self._base] += 1
+        passed = tick - self._first
+        self.counts[(passed.days * DAY_S + passed.seconds) // self._interval_s] += 1
 
     def forgive(self, tick: datetime) -> None:
         """As if it had not been counted."""
-        self.counts[self._number(tick) - self._base] = 0
+        self.counts[self._number(tick)] = 0
 
     def of(self, start: datetime, end: datetime) -> bytearray:
         """The counts of the ticks in (start, end]."""
-        return self.counts[self._number(start) + 1 - self._base : self._number(end) + 1 - self._base]
+        return self.counts[self._number(self._grid.after(start)) : self._number(self._grid.after(end))]
 
-    def _number(self, instant: datetime) -> int:
-        return int(((instant - EPOCH) // MS - self._phase_ms) // self._interval_ms)
+    @property
+    def several(self) -> int:
+        """How many ticks were counted more than once."""
+        return len(self.counts) - self.counts.count(0) - self.counts.count(1)
+
+    def _number(self, tick: datetime) -> int:
+        return (tick - self._first) // self._grid.interval
 
 
 class Book:
@@ -208,40 +221,38 @@ class Book:
         self._start, self._end = start, end
         self._by_module: dict[tuple[str, str], list[Tally]] = defaultdict(list)
         self.by_trail: dict[str, Tally] = {}
-        self._by_subject: dict[tuple[str, str, float], Tally] = {}
-        self._shared: set[tuple[str, str, int]] = set()
+        self._by_subject: dict[int, Tally] = {}  # by its id(): quicker than its trail
+        self._subjects: list[Subject] = []  # which keeps those ids theirs
+        self._shared: set[tuple[str, str, datetime]] = set()
 
     def open(self, subject: Subject) -> None:
         """Count its ticks, too."""
         if subject.trail not in self.by_trail:
             tally = self.by_trail[subject.trail] = Tally(subject.grid, self._start, self._end)
             self._by_module[subject.place.id, subject.module_name].append(tally)
-            self._by_subject[_key(subject)] = tally
+        if id(subject) not in self._by_subject:
+            self._by_subject[id(subject)] = self.by_trail[subject.trail]
+            self._subjects.append(subject)
 
     def count_asked(self, subject: Subject, tick: datetime) -> None:
         """Once more, of exactly this subject."""
-        self._by_subject[_key(subject)].count((tick - EPOCH) // MS)
+        self._by_subject[id(subject)].count(tick)
 
     def count(self, target: str, module: str, tick: datetime) -> None:
         """Once more."""
-        tick_ms, tallies = (tick - EPOCH) // MS, self._by_module[target, module]
+        tallies = self._by_module[target, module]
         if len(tallies) == 1:
-            tallies[0].count(tick_ms)
+            tallies[0].count(tick)
             return
-        fitting = [tally for tally in tallies if tally.fits(tick_ms)]
+        fitting = [tally for tally in tallies if tally.fits(tick)]
         assert fitting, f"{target}|{module}: {tick} is no tick of any of its grids"
         if len(fitting) > 1:  # a tick of the old interval and of the new: one natural key, stored once
-            key = (target, module, tick_ms)
+            key = (target, module, tick)
             if key in self._shared:
                 return
             self._shared.add(key)
         for tally in fitting:
-            tally.count(tick_ms)
-
-
-def _key(subject: Subject) -> tuple[str, str, float]:
-    """As good as its trail, and sooner made."""
-    return subject.place.id, subject.module_name, subject.module.interval
+            tally.count(tick)
 
 
 class Collector:

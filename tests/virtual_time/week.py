@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,11 +11,13 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import count
 from random import Random
 from typing import Any
 
 from probes.agent import Agent, Duty
 from probes.attempt import Bench
+from probes.contract import Subject
 from probes.own_network import OwnNetwork
 from probes.purse import Purse
 from probes.sharding import worker_of
@@ -34,12 +37,12 @@ SETTLE_S = 300.0  # at the end all is well again: what waits is handed over
 WRONG_MAX = 20
 BUDGETED = "cloud-00"  # the provider with a budget of requests, which never lasts the day
 KILL_ROUNDS_MAX = 20
-TASKS_KEPT_MAX = 2_000  # of a process, until those that are done are let go
+GARBAGE_MAX = 200_000  # objects between two looks for cycles, which nothing here makes many of
 SETTINGS = AgentSettings(
     canaries=("one.example:1", "two.example:1"), streams_max=200, batch_rows_max=500, ship_every="10s"
 )
 
-OWNER: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("owner", default=None)
+OWNER: ContextVar[str] = ContextVar("owner", default="nobody")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,15 @@ class Scale:
     clusters: int = 5  # of each
     length_s: float = WEEK_S
     density: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of: one that is broken on purpose shows that the count finds it."""
+
+    agent: type[Agent] = Agent
+    machine: type[Machine] = Machine
+    collector: type[Collector] = Collector
 
 
 @dataclass(slots=True)
@@ -65,15 +77,19 @@ class Result:
     reasons: dict[Reason | None, int] = field(default_factory=dict)
 
 
-def run(seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: None) -> Result:
-    """Simulate one seed; *on_day* is told when a day of it is over."""
+def run(
+    seed: int, scale: Scale, on_day: Callable[[int], None] = lambda day: None, *, parts: Parts | None = None
+) -> Result:
+    """Simulate one seed; *on_day* is told when a day of it is over. *parts*: of what, when not of the real ones."""
     logging.disable(logging.CRITICAL)
     clock = VirtualClock()
-    loop = VirtualLoop(clock)
-    loop.set_task_factory(_owned)  # type: ignore[arg-type]
+    loop = OwnersLoop(clock)
+    usual = gc.get_threshold()
+    gc.set_threshold(GARBAGE_MAX)
     try:
-        return loop.run_until_complete(_with_days(Week(seed, scale, clock), on_day))
+        return loop.run_until_complete(_with_days(Week(seed, scale, clock, parts or Parts()), on_day))
     finally:
+        gc.set_threshold(*usual)
         loop.close()
         logging.disable(logging.NOTSET)
 
@@ -91,27 +107,27 @@ async def _with_days(week: Week, on_day: Callable[[int], None]) -> Result:
         saying.cancel()
 
 
-def _owned(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-    """A task that is known to belong to the simulated process that made it."""
-    task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **options)
-    owner = OWNER.get()
-    if owner is not None:
-        owner.add(task)
-        if len(owner) > TASKS_KEPT_MAX:
-            owner -= {one for one in owner if one.done()}
-    return task
+class OwnersLoop(VirtualLoop):
+    """Here a task has the name of the simulated process that made it."""
+
+    def create_task(self, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
+        """As asyncio's, but for the name."""
+        return asyncio.Task(work, loop=self, name=OWNER.get())
+
+
+_NUMBERS = count()
 
 
 class Process:
     """A simulated process: its tasks, and its way to the disk. Killed, it does nothing any more."""
 
     def __init__(self, clock: VirtualClock, machine: Machine) -> None:
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self._name = f"process {next(_NUMBERS)}"
         self.disk = Disk(clock, machine)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run *work* in it."""
-        token = OWNER.set(self.tasks)
+        token = OWNER.set(self._name)
         try:
             return asyncio.get_running_loop().create_task(work)
         finally:
@@ -125,13 +141,13 @@ class Process:
     async def end(self) -> None:
         """Cancel everything in it."""
         for _ in range(KILL_ROUNDS_MAX):
-            tasks = [task for task in self.tasks if not task.done()]
+            tasks = [task for task in asyncio.all_tasks() if task.get_name() == self._name]
             if not tasks:
                 return
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=0)
-        raise AssertionError(f"a killed process goes on: {self.tasks}")
+        raise AssertionError(f"a killed process goes on: {tasks}")
 
 
 class Worker(Process):
@@ -151,7 +167,9 @@ class Worker(Process):
         self.purse = Purse(plan.budgets, week.machine.till, self.disk)
         self.own_network = OwnNetwork(SETTINGS.canaries, week.clock, week.clouds.reach)
         memory = week.machine.spools.of(number)
-        self.agent = Agent(self._duty(plan), memory, self.disk, VirtualAlarm(week.clock), lambda: week.ring(number))
+        self.agent = week.parts.agent(
+            self._duty(plan), memory, self.disk, VirtualAlarm(week.clock), lambda: week.ring(number)
+        )
         self.running = self.start(self.agent.run(self._stop))
 
     async def change(self, plan: Plan) -> None:
@@ -178,8 +196,8 @@ class Worker(Process):
                 self._week.asked.by_trail[trail].forgive(tick)
 
     def _duty(self, plan: Plan) -> Duty:
-        asks = self._week.clouds.observe(self.bench)
-        paid = self.own_network.around(self.purse.around(self._week.counted(asks), self.bench))
+        asks = self._week.clouds.observe(self._week.count_asked)
+        paid = self.own_network.around(self.purse.around(asks, self.bench))
         return Duty(subjects=plan.subjects, settings=SETTINGS, bench=self.bench, observe=paid)
 
 
@@ -194,9 +212,10 @@ class NeverLate:
 class Week:
     """One run of one seed."""
 
-    def __init__(self, seed: int, scale: Scale, clock: VirtualClock) -> None:
+    def __init__(self, seed: int, scale: Scale, clock: VirtualClock, parts: Parts) -> None:
+        self.parts = parts
         self.clock, self.scale, self._dice = clock, scale, Random(f"week|{seed}")
-        self.machine, self.clouds = Machine(clock), Clouds(clock, seed)
+        self.machine, self.clouds = parts.machine(clock), Clouds(clock, seed)
         self._budget = int(scale.clusters * 6_000 * min(1.0, scale.length_s / DAY_S))  # it needs 10,000 a day
         self._spent: dict[date, int] = defaultdict(int)
         self._fleet = fleet(scale.providers, scale.clusters, budget_of_first=self._budget)
@@ -204,7 +223,7 @@ class Week:
         self._plan = Plan.of(self._fleet, self._modules)
         span = timedelta(seconds=scale.length_s * 2 + DAY_S)
         self.book, self.asked = Book(START - span, START + span), Book(START - span, START + span)
-        self._collector = Collector(clock, self.book)
+        self._collector = parts.collector(clock, self.book)
         self._faults = faults(seed, scale.length_s, scale.density, scale.providers)
         self._workers: dict[int, Worker | None] = {}
         self._parent: Process | None = None
@@ -333,6 +352,7 @@ class Week:
         assert self._parent is not None
         for process in (self._parent, *(worker for worker in self._workers.values() if worker is not None)):
             await process.kill()
+        self.machine.killed()
         await self.clock.sleep(for_s)
         self._start(len(self._workers))
 
@@ -376,17 +396,12 @@ class Week:
         if number in self._shippers:
             self._shippers[number].ring()
 
-    def counted(self, observe: Any) -> Any:
-        """*observe*, which counts how often a tick is asked."""
-
-        async def asks(subject: Any, tick: datetime, attempt: int, streams_open: int) -> Any:
-            if attempt == 0:
-                self.asked.count_asked(subject, tick)
-            if subject.place.provider == BUDGETED:
-                self._spent[tick.date()] += 1
-            return await observe(subject, tick, attempt, streams_open)
-
-        return asks
+    def count_asked(self, subject: Subject, tick: datetime, attempt: int) -> None:
+        """How often a tick is asked, and what it costs."""
+        if attempt == 0:
+            self.asked.count_asked(subject, tick)
+        if subject.place.provider == BUDGETED:
+            self._spent[tick.date()] += 1
 
     def _enrol(self, subjects: Sequence[Any], since: datetime) -> None:
         for subject in subjects:
@@ -409,15 +424,15 @@ class Week:
         for trail, start, end in self._periods:
             counts = self.book.by_trail[trail].of(start, end) if start < end else bytearray()
             result.ticks += len(counts)
-            if any(count != 1 for count in counts):
+            if counts.count(1) != len(counts):
                 self._say_wrong(trail, start, end, counts)
         for trail, tally in self.book.by_trail.items():
-            if max(tally.counts) > 1:
-                result.wrong.append(f"{trail}: {sum(count > 1 for count in tally.counts)} ticks have several rows")
+            if tally.several:
+                result.wrong.append(f"{trail}: {tally.several} ticks have several rows")
         for day, spent in self._spent.items():
             if spent > self._budget:
                 result.wrong.append(f"{BUDGETED}: {spent} requests on {day}, the budget is {self._budget}")
-        result.asked_twice = sum(count > 1 for tally in self.asked.by_trail.values() for count in tally.counts)
+        result.asked_twice = sum(tally.several for tally in self.asked.by_trail.values())
         result.rows, result.reasons = self._collector.rows, dict(self._collector.reasons)
         del result.wrong[WRONG_MAX:]
         return result
