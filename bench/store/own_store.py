@@ -11,15 +11,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.config import Store
+from touchstone.address import free_port
 
 STOP_S = 60.0
+# Exact quantiles of 70 million values, which are the peer, take more than a query is given by default.
+SETTINGS = """version: 1
+fleet: fleet.yaml
+store:
+  url: http://127.0.0.1:{port}
+  embedded: {{path: {path}, memory_mib: 8192, query_memory_mib: 6144, query_time: 10m}}
+modules: {{chat: {{kind: chat_stream}}}}
+"""
+FLEET = """providers:
+  acme: {clusters: {east: {targets: {chat: {model: m, url: "http://127.0.0.1:9/v1", modules: [chat]}}}}}
+"""
 
 
 @contextmanager
 def own_store(folder: Path) -> Iterator[tuple[Store, int]]:
     """The store in *folder*, and the process that serves it."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = [sys.executable, "-m", "touchstone", "store", "--listen", "127.0.0.1:0", "--path", str(folder), "--json"]
+    settings = folder.parent / f"{folder.name}.yaml"
+    settings.write_text(SETTINGS.format(port=free_port(), path=json.dumps(str(folder))))
+    (folder.parent / "fleet.yaml").write_text(FLEET)
+    words = [sys.executable, "-m", "touchstone", "-c", str(settings), "store", "--json"]
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
