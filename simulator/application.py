@@ -43,11 +43,14 @@ LAST_TRIES = 5
 
 
 class Application:
-    """Asks the models of *places* in turn, and tells the collector at *collector_url* of every request."""
+    """Asks the models of *places* in turn, and tells the collector at *collector_url* of each; *token* lets it in."""
 
-    def __init__(self, places: Sequence[Place], *, collector_url: str, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, places: Sequence[Place], *, collector_url: str, token: str | None, seed: int, clock: Clock
+    ) -> None:
         self._places = shuffled(places, seed, "traffic")
         self._url, self._seed, self._clock = f"{collector_url.rstrip('/')}/v1/traces", seed, clock
+        self._told_by = {"Authorization": f"Bearer {token}"} if token else {}
         files = {place.target.tls.ca_file for place in places} - {None}
         self._trust = {file: ssl.create_default_context(cafile=file) for file in files}
         self._waiting: deque[ReadableSpan] = deque(maxlen=WAITING_MAX)
@@ -124,11 +127,13 @@ class Application:
         if not batch:
             return True
         body = gzip.compress(encode_spans(batch).SerializeToString(), compresslevel=1, mtime=0)
-        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"} | self._told_by
         timeout = aiohttp.ClientTimeout(total=EXPORT_S)
         try:
             async with session.post(self._url, data=body, headers=headers, timeout=timeout) as answer:
                 taken = answer.status == 200
+                if not taken:
+                    logger.warning("%d from the collector; %d spans wait", answer.status, len(self._waiting))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             logger.info("the collector does not answer (%s); %d spans wait", type(error).__name__, len(self._waiting))
             return False

@@ -24,6 +24,7 @@ from schemas.incident import Severity
 from simulator.script import SCRIPT_ENDS_S
 from simulator.world import World
 from tests.support.processes import touchstone, wait_for
+from touchstone import exit_codes
 from touchstone.address import free_port
 
 pytestmark = pytest.mark.slow
@@ -86,7 +87,7 @@ def settled(folder: Path) -> None:
     truth = {provider: tier.value for provider, tier in World.of().truth().items()}
     err = folder.parent / "up.err"
     scripted = sum(episode.severity is Severity.P0 for episode in World.of().script())
-    wait_for("the store", lambda: touchstone(*config, "tiers", "--json").returncode == 0, timeout_s=PATIENCE_S)
+    wait_for("the store", lambda: tiers_of(config), timeout_s=PATIENCE_S)
     wait_for("the truth", lambda: tiers_of(config) == truth, timeout_s=PATIENCE_S)
     wait_for("the P0 pages", lambda: len(re.findall(r" P0 .* is down", err.read_text())) >= scripted, timeout_s=60)
     time.sleep(max(0.0, began + SCRIPT_ENDS_S + 15 - time.monotonic()))
@@ -95,8 +96,8 @@ def settled(folder: Path) -> None:
 def tiers_of(config: tuple[str, ...]) -> dict[str, str]:
     """The tiers by provider as the command says them; none while the store does not answer."""
     result = touchstone(*config, "tiers", "--json")
-    found = json.loads(result.stdout)["providers"] if result.returncode == 0 and result.stdout else []
-    return {one["provider"]: one["tier"] for one in found}
+    answered = result.returncode in {exit_codes.FINE, exit_codes.FINDINGS}
+    return {one["provider"]: one["tier"] for one in json.loads(result.stdout)["providers"]} if answered else {}
 
 
 def ended(process: subprocess.Popen[str], folder: Path, *, timeout_s: float) -> dict[str, Any]:

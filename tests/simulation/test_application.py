@@ -25,6 +25,7 @@ WORLD = World.of()
 HONEST = next(cloud for cloud in WORLD.clouds if cloud.personality.name == "gold")
 TWO_FACED = next(cloud for cloud in WORLD.clouds if cloud.personality.probes_treated_better)
 AFTERWARDS_S = 1000.0
+TOKEN = "application"
 
 
 class SwiftClock(SystemClock):
@@ -75,8 +76,8 @@ async def told(
     authority = certificate(ca_dir) if ca_dir else None
     async with live(WORLD, elapsed_s=elapsed_s, ca_dir=ca_dir) as port:
         places = places_of(port, *clusters, authority=authority.authority if authority else None)
-        async with otlp_sink(*answers, targets=index_of(places)) as sink:
-            application = Application(places, collector_url=sink.url, seed=7, clock=SwiftClock())
+        async with otlp_sink(*answers, targets=index_of(places), token=TOKEN) as sink:
+            application = Application(places, collector_url=sink.url, token=TOKEN, seed=7, clock=SwiftClock())
             stop = asyncio.Event()
             running = asyncio.create_task(application.run(stop))
             async with asyncio.timeout(60):

@@ -25,12 +25,14 @@ class Sink:
 
 
 @asynccontextmanager
-async def otlp_sink(*answers: int, retry_after: str = "0.1", targets: TargetIndex = NO_TARGETS) -> AsyncIterator[Sink]:
+async def otlp_sink(
+    *answers: int, retry_after: str = "0.1", targets: TargetIndex = NO_TARGETS, token: str | None = None
+) -> AsyncIterator[Sink]:
     """
     Answer with *answers* first, a status each, and 200 from then on; only 200 keeps what came.
 
     A delivery that was cut off is sent again, so what is known by its identity is kept once, as the collector does.
-    Real traffic is understood when it went to one of *targets*.
+    Real traffic is understood when it went to one of *targets*. Who does not show *token* gets 401.
     """
     sink, script = Sink(), list(answers)
     known: set[UUID] = set()
@@ -38,7 +40,8 @@ async def otlp_sink(*answers: int, retry_after: str = "0.1", targets: TargetInde
     async def take(request: web.Request) -> web.Response:
         body = await request.read()  # the server has undone gzip
         sink.requests += 1
-        status = script.pop(0) if script else 200
+        shown = token is None or request.headers.get("Authorization") == f"Bearer {token}"
+        status = 401 if not shown else script.pop(0) if script else 200
         if status == 200:
             fresh = [one for one in _observations(body, targets) if one.id not in known]
             known.update(one.id for one in fresh)

@@ -115,9 +115,11 @@ def traffic(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
     configuration = session.configuration
     if not configuration.settings.simulated:
         raise click.UsageError("the settings do not say `simulated: true`; nobody's bill is run up by an invention")
-    url = configuration.settings.agent.collector_url
+    agent = configuration.settings.agent
+    url, token = agent.collector_url, agent.token.get_secret_value() if agent.token else None
     places = tuple(configuration.fleet.places())
-    application = Application(places, collector_url=url, seed=_world(seed, shuffle).seed, clock=session.clock)
+    world = _world(seed, shuffle)
+    application = Application(places, collector_url=url, token=token, seed=world.seed, clock=session.clock)
     if as_json:
         session.print_json({"targets": len(places), "requests_s": RATE, "collector_url": url})
     else:
