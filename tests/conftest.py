@@ -1,4 +1,4 @@
-"""Fixtures that every test may ask for by name, what may run side by side, and how long a generated example may take."""
+"""Fixtures that every test may ask for by name, what runs side by side, and how long a generated example may take."""
 
 from __future__ import annotations
 
