@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from collector.judgement.beside import Beside
+from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow
@@ -93,9 +94,15 @@ def latency_series(
 
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
 def beside(provider: str, start: datetime, end: datetime, cluster: str) -> Beside:
-    """Our probes of a provider beside real traffic over a window."""
+    """Our probes of a provider beside real traffic over a window, with what came late."""
     confidence = page_settings().policy.confidence
-    return _reader().beside(provider, start, end, confidence=confidence, cluster=cluster)
+    return _reader().beside(provider, start, end, confidence=confidence, cluster=cluster, as_known=False)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def double_standard(provider: str, start: datetime, end: datetime) -> DoubleStandard:
+    """Whether a provider treats our probes better than real traffic, as known at the end of a window."""
+    return _reader().double_standard(provider, start, end, confidence=page_settings().policy.confidence)
 
 
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)

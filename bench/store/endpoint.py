@@ -23,7 +23,7 @@ from bench.spread import spread
 from bench.store.own_store import own_store
 from collector.storage.connection import arguments
 
-PEER = "the engine in process"
+PEER = "in process"
 ROWS = 200_000
 ROUNDS, QUICK_ROUNDS, WARM_UP = 200, 40, 5
 Work = Callable[[Any], object]

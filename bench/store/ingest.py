@@ -45,7 +45,7 @@ BATCH_ROWS = 500
 TARGETS = 90
 CHUNKS = 30
 RESOURCE = Resource({"service.name": "bench"})
-PEER = "clickhouse-connect insert of lists"
+PEER = "row lists"
 _TICK = os.sysconf("SC_CLK_TCK")
 
 

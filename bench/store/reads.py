@@ -136,7 +136,7 @@ def _p95(ours: Sequence[float], raw: Sequence[float]) -> Figure:
         ours=percentile(milliseconds, 0.95),
         unit="ms",
         peer=percentile([second * 1000 for second in raw], 0.95) if raw else None,
-        peer_name="raw, exact quantiles" if raw else None,
+        peer_name="raw, exact" if raw else None,
         n=len(ours),
         low=whole.low,
         high=whole.high,

@@ -43,6 +43,12 @@ class Cover:
         a, b = to_ms(floor(start, HOUR)), to_ms(end)
         return {"a": a, "h": min(max(a, to_ms(self.hours_until)), max(a, to_ms(floor(end, HOUR)))), "b": b}
 
+    def within(self, start: datetime, end: datetime) -> dict[str, int]:
+        """The borders of exactly [start, end): hours serve [f, h), facts what is before and after; a <= f <= h <= b."""
+        a, b = to_ms(start), to_ms(end)
+        f = min(-(-a // (HOUR_S * 1000)) * HOUR_S * 1000, b)
+        return {"a": a, "f": f, "h": min(max(f, to_ms(self.hours_until)), max(f, to_ms(floor(end, HOUR)))), "b": b}
+
 
 def rounded_step_s(step_s: int) -> int:
     """A step of a chart: whole hours once it is longer than one, so that rollups can serve it."""

@@ -253,9 +253,26 @@ class Reader:
             self._rows(side_queries.INTENDED, **window),
         )
 
-    def beside(self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = "") -> Beside:
-        """Both sides with their figures, and whether they differ more than chance allows."""
-        lines = side_lines(provider, self.sides(provider, start, end, cluster=cluster), confidence=confidence)
+    def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
+        """As `sides`, from closed hours as far as they go: much faster, and late rows are counted too."""
+        window = self._beside_window(provider, start, end, cluster) | self._cover().within(start, end)
+        return side_queries.sides_by_hour(
+            self._rows(side_queries.COUNTS_BY_HOUR, **window), self._rows(side_queries.FIRST_TOKENS_BY_HOUR, **window)
+        )
+
+    def beside(
+        self,
+        provider: str,
+        start: datetime,
+        end: datetime,
+        *,
+        confidence: float,
+        cluster: str = "",
+        as_known: bool = True,
+    ) -> Beside:
+        """Both sides with their figures, and whether they differ more than chance allows; as known at *end*, or now."""
+        sides = (self.sides if as_known else self.sides_now)(provider, start, end, cluster=cluster)
+        lines = side_lines(provider, sides, confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
             standard = self.double_standard(provider, start, end, confidence=confidence, cluster=cluster)
@@ -329,7 +346,7 @@ class Reader:
         return Cover.of(*self._rows(rollup_sql.MARK)[0])
 
     def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
-        step = max(BESIDE_STEP_S, math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX))
+        step = max(BESIDE_STEP_S, rounded_step_s(math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX)))
         return {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end), "step": step}
 
     def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:

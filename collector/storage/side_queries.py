@@ -1,7 +1,8 @@
 """
 The SQL of our probes and of real traffic, side by side; of our probes only the kinds that ask a model.
 
-Parameters: provider, cluster ('' for all), a, b (ms since the epoch), step (s). Only rows taken in before b.
+Parameters: provider, cluster ('' for all), a, b (ms since the epoch), step (s). Only rows taken in before b. Those that
+read rollups: f and h as well (see cover.py).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collector.judgement.beside import Side
 from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
-from collector.storage.fact_queries import UNKNOWN_REASONS
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
+from collector.storage.scorecard_queries import UNKNOWN as _UNKNOWN
+from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 
-_UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
 _GOOD = "outcome IN ('ok', 'degraded')"
 _FAILED = f"(outcome = 'failed' AND reason NOT IN {_UNKNOWN})"
 _ACTIVE, _PASSIVE = "source = 'active'", "source = 'passive'"
@@ -44,6 +45,45 @@ INTENDED = f"""
 SELECT cluster, source, connection, {bucket_sql(INTENDED_MS)} AS bucket, count(), countIf(first_token_ms IS NULL)
 FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {WAITED})
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
+
+# The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
+_HOURS = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
+  AND t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+  AND kind IN {MODEL_KINDS}"""
+_OTHERS = f"""{_ROWS} AND ({_PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}})
+  OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
+_HOUR_START = _START.replace("tick", "t")
+
+COUNTS_BY_HOUR = f"""
+SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
+       sum(unseen)
+FROM
+(
+  SELECT cluster, 'active' AS source, connection, {_HOUR_START}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
+         sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS unseen
+  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY cluster, connection, start
+  UNION ALL
+  SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
+         countIf(outcome = 'failed'), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}),
+         countIf(outcome = 'not_observed')
+  FROM {{database}}.observations WHERE {_OTHERS} GROUP BY cluster, source, connection, start
+)
+GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
+
+# Of the intended ones, those without a first token waited in vain.
+FIRST_TOKENS_BY_HOUR = f"""
+SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
+FROM
+(
+  SELECT cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain, sumMap(intended_hist) AS intended
+  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY cluster, connection
+  UNION ALL
+  SELECT cluster, source, connection,
+         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}),
+         sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED}))
+  FROM {{database}}.observations WHERE {_OTHERS} GROUP BY cluster, source, connection
+)
+GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""
 
 FAILURES = f"""
 SELECT countIf({_ACTIVE} AND ({_GOOD} OR {_FAILED})) AS ours, countIf({_ACTIVE} AND {_FAILED}),
@@ -73,22 +113,38 @@ def sides_of(
     counts: Iterable[Sequence[Any]], plain: Iterable[Sequence[Any]], intended: Iterable[Sequence[Any]]
 ) -> tuple[Side, ...]:
     """Rows of COUNTS, PLAIN and INTENDED as sides, by cluster, source and connection."""
-    blocks: dict[Key, list[Block]] = defaultdict(list)
     answered: dict[Key, dict[int, int]] = defaultdict(dict)
     corrected: dict[Key, dict[int, int]] = defaultdict(dict)
     waited: dict[Key, int] = defaultdict(int)
-    for cluster, source, connection, start, *several in counts:
-        at = datetime.fromtimestamp(start, UTC)
-        blocks[cluster, source, connection].append(Block(cluster, at, *several))
     for cluster, source, connection, bucket, n in plain:
         answered[cluster, source, connection][bucket] = n
     for cluster, source, connection, bucket, n, in_vain in intended:
         corrected[cluster, source, connection][bucket] = n
         waited[cluster, source, connection] += in_vain
+    blocks = _blocks(counts)
     return tuple(
-        Side(key[0], key[1], tuple(blocks[key]), FirstTokens(key[2], answered[key], corrected[key], waited[key]))
+        Side(key[0], key[1], blocks[key], FirstTokens(key[2], answered[key], corrected[key], waited[key]))
         for key in sorted(blocks)
     )
+
+
+def sides_by_hour(counts: Iterable[Sequence[Any]], first_tokens: Iterable[Sequence[Any]]) -> tuple[Side, ...]:
+    """Rows of COUNTS_BY_HOUR and FIRST_TOKENS_BY_HOUR as sides, in the same order."""
+    blocks = _blocks(counts)
+    found = {
+        (cluster, source, connection): FirstTokens(
+            connection, plain, intended, max(0, sum(intended.values()) - sum(plain.values()))
+        )
+        for cluster, source, connection, plain, intended in first_tokens
+    }
+    return tuple(Side(key[0], key[1], blocks[key], found[key]) for key in sorted(blocks))
+
+
+def _blocks(counts: Iterable[Sequence[Any]]) -> dict[Key, tuple[Block, ...]]:
+    blocks: dict[Key, list[Block]] = defaultdict(list)
+    for cluster, source, connection, start, *several in counts:
+        blocks[cluster, source, connection].append(Block(cluster, datetime.fromtimestamp(start, UTC), *several))
+    return {key: tuple(several) for key, several in blocks.items()}
 
 
 def failure_strata(rows: Iterable[Sequence[Any]]) -> tuple[FailureStratum, ...]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from collector.judgement import wording
 from collector.judgement.beside import Beside, SideLine
+from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.wording import duration
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
@@ -44,9 +45,9 @@ def show(home: Any) -> None:
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
     if verdict is not None and reader.any_traffic(provider, verdict.window_start, verdict.at):
-        beside = reader.beside(provider, verdict.window_start, verdict.at, "")
-        if beside.standard.reasons:
-            st.html(_note(beside))
+        standard = reader.double_standard(provider, verdict.window_start, verdict.at)
+        if standard.reasons:
+            st.html(_note(standard))
     _clusters(provider, face)
     st.html("<h2>Why this tier</h2>")
     if verdict is None or not verdict.gates:
@@ -85,9 +86,9 @@ def _title(
     )
 
 
-def _note(beside: Beside) -> str:
+def _note(standard: DoubleStandard) -> str:
     """Beside the tier, and no part of it: a double standard that is proven, with its numbers."""
-    said = "".join(f"<li>{text(words)}</li>" for words in wording.standard_words(beside.standard))
+    said = "".join(f"<li>{text(words)}</li>" for words in wording.standard_words(standard))
     return f'<div class="ts-note-box"><b>▲ A note beside the tier</b><ul>{said}</ul></div>'
 
 

@@ -195,6 +195,35 @@ def test_a_double_standard_is_found_from_the_rows(store: Store) -> None:
     assert standard.first_token.effect == pytest.approx(425 / 233, rel=0.02)
 
 
+def test_the_sides_are_the_same_from_rollups(store: Store) -> None:
+    """None of them, some hours, all; of windows that begin and end within an hour too, and of the corrected times."""
+    waited = probe(61.5, Outcome.FAILED, reason=Reason.TTFT_TIMEOUT, timings=Timings(total_ms=30_000.0))
+    put(store, [*ours(), waited, *theirs()])
+    windows = (
+        (AT - DAY, AT), (AT - timedelta(hours=20, minutes=17), AT - timedelta(minutes=31)), (AT - DAY, AT + DAY),
+    )  # fmt: skip
+    for rolled_until in (None, AT - timedelta(hours=5), AT):
+        if rolled_until is not None:
+            roll_up(store, rolled_until)
+        with Reader.open(store) as reader:
+            for start, end in windows:
+                facts, rolled = reader.sides("acme", start, end), reader.sides_now("acme", start, end)
+
+                assert rolled == facts, (rolled_until, start, end)
+                assert sum(side.first_tokens.waited for side in facts) == 1
+
+
+def roll_up(store: Store, until: datetime) -> None:
+    """As the collector does."""
+
+    async def work() -> None:
+        house = await ClickHouse.connect(store, clock=SystemClock())
+        await house.rollups.advance(until, until)
+        await house.close()
+
+    asyncio.run(work())
+
+
 def test_prompts_of_another_length_are_not_compared(store: Store) -> None:
     """Real prompts of 4,000 tokens beside ours of 30: the first token's comparison is unknown."""
     long = [replace(one, tokens=Tokens(billed_in=4000, billed_out=20)) for one in theirs()]
