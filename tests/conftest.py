@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.stores import store, store_process
 
@@ -14,14 +19,28 @@ settings.register_profile("touchstone", deadline=None, suppress_health_check=[He
 settings.load_profile("touchstone")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class SlowInARow(LoadScopeScheduling):
     """
-    For `-n 2 --dist loadgroup`: the files with slow tests go first, one after another; the others go file by file.
+    For `-n 2 --no-loadscope-reorder`: the files with slow tests one after another in one worker, the others by file.
 
     What starts whole processes and real engines has a core of its own that way, and a fixture of a file is made once.
     """
-    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow_files)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("slow" if item.path in slow_files else item.path.as_posix()))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "slow" if _is_slow(self.config.rootpath / file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SlowInARow:
+    """How workers share the tests."""
+    return SlowInARow(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first, so that no worker begins with them when the other is done."""
+    items.sort(key=lambda item: not _is_slow(item.path))
+
+
+@cache
+def _is_slow(file: Path) -> bool:
+    return "pytest.mark.slow" in file.read_text()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,25 @@ pytestmark = pytest.mark.slow
 PATIENCE_S = 400.0
 
 
-def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """`touchstone up` on *folder*, in a session of its own."""
-    command = [sys.executable, "-m", "touchstone", "up", "--folder", str(folder), *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=(folder.parent / "up.err").open("wb"), text=True, start_new_session=True
-    )
+Up = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    """`touchstone up` on the folder `up`; one that a failed test leaves behind is killed, its children with it."""
+    running = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "touchstone", "up", "--folder", str(tmp_path / "up"), *arguments]
+        errors = (tmp_path / "up.err").open("wb")
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
 
 
 def pids(folder: Path) -> dict[str, int]:
@@ -125,10 +139,10 @@ def check_report(report: dict[str, Any]) -> None:
     assert report["passive"] > 80  # measured alone: 159 in 110 s
 
 
-def test_the_whole_house(tmp_path: Path) -> None:
+def test_the_whole_house(tmp_path: Path, up: Up) -> None:
     """Watched from outside while it runs, and audited after Ctrl-C."""
     folder = tmp_path / "up"
-    process = started(folder, "--json")
+    process = up("--json")
     err, began = tmp_path / "up.err", time.monotonic()
     wait_for("the dashboard's address", lambda: "dashboard: http://127.0.0.1:" in err.read_text())
     wait_for("the first P0 page", lambda: " P0 " in err.read_text(), timeout_s=60)
@@ -202,10 +216,10 @@ def config_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_killing_any_process_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killing_any_process_in_the_middle_loses_and_doubles_nothing(tmp_path: Path, up: Up) -> None:
     """kill -9 of the collector, the store, the agent and the collector again; the supervisor starts them again."""
     folder = tmp_path / "up"
-    process, began = started(folder, "--json"), time.monotonic()
+    process, began = up("--json"), time.monotonic()
     for after_s, name in ((22, "collect"), (34, "store"), (50, "agent"), (62, "collect")):
         time.sleep(max(0.0, began + after_s - time.monotonic()))
         pid = wait_for(f"a living {name}", lambda name=name: pids(folder).get(name), timeout_s=60)
@@ -218,10 +232,10 @@ def test_killing_any_process_in_the_middle_loses_and_doubles_nothing(tmp_path: P
     check_report(report)
 
 
-def test_ctrl_c_stops_everything_and_a_second_run_on_the_folder_is_refused(tmp_path: Path) -> None:
+def test_ctrl_c_stops_everything_and_a_second_run_on_the_folder_is_refused(tmp_path: Path, up: Up) -> None:
     """SIGINT ends it in order; while it runs, nobody else gets its folder."""
     folder = tmp_path / "up"
-    process = started(folder, "--days", "1")
+    process = up("--days", "1")
     wait_for("the agent", lambda: "agent" in pids(folder))
     second = touchstone("up", "--folder", str(folder), "--for", "5s")
     time.sleep(6)
@@ -236,10 +250,10 @@ def test_ctrl_c_stops_everything_and_a_second_run_on_the_folder_is_refused(tmp_p
     assert (living(children), listening(folder)) == ([], [])
 
 
-def test_no_child_outlives_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+def test_no_child_outlives_a_supervisor_that_was_killed(tmp_path: Path, up: Up) -> None:
     """kill -9 of `up` itself: all that it started ends, and the folder is free for the next run."""
     folder = tmp_path / "up"
-    process = started(folder, "--days", "1")
+    process = up("--days", "1")
     wait_for("the dashboard", lambda: {"agent", "dashboard"} <= set(pids(folder)))
     time.sleep(4)
     children = pids(folder)
