@@ -27,6 +27,8 @@ _BYTES = """
 SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts
 WHERE database = {name:String} AND active GROUP BY table ORDER BY table"""
 
+_ROLLUPS = ("rollup_marks", "bad_minutes", "rollup_hour", "rollup_day", "token_arrivals", "engine_metrics")
+
 
 @dataclass(slots=True)
 class Reads:
@@ -59,7 +61,8 @@ def build(store: Store, days: int, say: Say) -> datetime:
 def roll_up(store: Store, end: datetime, say: Say) -> float:
     """Every rollup of the history made anew, as the collector makes them; the seconds that took."""
     with opened(store) as driver:
-        driver.command(f"TRUNCATE TABLE {store.database}.rollup_marks")
+        for table in _ROLLUPS:
+            driver.command(f"TRUNCATE TABLE {store.database}.{table}")
 
     async def run() -> int:
         house = await ClickHouse.connect(store, clock=SystemClock())

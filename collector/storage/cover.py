@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from collector.storage.client import EPOCH, of_ms, to_ms
 from collector.storage.rollups import DAY, HOUR, floor
@@ -44,10 +44,21 @@ class Cover:
         return {"a": a, "h": min(max(a, to_ms(self.hours_until)), max(a, to_ms(floor(end, HOUR)))), "b": b}
 
     def within(self, start: datetime, end: datetime) -> dict[str, int]:
-        """The borders of exactly [start, end): hours serve [f, h), facts what is before and after; a <= f <= h <= b."""
-        a, b = to_ms(start), to_ms(end)
-        f = min(-(-a // (HOUR_S * 1000)) * HOUR_S * 1000, b)
-        return {"a": a, "f": f, "h": min(max(f, to_ms(self.hours_until)), max(f, to_ms(floor(end, HOUR)))), "b": b}
+        """
+        The borders of exactly [start, end): a <= f <= p <= d <= h <= b.
+
+        Days serve [p, d), hours [f, p) and [d, h), or all of [f, h), facts what is before f and from h on.
+        """
+        f = min(_ceiling(start, HOUR), end)
+        h = min(max(f, self.hours_until), max(f, floor(end, HOUR)))
+        p = min(_ceiling(start, DAY), h)
+        d = min(max(p, floor(min(self.days_until, end), DAY)), h)
+        return {name: to_ms(at) for name, at in {"a": start, "f": f, "p": p, "d": d, "h": h, "b": end}.items()}
+
+
+def _ceiling(stamp: datetime, step: timedelta) -> datetime:
+    below = floor(stamp, step)
+    return below if below == stamp else below + step
 
 
 def rounded_step_s(step_s: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN, quantile_sql
 
@@ -12,7 +13,7 @@ from collector.storage.scorecard_queries import UNKNOWN, quantile_sql
 _ROWS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
   AND tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})
   AND attempt = 0 AND source = 'active'"""
-_AS_KNOWN = "ingested_at < fromUnixTimestamp64Milli({b:Int64})"
+_AS_KNOWN = known_before("b")
 _BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 LATENCY = f"""

@@ -2,7 +2,7 @@
 The SQL of our probes and of real traffic, side by side; of our probes only the kinds that ask a model.
 
 Parameters: provider, cluster ('' for all), a, b (ms since the epoch), step (s). Only rows taken in before b. Those that
-read rollups: f and h as well (see cover.py).
+read rollups: f, p, d and h as well (see cover.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collector.judgement.beside import Side
 from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
+from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN as _UNKNOWN
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
@@ -25,7 +26,7 @@ _FAILED = f"(outcome = 'failed' AND reason NOT IN {_UNKNOWN})"
 _ACTIVE, _PASSIVE = "source = 'active'", "source = 'passive'"
 _ROWS = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-  AND ingested_at < fromUnixTimestamp64Milli({{b:Int64}}) AND attempt = 0
+  AND {known_before("b")} AND attempt = 0
   AND ({_PASSIVE} OR kind IN {MODEL_KINDS})"""
 _START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
@@ -47,41 +48,60 @@ FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {W
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
 
 # The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
-_HOURS = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
-  AND t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+_ROLLED = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
   AND kind IN {MODEL_KINDS}"""
-_OTHERS = f"""{_ROWS} AND ({_PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}})
-  OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
-_HOUR_START = _START.replace("tick", "t")
+_HOURS = f"""{_ROLLED}
+  AND t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})"""
+_DAYS = f"""{_ROLLED}
+  AND t >= fromUnixTimestamp64Milli({{p:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})"""
+_HOURS_BESIDE_DAYS = f"""{_HOURS}
+  AND (t < fromUnixTimestamp64Milli({{p:Int64}}) OR t >= fromUnixTimestamp64Milli({{d:Int64}}))"""
+_TRAFFIC = f"{_ROWS} AND {_PASSIVE}"
+_BEFORE = f"{_ROWS} AND {_ACTIVE} AND tick < fromUnixTimestamp64Milli({{f:Int64}})"
+_AFTER = f"{_ROWS} AND {_ACTIVE} AND tick >= fromUnixTimestamp64Milli({{h:Int64}})"
 
+_COUNTED = f"""cluster, source, connection, {_START}, countIf(outcome = 'ok') AS ok,
+         countIf(outcome = 'degraded') AS degraded,
+         countIf(outcome = 'failed') AS failed, countIf(outcome = 'failed' AND reason IN {_UNKNOWN}) AS unknown,
+         countIf(outcome = 'not_observed') AS unseen"""
+_COUNTED_ROWS = "\n  UNION ALL\n".join(
+    f"  SELECT {_COUNTED} FROM {{database}}.observations WHERE {rows} GROUP BY cluster, source, connection, start"
+    for rows in (_TRAFFIC, _BEFORE, _AFTER)
+)
 COUNTS_BY_HOUR = f"""
 SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
        sum(unseen)
 FROM
 (
-  SELECT cluster, 'active' AS source, connection, {_HOUR_START}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
-         sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS unseen
+  SELECT cluster, 'active' AS source, connection, {_START.replace("tick", "t")}, sum(n_ok) AS ok,
+         sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
+         sum(n_not_observed) AS unseen
   FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY cluster, connection, start
   UNION ALL
-  SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-         countIf(outcome = 'failed'), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}),
-         countIf(outcome = 'not_observed')
-  FROM {{database}}.observations WHERE {_OTHERS} GROUP BY cluster, source, connection, start
+{_COUNTED_ROWS}
 )
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
 
 # Of the intended ones, those without a first token waited in vain.
+_TIMED = f"""cluster, source, connection,
+         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}) AS plain,
+         sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
+_TIMED_ROWS = "\n  UNION ALL\n".join(
+    f"  SELECT {_TIMED} FROM {{database}}.observations WHERE {rows} GROUP BY cluster, source, connection"
+    for rows in (_TRAFFIC, _BEFORE, _AFTER)
+)
+_TIMED_ROLLUPS = "\n  UNION ALL\n".join(
+    f"""  SELECT cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain, sumMap(intended_hist) AS intended
+  FROM {{database}}.{table} FINAL WHERE {rows} GROUP BY cluster, connection"""
+    for table, rows in (("rollup_day", _DAYS), ("rollup_hour", _HOURS_BESIDE_DAYS))
+)
 FIRST_TOKENS_BY_HOUR = f"""
 SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM
 (
-  SELECT cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain, sumMap(intended_hist) AS intended
-  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY cluster, connection
+{_TIMED_ROLLUPS}
   UNION ALL
-  SELECT cluster, source, connection,
-         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}),
-         sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED}))
-  FROM {{database}}.observations WHERE {_OTHERS} GROUP BY cluster, source, connection
+{_TIMED_ROWS}
 )
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""
 
