@@ -77,11 +77,13 @@ def write_results(
 
 def figures_table(title: str, figures: Mapping[str, Figure]) -> Table:
     """The figures as a table for the terminal."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False
+    )
     table.add_column("figure", no_wrap=True)
     for heading in ("ours", "low - high", "peer"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("which", overflow="fold")
+    table.add_column("which", overflow="fold", min_width=10)
     table.add_column("limit", justify="right", no_wrap=True)
     for name, one in figures.items():
         between = f"{shown(one.low)} - {shown(one.high)}" if one.n > 1 else "one run"

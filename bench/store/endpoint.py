@@ -40,12 +40,12 @@ QUERIES: Mapping[str, Work] = {
     "group_by": lambda client: client.query(
         "SELECT provider, count(), quantilesExact(0.5, 0.95, 0.99)(ms) FROM facts GROUP BY provider"
     ).result_rows,
-    "series_2160": lambda client: client.query(
+    "series": lambda client: client.query(
         "SELECT toStartOfInterval(at, INTERVAL 90 SECOND) AS t, count(), avg(ms), max(ms) FROM facts GROUP BY t"
         " ORDER BY t LIMIT 2160"
     ).result_rows,
-    "arrow_100k": lambda client: client.query_arrow("SELECT * FROM facts LIMIT 100000"),
-    "insert_1000": lambda client: client.insert(
+    "arrow": lambda client: client.query_arrow("SELECT * FROM facts LIMIT 100000"),
+    "insert": lambda client: client.insert(
         "scratch", _BATCH, column_names=["at", "provider", "cluster", "ms"],
         column_type_names=["String"] * 3 + ["Float64"], settings={"async_insert": 0},
     ),
