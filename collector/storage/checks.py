@@ -96,7 +96,7 @@ class Examination:
         mark_ms, marks = self._rows(rollup_sql.MARK)[0]
         if marks and self._now - of_ms(mark_ms) > LATE:
             yield Finding(f"rollups stand at {of_ms(mark_ms):%Y-%m-%d %H:%M:%S} UTC: does the collector run?")
-        cover = Cover.of(mark_ms, marks)
+        cover = Cover.read(self._rows, self.start, self._now + DAY)
         for name, sql in _ROLLUPS.items():
             until = cover.days_until if name == "rollup_day" else cover.hours_until
             for day in self._days():

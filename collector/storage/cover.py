@@ -1,14 +1,18 @@
-"""Which part of a window rollups can serve: up to the mark, in whole days and hours; what is newer comes from facts."""
+"""Which part of a window rollups can serve, in whole days and hours; what is newer, or came late, comes from facts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from collector.storage import rollup_sql
 from collector.storage.client import EPOCH, of_ms, to_ms
 from collector.storage.rollups import DAY, HOUR, floor
 
 HOUR_S = 3600
+Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +23,18 @@ class Cover:
     hours_until: datetime = EPOCH
 
     @classmethod
-    def of(cls, mark_ms: int, marks: int) -> Cover:
-        """As the row of rollup_sql.MARK says; nothing is covered before the first round."""
+    def read(cls, rows: Rows, start: datetime, end: datetime) -> Cover:
+        """
+        What the store says of [start, end): up to the mark, and to the first tick of what was taken in since.
+
+        Nothing is covered before the first round. *rows* asks a query of rollup_sql.
+        """
+        mark_ms, marks = rows(rollup_sql.MARK)[0]
         if not marks:
             return cls()
-        mark = of_ms(mark_ms)
-        return cls(floor(mark, DAY), floor(mark, HOUR))
+        first_ms, newer = rows(rollup_sql.NEWER, since=mark_ms, a=to_ms(floor(start, HOUR)), b=to_ms(end))[0]
+        until = of_ms(min(mark_ms, first_ms) if newer else mark_ms)
+        return cls(floor(until, DAY), floor(until, HOUR))
 
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:
         """
@@ -32,16 +42,15 @@ class Cover:
 
         Days serve [a, d), hours [d, h), facts [h, b). A window that does not begin at midnight is facts alone.
         """
-        a, b = to_ms(start), to_ms(end)
         if start != floor(start, DAY):
-            return {"a": a, "d": a, "h": a, "b": b}
-        d = min(max(a, to_ms(self.days_until)), to_ms(floor(end, DAY)))
-        return {"a": a, "d": d, "h": min(max(d, to_ms(self.hours_until)), max(d, to_ms(floor(end, HOUR)))), "b": b}
+            return _in_ms(a=start, d=start, h=start, b=end)
+        d = min(max(start, self.days_until), floor(end, DAY))
+        return _in_ms(a=start, d=d, h=self._hours_end(d, end), b=end)
 
     def by_hour(self, start: datetime, end: datetime) -> dict[str, int]:
         """The borders of [start, end), from the start of the first hour: hours serve [a, h), facts [h, b)."""
-        a, b = to_ms(floor(start, HOUR)), to_ms(end)
-        return {"a": a, "h": min(max(a, to_ms(self.hours_until)), max(a, to_ms(floor(end, HOUR)))), "b": b}
+        a = floor(start, HOUR)
+        return _in_ms(a=a, h=self._hours_end(a, end), b=end)
 
     def within(self, start: datetime, end: datetime) -> dict[str, int]:
         """
@@ -50,10 +59,18 @@ class Cover:
         Days serve [p, d), hours [f, p) and [d, h), or all of [f, h), facts what is before f and from h on.
         """
         f = min(_ceiling(start, HOUR), end)
-        h = min(max(f, self.hours_until), max(f, floor(end, HOUR)))
+        h = self._hours_end(f, end)
         p = min(_ceiling(start, DAY), h)
         d = min(max(p, floor(min(self.days_until, end), DAY)), h)
-        return {name: to_ms(at) for name, at in {"a": start, "f": f, "p": p, "d": d, "h": h, "b": end}.items()}
+        return _in_ms(a=start, f=f, p=p, d=d, h=h, b=end)
+
+    def _hours_end(self, first: datetime, end: datetime) -> datetime:
+        """Where hours that begin at *first* stop to serve a window that ends at *end*."""
+        return min(max(first, self.hours_until), max(first, floor(end, HOUR)))
+
+
+def _in_ms(**borders: datetime) -> dict[str, int]:
+    return {name: to_ms(border) for name, border in borders.items()}
 
 
 def _ceiling(stamp: datetime, step: timedelta) -> datetime:

@@ -22,7 +22,6 @@ from collector.storage import (
     history_loads,
     incident_queries,
     outage_queries,
-    rollup_sql,
     scorecard_queries,
     series_queries,
     side_queries,
@@ -130,12 +129,13 @@ class Reader:
         """Counts by cluster and UTC day over the last *days*, today included; days without rows are left out."""
         now = self.now()
         start = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
-        window = self._cover().by_day(start, start + timedelta(days=days))
+        end = start + timedelta(days=days)
+        window = self._cover(start, end).by_day(start, end)
         return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, **window))
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
         """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
-        rows = self._rows(scorecard_queries.SCORECARDS, **self._cover().by_day(start, end))
+        rows = self._rows(scorecard_queries.SCORECARDS, **self._cover(start, end).by_day(start, end))
         return tuple(line_of(row) for row in rows)
 
     def outages(
@@ -255,7 +255,7 @@ class Reader:
 
     def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """As `sides`, from closed hours as far as they go: much faster, and late rows are counted too."""
-        window = self._beside_window(provider, start, end, cluster) | self._cover().within(start, end)
+        window = self._beside_window(provider, start, end, cluster) | self._cover(start, end).within(start, end)
         return side_queries.sides_by_hour(
             self._rows(side_queries.COUNTS_BY_HOUR, **window), self._rows(side_queries.FIRST_TOKENS_BY_HOUR, **window)
         )
@@ -340,10 +340,10 @@ class Reader:
         which = {"provider": provider, "cluster": cluster, "step": step}
         if step < HOUR_S:
             return self._rows(fine, **which, a=_ms(start), b=_ms(end))
-        return self._rows(by_hour, **which, **self._cover().by_hour(start, end))
+        return self._rows(by_hour, **which, **self._cover(start, end).by_hour(start, end))
 
-    def _cover(self) -> Cover:
-        return Cover.of(*self._rows(rollup_sql.MARK)[0])
+    def _cover(self, start: datetime, end: datetime) -> Cover:
+        return Cover.read(self._rows, start, end)
 
     def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
         step = max(BESIDE_STEP_S, rounded_step_s(math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX)))

@@ -87,4 +87,8 @@ SELECT DISTINCT hour FROM
 WHERE hour < toUnixTimestamp(toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}}, 'UTC'))) ORDER BY hour"""
 
 MARK = "SELECT toUnixTimestamp64Milli(max(mark)), count() FROM {database}.rollup_marks WHERE name = 'facts'"
+# What came since, however late: nothing from its first tick on is served from rollups.
+NEWER = f"""
+SELECT toUnixTimestamp64Milli(min(tick)), count()
+FROM {_FACTS} AND ingested_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
 FIRST_HOUR = "SELECT toUnixTimestamp(min(t)), count() FROM {database}.rollup_hour"

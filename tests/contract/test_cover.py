@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
 
 import pytest
 
 from collector.judgement.facts import bucket_of, quantile_ms
-from collector.storage.clickhouse import ClickHouse
 from collector.storage.cover import Cover, rounded_step_s
 from collector.storage.outage_queries import Outage
 from collector.storage.queries import Reader
 from collector.storage.rollups import DAY, HOUR, floor
-from collector.storage.rows import StoredRow
 from schemas.config import Store
 from schemas.observation import Observation, Outcome, Reason, Timings
 from tests.support.observations import seen
-from touchstone.system_clock import SystemClock
+from tests.support.stores import on_store, put
 
 NOW = datetime.now(UTC)
 TODAY = floor(NOW, DAY)
@@ -54,22 +50,8 @@ SEEN = [observed(DICE, provider, tick) for tick in TICKS for provider in ("acme"
 def filled(store: Store) -> Store:
     """A store that holds SEEN."""
 
-    async def fill(house: ClickHouse) -> None:
-        await house.insert_observations([StoredRow(one, 1, seq, one.finished_at) for seq, one in enumerate(SEEN)])
-
-    on_store(store, fill)
+    put(store, SEEN)
     return store
-
-
-def on_store(store: Store, work: Any) -> None:
-    """Run *work* with an open ClickHouse."""
-
-    async def run() -> None:
-        house = await ClickHouse.connect(store, clock=SystemClock())
-        await work(house)
-        await house.close()
-
-    asyncio.run(run())
 
 
 def roll_up(store: Store, mark: datetime | None) -> None:
@@ -93,6 +75,23 @@ def test_every_provider_side_by_side_is_counted_from_wherever_the_rows_are(fille
                 assert (line.failed, line.unknown) == (outcomes["failed"] - unknown, unknown)
                 assert (line.not_observed, line.answers) == (outcomes["not_observed"], hist.total())
                 assert (line.p50_ms, line.p99_ms) == pytest.approx((quantile_ms(hist, 0.5), quantile_ms(hist, 0.99)))
+
+
+def test_what_comes_late_is_read_at_once(filled: Store) -> None:
+    """Before the next round rolls it up: into an hour that was rolled up without it, and into days that had nothing."""
+    roll_up(filled, NOW)
+    late = [observed(DICE, "acme", START + n * HOUR + timedelta(seconds=30)) for n in range(24)]
+    put(filled, late, ingested_at=NOW + timedelta(seconds=1))
+    with Reader.open(filled) as reader:
+        acme = next(line for line in reader.compare(START, NOW) if line.provider == "acme")
+        mine = [one for one in (*SEEN, *late) if one.provider == "acme" and one.tick < NOW]
+        assert acme.n == len(mine)
+        assert sum(bar.n for bar in reader.daily_bars(5)) == len(SEEN) + len(late)
+        after = reader.compare(START + 2 * DAY, NOW)  # nothing late lies in it
+
+        roll_up(filled, NOW + timedelta(seconds=2))
+        assert reader.compare(START + 2 * DAY, NOW) == after
+        assert next(line for line in reader.compare(START, NOW) if line.provider == "acme") == acme
 
 
 @pytest.mark.parametrize("mark", MARKS)
@@ -143,5 +142,7 @@ def test_a_window_is_divided_between_days_hours_and_facts_in_that_order() -> Non
             days, hours = cover.by_day(start, end), cover.by_hour(start, end)
             assert days["a"] <= days["d"] <= days["h"] <= max(days["a"], days["b"])
             assert hours["a"] <= hours["h"] <= max(hours["a"], hours["b"])
-    assert Cover.of(0, 0) == Cover()
+            both = cover.within(start, end)
+            assert both["a"] <= both["f"] <= both["p"] <= both["d"] <= both["h"] <= both["b"]
+    assert Cover.read(lambda sql, **_: [(0, 0)], START, NOW) == Cover()
     assert [rounded_step_s(step) for step in (1, 3599, 3600, 3601)] == [1, 3599, 3600, 7200]

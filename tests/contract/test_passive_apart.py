@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,9 @@ from collector.ingest import Ingest, Received
 from collector.judgement.facts import bucket_of
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
+from collector.storage.cover import Cover
 from collector.storage.queries import Reader
+from collector.storage.rollups import floor
 from collector.storage.rows import StoredRow, key_of
 from schemas.config import Store, TierPolicy
 from schemas.observation import (
@@ -30,6 +31,7 @@ from schemas.observation import (
 )
 from tests.support.client_spans import MS, NEW, START_NS, TARGETS, body_of, client_span
 from tests.support.observations import seen
+from tests.support.stores import on_store, put
 from touchstone.system_clock import SystemClock
 
 AT = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 3600 * 3600, UTC)
@@ -86,33 +88,19 @@ def theirs() -> list[Observation]:
     return made
 
 
-def put(store: Store, observations: list[Observation]) -> None:
-    """Store them, taken in when they were finished."""
-
-    async def work() -> None:
-        house = await ClickHouse.connect(store, clock=SystemClock())
-        await house.insert_observations([StoredRow(one, 1, n, one.finished_at) for n, one in enumerate(observations)])
-        await house.close()
-
-    asyncio.run(work())
-
-
 def look(store: Store) -> dict[str, Any]:
     """Everything that judges, rolls up or shows our own grid."""
 
-    async def work() -> dict[str, Any]:
-        house = await ClickHouse.connect(store, clock=SystemClock())
+    async def work(house: ClickHouse) -> dict[str, Any]:
         await house.rollups.recompute(AT - 2 * DAY, AT)
-        found = {
+        return {
             "facts": await house.facts(AT + DAY, TierPolicy()),
             "completeness": await house.completeness(AT - 2 * DAY),
             "outcomes": await house.outcomes(AT - 2 * DAY),
             "dirty": await house.rollups.advance(AT, AT),
         }
-        await house.close()
-        return found
 
-    found = asyncio.run(work())
+    found = on_store(store, work)
     with Reader.open(store) as reader:
         fresh = reader.freshness()
         return found | {
@@ -198,30 +186,25 @@ def test_a_double_standard_is_found_from_the_rows(store: Store) -> None:
 def test_the_sides_are_the_same_from_rollups(store: Store) -> None:
     """None of them, some hours, all; of windows that begin and end within an hour too, and of the corrected times."""
     waited = probe(61.5, Outcome.FAILED, reason=Reason.TTFT_TIMEOUT, timings=Timings(total_ms=30_000.0))
-    put(store, [*ours(), waited, *theirs()])
+    before = [
+        replace(one, tick=one.tick - DAY, started_at=one.started_at - DAY, finished_at=one.finished_at - DAY)
+        for one in (*ours(), *theirs())
+    ]
+    put(store, [*ours(), waited, *theirs(), *before])
     windows = (
-        (AT - DAY, AT), (AT - timedelta(hours=20, minutes=17), AT - timedelta(minutes=31)), (AT - DAY, AT + DAY),
+        (AT - DAY, AT), (AT - timedelta(hours=20, minutes=17), AT - timedelta(minutes=31)), (AT - 2 * DAY, AT + DAY),
     )  # fmt: skip
     for rolled_until in (None, AT - timedelta(hours=5), AT):
         if rolled_until is not None:
-            roll_up(store, rolled_until)
+            on_store(store, lambda house, until=rolled_until: house.rollups.advance(until, until))
         with Reader.open(store) as reader:
             for start, end in windows:
                 facts, rolled = reader.sides("acme", start, end), reader.sides_now("acme", start, end)
 
                 assert rolled == facts, (rolled_until, start, end)
                 assert sum(side.first_tokens.waited for side in facts) == 1
-
-
-def roll_up(store: Store, until: datetime) -> None:
-    """As the collector does."""
-
-    async def work() -> None:
-        house = await ClickHouse.connect(store, clock=SystemClock())
-        await house.rollups.advance(until, until)
-        await house.close()
-
-    asyncio.run(work())
+    borders = Cover(floor(AT, DAY), AT).within(*windows[2])
+    assert borders["p"] < borders["d"]  # whole days were among it
 
 
 def test_prompts_of_another_length_are_not_compared(store: Store) -> None:

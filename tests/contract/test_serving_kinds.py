@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.queries import Reader
-from collector.storage.rows import StoredRow
 from probes.catalog import KINDS
 from schemas.config import Store, TierPolicy
 from schemas.observation import Observation, Outcome, Reason
 from schemas.probe_kinds import SERVING, SERVING_KINDS
 from tests.support.observations import seen
-from touchstone.system_clock import SystemClock
+from tests.support.stores import on_store, put
 
 AT = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 3600 * 3600, UTC)
 MIDNIGHT = AT.replace(hour=0)
@@ -50,15 +48,12 @@ def failures(kinds: frozenset[str]) -> list[Observation]:
 def looked_at(store: Store, observations: list[Observation]) -> dict[str, Any]:
     """What is counted of a provider once *observations* have been stored as well."""
 
-    async def work() -> Any:
-        house = await ClickHouse.connect(store, clock=SystemClock())
-        await house.insert_observations([StoredRow(one, 1, n, one.finished_at) for n, one in enumerate(observations)])
+    async def work(house: ClickHouse) -> Any:
         await house.rollups.recompute(AT - 5 * DAY, AT)
-        facts = await house.facts(AT + DAY, TierPolicy())
-        await house.close()
-        return facts
+        return await house.facts(AT + DAY, TierPolicy())
 
-    facts = asyncio.run(work())
+    put(store, observations)
+    facts = on_store(store, work)
     with Reader.open(store) as reader:
         return {
             "facts": facts,

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
 
 import pytest
 
+from collector.storage.clickhouse import ClickHouse
 from collector.storage.migrations import migrate
+from collector.storage.rows import StoredRow
 from schemas.config import Store
+from schemas.observation import Observation
+from touchstone.system_clock import SystemClock
+
+T = TypeVar("T")
 
 # Set, the contract tests run against this ClickHouse server (user `default`, no password), else the embedded store.
 SERVER_VARIABLE = "TOUCHSTONE_CLICKHOUSE_URL"
@@ -46,6 +55,25 @@ def store(store_process: str, request: pytest.FixtureRequest) -> Iterator[Store]
     """A store with every migration applied, in a database that only this test sees."""
     name = "t_" + hashlib.sha256(request.node.nodeid.encode()).hexdigest()[:16]
     yield from fresh_database(Store(url=store_process, database=name))
+
+
+def on_store(store: Store, work: Callable[[ClickHouse], Awaitable[T]]) -> T:
+    """What *work* gives, with an open ClickHouse."""
+
+    async def run() -> T:
+        house = await ClickHouse.connect(store, clock=SystemClock())
+        try:
+            return await work(house)
+        finally:
+            await house.close()
+
+    return asyncio.run(run())
+
+
+def put(store: Store, observations: Sequence[Observation], *, ingested_at: datetime | None = None) -> None:
+    """Store *observations*, each taken in when it was finished unless *ingested_at* says otherwise."""
+    rows = [StoredRow(one, 1, seq, ingested_at or one.finished_at) for seq, one in enumerate(observations)]
+    on_store(store, lambda house: house.insert_observations(rows))
 
 
 def fresh_database(store: Store) -> Iterator[Store]:
