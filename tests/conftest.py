@@ -1,7 +1,9 @@
-"""Fixtures that every test may ask for by name, what runs side by side, and how long a generated example may take."""
+"""Fixtures that every test may ask for by name, what runs side by side, and what CI does not accept."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.stores import store, store_process
+from tests.support.stores import SERVER_VARIABLE, store, store_process
 
 __all__ = ["store", "store_process"]
 
@@ -39,6 +41,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SlowInARow:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The slow ones first, so that no worker begins with them when the other is done."""
     items.sort(key=lambda item: not _is_slow(item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """CI has everything that a test may need, so there a test that is skipped has failed."""
+    report = yield
+    of_another_store = SERVER_VARIABLE in os.environ and any(map(item.get_closest_marker, ("embedded_only", "gap")))
+    if report.skipped and _in_ci() and not of_another_store:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} is skipped, and CI accepts no skip: {report.longrepr[-1]}"
+    return report
+
+
+def _in_ci() -> bool:
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
 @cache
