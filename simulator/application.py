@@ -50,7 +50,7 @@ class Application:
     ) -> None:
         self._places = shuffled(places, seed, "traffic")
         self._url, self._seed, self._clock = f"{collector_url.rstrip('/')}/v1/traces", seed, clock
-        self._told_by = {"Authorization": f"Bearer {token}"} if token else {}
+        self._authorization = _bearer(token)
         files = {place.target.tls.ca_file for place in places} - {None}
         self._trust = {file: ssl.create_default_context(cafile=file) for file in files}
         self._waiting: deque[ReadableSpan] = deque(maxlen=WAITING_MAX)
@@ -127,7 +127,7 @@ class Application:
         if not batch:
             return True
         body = gzip.compress(encode_spans(batch).SerializeToString(), compresslevel=1, mtime=0)
-        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"} | self._told_by
+        headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"} | self._authorization
         timeout = aiohttp.ClientTimeout(total=EXPORT_S)
         try:
             async with session.post(self._url, data=body, headers=headers, timeout=timeout) as answer:
@@ -157,5 +157,8 @@ def _question(model: str, prompt: str) -> dict[str, Any]:
 
 def _headers(place: Place) -> dict[str, str]:
     key = place.target.auth.bearer
-    authorization = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    return {"Content-Type": "application/json"} | authorization
+    return {"Content-Type": "application/json"} | _bearer(key.get_secret_value() if key else None)
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}

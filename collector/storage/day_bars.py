@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import SERVES
-from collector.storage.scorecard_queries import UNKNOWN, UNKNOWN_IN_ROLLUP
+from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 
 _ROLLED = f"""provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
          sum(n_failed) AS all_failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed"""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from schemas.observation import BLAME, Blame
 
-UNKNOWN_REASONS = tuple(sorted(r.value for r, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN}))
-_NOT_PROVIDERS = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
+_UNKNOWN = sorted(reason.value for reason, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN})
+UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in _UNKNOWN) + ")"  # failed, but not by the provider's fault
 
 
 def known_before(parameter: str) -> str:
@@ -31,8 +31,8 @@ _SERVED = f"{_ROWS} AND {SERVES}"
 BLOCKS = f"""
 SELECT provider, cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
        countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {_NOT_PROVIDERS}),
-       countIf(outcome = 'failed' AND reason IN {_NOT_PROVIDERS}),
+       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}),
+       countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
        countIf(outcome = 'not_observed'),
        toUnixTimestamp64Milli(min(tick)), toUnixTimestamp64Milli(max(tick))
 FROM {{database}}.observations WHERE {_SERVED}

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.judgement.facts import quantile_ms
-from collector.storage.fact_queries import UNKNOWN_REASONS
+from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 
-UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in UNKNOWN_REASONS) + ")"
 # Counts that are failed, but whose reason is the caller's fault or nobody's.
 UNKNOWN_IN_ROLLUP = (
     f"arraySum((reason, count) -> if(reason IN {UNKNOWN}, count, 0), mapKeys(reasons), mapValues(reasons))"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.storage.fact_queries import known_before
+from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
-from collector.storage.scorecard_queries import UNKNOWN, quantile_sql
+from collector.storage.scorecard_queries import quantile_sql
 
 # An empty cluster stands for all of them.
-_ROWS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
-  AND tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})
+PLACE = "provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})"
+_ROWS = f"""{PLACE}
+  AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND attempt = 0 AND source = 'active'"""
 _AS_KNOWN = known_before("b")
 _BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
@@ -26,8 +27,8 @@ SELECT {_BUCKET}, reason, count() FROM {{database}}.observations WHERE {_ROWS} A
 GROUP BY start, reason ORDER BY start, reason"""
 
 # The same from closed hours as far as they go (a to h; see cover.py) and from facts; steps are whole hours.
-_HOURS = """provider = {provider:String} AND ({cluster:String} = '' OR cluster = {cluster:String})
-  AND t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"""
+_HOURS = f"""{PLACE}
+  AND t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})"""
 _NEWER = _ROWS.replace("{a:Int64}", "{h:Int64}")
 _HOUR_BUCKET = "intDiv(toUnixTimestamp(t), {step:UInt32}) * {step:UInt32} AS start"
 

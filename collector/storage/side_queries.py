@@ -16,15 +16,15 @@ from collector.judgement.beside import Side
 from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
-from collector.storage.fact_queries import known_before
+from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
-from collector.storage.scorecard_queries import UNKNOWN as _UNKNOWN
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
+from collector.storage.series_queries import PLACE
 
 _GOOD = "outcome IN ('ok', 'degraded')"
-_FAILED = f"(outcome = 'failed' AND reason NOT IN {_UNKNOWN})"
+_FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 _ACTIVE, _PASSIVE = "source = 'active'", "source = 'passive'"
-_ROWS = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
+_ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND {known_before("b")} AND attempt = 0
   AND ({_PASSIVE} OR kind IN {MODEL_KINDS})"""
@@ -32,7 +32,7 @@ _START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 COUNTS = f"""
 SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {_UNKNOWN}), countIf(outcome = 'not_observed')
+       countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed')
 FROM {{database}}.observations WHERE {_ROWS}
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
 
@@ -48,61 +48,63 @@ FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {W
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
 
 # The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
-_ROLLED = f"""provider = {{provider:String}} AND ({{cluster:String}} = '' OR cluster = {{cluster:String}})
-  AND kind IN {MODEL_KINDS}"""
-_HOURS = f"""{_ROLLED}
-  AND t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})"""
-_DAYS = f"""{_ROLLED}
-  AND t >= fromUnixTimestamp64Milli({{p:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})"""
-_HOURS_BESIDE_DAYS = f"""{_HOURS}
-  AND (t < fromUnixTimestamp64Milli({{p:Int64}}) OR t >= fromUnixTimestamp64Milli({{d:Int64}}))"""
-_TRAFFIC = f"{_ROWS} AND {_PASSIVE}"
-_BEFORE = f"{_ROWS} AND {_ACTIVE} AND tick < fromUnixTimestamp64Milli({{f:Int64}})"
-_AFTER = f"{_ROWS} AND {_ACTIVE} AND tick >= fromUnixTimestamp64Milli({{h:Int64}})"
+_FACTS = tuple(
+    f"{{database}}.observations WHERE {_ROWS} AND {which}"
+    for which in (
+        _PASSIVE,
+        f"{_ACTIVE} AND tick < fromUnixTimestamp64Milli({{f:Int64}})",
+        f"{_ACTIVE} AND tick >= fromUnixTimestamp64Milli({{h:Int64}})",
+    )
+)
+
+
+def _rolled(table: str, low: str, high: str) -> str:
+    """The rows of a rollup from the border *low* to the border *high*."""
+    return f"""{{database}}.{table} FINAL WHERE {PLACE} AND kind IN {MODEL_KINDS}
+  AND t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"""
+
+
+def _together(*parts: tuple[str, tuple[str, ...], str]) -> str:
+    """Each part's columns from each of its tables, grouped."""
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM {table} GROUP BY {group}" for columns, tables, group in parts for table in tables
+    )
+
 
 _COUNTED = f"""cluster, source, connection, {_START}, countIf(outcome = 'ok') AS ok,
-         countIf(outcome = 'degraded') AS degraded,
-         countIf(outcome = 'failed') AS failed, countIf(outcome = 'failed' AND reason IN {_UNKNOWN}) AS unknown,
-         countIf(outcome = 'not_observed') AS unseen"""
-_COUNTED_ROWS = "\n  UNION ALL\n".join(
-    f"  SELECT {_COUNTED} FROM {{database}}.observations WHERE {rows} GROUP BY cluster, source, connection, start"
-    for rows in (_TRAFFIC, _BEFORE, _AFTER)
-)
+  countIf(outcome = 'degraded') AS degraded, countIf(outcome = 'failed') AS failed,
+  countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
+_ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {_START.replace("tick", "t")}, sum(n_ok) AS ok,
+  sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
+  sum(n_not_observed) AS unseen"""
 COUNTS_BY_HOUR = f"""
 SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
        sum(unseen)
-FROM
-(
-  SELECT cluster, 'active' AS source, connection, {_START.replace("tick", "t")}, sum(n_ok) AS ok,
-         sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
-         sum(n_not_observed) AS unseen
-  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY cluster, connection, start
-  UNION ALL
-{_COUNTED_ROWS}
-)
+FROM ({
+    _together(
+        (_ROLLED_COUNTS, (_rolled("rollup_hour", "f", "h"),), "cluster, connection, start"),
+        (_COUNTED, _FACTS, "cluster, source, connection, start"),
+    )
+})
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
 
 # Of the intended ones, those without a first token waited in vain.
 _TIMED = f"""cluster, source, connection,
-         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}) AS plain,
-         sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
-_TIMED_ROWS = "\n  UNION ALL\n".join(
-    f"  SELECT {_TIMED} FROM {{database}}.observations WHERE {rows} GROUP BY cluster, source, connection"
-    for rows in (_TRAFFIC, _BEFORE, _AFTER)
-)
-_TIMED_ROLLUPS = "\n  UNION ALL\n".join(
-    f"""  SELECT cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain, sumMap(intended_hist) AS intended
-  FROM {{database}}.{table} FINAL WHERE {rows} GROUP BY cluster, connection"""
-    for table, rows in (("rollup_day", _DAYS), ("rollup_hour", _HOURS_BESIDE_DAYS))
-)
+  sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}) AS plain,
+  sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
+_ROLLED_TIMES = """cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain,
+  sumMap(intended_hist) AS intended"""
+_DAYS_AND_HOURS = (
+    _rolled("rollup_hour", "f", "p"), _rolled("rollup_day", "p", "d"), _rolled("rollup_hour", "d", "h"),
+)  # fmt: skip
 FIRST_TOKENS_BY_HOUR = f"""
 SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
-FROM
-(
-{_TIMED_ROLLUPS}
-  UNION ALL
-{_TIMED_ROWS}
-)
+FROM ({
+    _together(
+        (_ROLLED_TIMES, _DAYS_AND_HOURS, "cluster, connection"),
+        (_TIMED, _FACTS, "cluster, source, connection"),
+    )
+})
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""
 
 FAILURES = f"""
