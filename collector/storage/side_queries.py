@@ -48,14 +48,8 @@ FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {W
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
 
 # The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
-_FACTS = tuple(
-    f"{{database}}.observations WHERE {_ROWS} AND {which}"
-    for which in (
-        _PASSIVE,
-        f"{_ACTIVE} AND tick < fromUnixTimestamp64Milli({{f:Int64}})",
-        f"{_ACTIVE} AND tick >= fromUnixTimestamp64Milli({{h:Int64}})",
-    )
-)
+_FACTS = f"""{{database}}.observations WHERE {_ROWS}
+  AND ({_PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
 
 
 def _rolled(table: str, low: str, high: str) -> str:
@@ -83,7 +77,7 @@ SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(
 FROM ({
     _together(
         (_ROLLED_COUNTS, (_rolled("rollup_hour", "f", "h"),), "cluster, connection, start"),
-        (_COUNTED, _FACTS, "cluster, source, connection, start"),
+        (_COUNTED, (_FACTS,), "cluster, source, connection, start"),
     )
 })
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
@@ -102,7 +96,7 @@ SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM ({
     _together(
         (_ROLLED_TIMES, _DAYS_AND_HOURS, "cluster, connection"),
-        (_TIMED, _FACTS, "cluster, source, connection"),
+        (_TIMED, (_FACTS,), "cluster, source, connection"),
     )
 })
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""
