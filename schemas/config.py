@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_
 
 from schemas.fleet import Fleet, Name, Strict, Url
 from schemas.loopback import is_loopback
+from schemas.objectives import Objective
+from schemas.paging import Paging
 from schemas.quantity import DurationS, Ratio
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
@@ -274,15 +276,6 @@ class Dashboard(Strict):
     listen: Address = "127.0.0.1:8501"
 
 
-class Objective(Strict):
-    """Our own target (SLO) for availability, of the providers that match."""
-
-    name: Name
-    providers: tuple[str, ...] = ("*",)
-    objective: Ratio
-    window: DurationS = 30 * 86400.0
-
-
 class GoldGates(Strict):
     """What earns gold."""
 
@@ -329,60 +322,6 @@ class TierPolicy(Strict):
     gold: GoldGates = GoldGates()
     reliable: ReliableGates = ReliableGates()
     suspect: SuspectGates = SuspectGates()
-
-
-class HardDownRule(Strict):
-    """When a target is hard down, when causes are joined, and when it is over."""
-
-    failures: Annotated[int, Field(ge=2, le=20)] = 3
-    siblings_share: Ratio = 0.5
-    siblings_min: Annotated[int, Field(ge=2)] = 2
-    siblings_window: DurationS = 60.0
-    coalesce: DurationS = 1.0
-    successes: Annotated[int, Field(ge=1, le=20)] = 3
-    cooldown: DurationS = 600.0
-    observer_providers_share: Ratio = 0.5
-
-
-class Webhook(Strict):
-    """A signed webhook (Standard Webhooks 1.0)."""
-
-    kind: Literal["webhook"]
-    url: Url
-    secret: SecretStr | None = None
-    secret_file: str | None = None
-    timeout: DurationS = 5.0
-
-
-class PagerDuty(Strict):
-    """PagerDuty Events API v2."""
-
-    kind: Literal["pagerduty"]
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-    routing_key: SecretStr | None = None
-    routing_key_file: str | None = None
-    timeout: DurationS = 5.0
-
-
-Destination = Annotated[Webhook | PagerDuty, Field(discriminator="kind")]
-
-
-class Paging(Strict):
-    """Who hears of what."""
-
-    deployment: Name = "touchstone"
-    destinations: dict[Name, Destination] = Field(default_factory=dict)
-    routes: dict[Literal["P0", "P1", "P2", "P3"], tuple[Name, ...]] = Field(default_factory=dict)
-    hard_down: HardDownRule = HardDownRule()
-
-    @model_validator(mode="after")
-    def _routes_lead_somewhere(self) -> Paging:
-        for severity, names in self.routes.items():
-            for name in names:
-                if name not in self.destinations:
-                    known = ", ".join(sorted(self.destinations)) or "none"
-                    raise ValueError(f"routes.{severity}: no destination is called {name!r} (known: {known})")
-        return self
 
 
 class Settings(Strict):

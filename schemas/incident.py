@@ -11,12 +11,22 @@ from schemas.tick import NAMESPACE
 
 
 class Severity(StrEnum):
-    """How bad. P0 wakes somebody."""
+    """How bad. P0 wakes somebody; the settings say what is how bad (`paging.severities`)."""
 
-    P0 = "P0"  # a provider is hard down
-    P1 = "P1"  # a cluster is hard down, or our own observer is
-    P2 = "P2"  # one model, or latency
+    P0 = "P0"
+    P1 = "P1"
+    P2 = "P2"
     P3 = "P3"
+
+
+class Signal(StrEnum):
+    """What kind of evidence opened an incident."""
+
+    HARD_DOWN = "hard_down"  # failures in a row, confirmed
+    ERROR_BURN = "error_burn"  # an error budget burns
+    LATENCY_BURN = "latency_burn"  # a latency budget burns
+    NO_DATA = "no_data"  # nothing usable comes from a vantage of ours
+    DRILL = "drill"  # an exercise
 
 
 class Level(StrEnum):
@@ -29,24 +39,40 @@ class Level(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """OPEN -> RECOVERING -> RESOLVED (-> OPEN again within the cool-down); CHILD hangs under a wider incident."""
+    """
+    OPEN -> ACKED -> RECOVERING -> RESOLVED (-> OPEN again within the cool-down).
+
+    CHILD hangs under a wider incident. Before an incident there is a watch that is *suspect*: it has failed, and is
+    being asked again.
+    """
 
     OPEN = "open"
+    ACKED = "acked"
     RECOVERING = "recovering"
     RESOLVED = "resolved"
     CHILD = "child"  # superseded: its cause turned out to be a wider one
 
 
 class Change(StrEnum):
-    """What a transition did; the ones that page are decided by the router."""
+    """What a transition did; docs/paging.md says which ones page."""
 
     OPENED = "opened"
-    PROMOTED = "promoted"  # same incident, wider cause, higher severity
+    PROMOTED = "promoted"  # same incident, wider cause
     ABSORBED = "absorbed"  # became the child of another incident
+    RAISED = "raised"  # same incident, worse
     RECOVERING = "recovering"
     RELAPSED = "relapsed"  # failed again while recovering
     REOPENED = "reopened"  # failed again within the cool-down
     RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"  # somebody has it
+    LAPSED = "lapsed"  # an acknowledgement is over, or was taken back
+    ESCALATED = "escalated"  # nobody has it: more people are told
+    SUPPRESSED = "suppressed"  # a silence or a maintenance window holds its pages
+    RELEASED = "released"  # it holds them no more: how it stands now is said
+    FLAPPING = "flapping"  # up and down too often: one page, then quiet
+    STABLE = "stable"  # no longer: how it stands now is said
+    BLIND = "blind"  # no fresh evidence; resolves nothing
+    SEEING = "seeing"  # there is evidence again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +86,53 @@ class Scope:
         return f"{self.level}:{self.id}"
 
 
-def incident_id(scope: Scope, first_failed_at: datetime) -> str:
-    """The id of an incident, derived from its first scope and first evidence: 12 hex digits after `inc-`."""
-    derived: UUID = uuid5(NAMESPACE, f"incident|{scope}|{first_failed_at.isoformat()}")
+def incident_id(signal: Signal, scope: Scope, first_failed_at: datetime) -> str:
+    """The id of an incident, derived from its signal, first scope and first evidence: 12 hex digits after `inc-`."""
+    said = f"incident|{scope}|{first_failed_at.isoformat()}"
+    if signal is not Signal.HARD_DOWN:
+        said += f"|{signal}"
+    derived: UUID = uuid5(NAMESPACE, said)
     return f"inc-{derived.hex[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Somebody has it, until *until*; *via* is how we were told (`cli`, `api`, `link`, `pagerduty`, `dashboard`)."""
+
+    by: str
+    via: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """
+    What a page shows on one screen beside its summary.
+
+    affected names what is down, at most twenty of *affected_n*, out of *watched_n* targets that are looked at there.
+    certainty says how sure we are in words with numbers. observations are ids, bounded.
+    """
+
+    certainty: str = ""
+    affected: tuple[str, ...] = ()
+    affected_n: int = 0
+    watched_n: int = 0
+    last_good_at: datetime | None = None
+    observations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """One cause. *failed_at* is the first failed evidence, *opened_at* when the judge decided."""
+    """
+    One cause. *failed_at* is the first failed evidence, *opened_at* when the judge decided.
+
+    suppressed_by is the id of the silence or window that holds its pages, '' for none. escalated counts the steps of
+    the ladder that were taken since *ladder_from*, when nobody had it any more.
+    """
 
     id: str
+    signal: Signal
     scope: Scope
     provider: str
     severity: Severity
@@ -84,8 +146,15 @@ class Incident:
     parent: str | None = None
     seq: int = 0  # of the last transition
     reopen_count: int = 0
-    good_streak: int = 0
-    evidence: tuple[str, ...] = ()  # ids of observations, bounded
+    evidence: Evidence = Evidence()
+    acknowledged: Acknowledged | None = None
+    suppressed_by: str = ""
+    flapping: bool = False
+    blind: bool = False
+    escalated: int = 0
+    ladder_from: datetime | None = None  # since when nobody has it
+    flips: tuple[datetime, ...] = ()  # when it opened, reopened, relapsed or recovered, within the flap window
+    told: bool = False  # whether a page of it was ever made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +173,29 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageIntent:
-    """A wish to notify: the outbox turns it into one delivery per destination of the route."""
+    """
+    A wish to notify: the outbox turns it into one delivery per destination of the route.
+
+    only names destinations that are told instead of the route's (a drill). step counts the ladder's steps: those
+    up to it are told as well.
+    """
 
     incident: str
     seq: int
     change: Change
+    signal: Signal
     severity: Severity
     provider: str
     scope: Scope
+    state: IncidentState
     summary: str
     reason: str
+    rule: str
     failed_at: datetime
     opened_at: datetime
     at: datetime
+    resolved_at: datetime | None = None
+    evidence: Evidence = Evidence()
+    acknowledged_by: str = ""
+    step: int = 0
+    only: tuple[str, ...] = ()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from schemas.incident import PageIntent
+from schemas.incident import Change, PageIntent
+
+LATE = timedelta(seconds=60)
+CLOSING = frozenset({Change.RESOLVED, Change.ABSORBED})  # what ends the alert at a receiver
 
 
 class DeliveryState(StrEnum):
@@ -20,7 +23,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One intent for one destination. (incident, seq, destination) is unique; *attempt* counts those made."""
+    """
+    One intent for one destination. (incident, seq, destination) is unique; *attempt* counts those made.
+
+    instead_of names the destination that this one is the backup of, '' when it is told in its own right.
+    """
 
     intent: PageIntent
     destination: str
@@ -28,6 +35,7 @@ class Delivery:
     attempt: int = 0
     next_attempt_at: datetime
     first_attempt_at: datetime | None = None
+    instead_of: str = ""
 
     def webhook_id(self) -> str:
         """The same across retries, restarts and collectors."""
@@ -36,6 +44,11 @@ class Delivery:
     def dedup_key(self, deployment: str) -> str:
         """The key of the incident at the receiver, at most 255 characters."""
         return f"{deployment}:{self.intent.incident}"
+
+    def late_by(self, now: datetime) -> timedelta | None:
+        """How long after its decision it goes out, when that is late; None when it is in time."""
+        waited = now - self.intent.at
+        return waited if waited >= LATE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +60,4 @@ class SendResult:
     error: str
     at: datetime
     retry_at: datetime | None = None
+    took_ms: float | None = None

@@ -10,8 +10,9 @@ from collector.judgement.availability import claimable, probes_to_claim
 from probes.budget import PROMPT_TOKENS, limits
 from probes.contract import Subject
 from probes.subjects import subjects_of
-from schemas.config import Agent, Configuration, HardDownRule, Module
+from schemas.config import Agent, Configuration, Module
 from schemas.fleet import Budget, Price
+from schemas.paging import HardDownRule
 
 DAY_S = 86_400.0
 CLAIM_DAYS = (1, 7, 28)

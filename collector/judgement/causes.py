@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
 from collector.judgement.hot_state import FleetIndex
-from schemas.config import HardDownRule
 from schemas.incident import Level, Scope, Severity
+from schemas.paging import HardDownRule
 
 OBSERVER_PROVIDERS_MIN = 3
 SEVERITY = {

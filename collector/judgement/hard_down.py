@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from schemas.config import HardDownRule
 from schemas.observation import Blame, Observation, Outcome
+from schemas.paging import HardDownRule
 
 EVIDENCE_MAX = 10
 

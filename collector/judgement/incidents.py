@@ -15,18 +15,20 @@ from datetime import datetime, timedelta
 from collector.judgement.causes import SEVERITY, Cause, causes
 from collector.judgement.hard_down import Watch, key_of, watched
 from collector.judgement.hot_state import FleetIndex, HotState
-from schemas.config import HardDownRule
 from schemas.incident import (
     Change,
+    Evidence,
     Incident,
     IncidentState,
     Level,
     PageIntent,
     Scope,
+    Signal,
     Transition,
     incident_id,
 )
 from schemas.observation import Observation, Source
+from schemas.paging import HardDownRule
 
 OVER = {IncidentState.RESOLVED, IncidentState.CHILD}
 
@@ -111,7 +113,7 @@ class _Round:
     def decision(self, notes: tuple[str, ...]) -> Decision:
         """What became of it."""
         return Decision(
-            HotState(self._watches, self._incidents, self._unpaged),
+            HotState(watches=self._watches, incidents=self._incidents, unpaged=self._unpaged),
             tuple(self._changed.values()),
             tuple(self._transitions),
             tuple(self._intents),
@@ -155,7 +157,8 @@ class _Round:
 
     def _open(self, cause: Cause) -> Incident:
         incident = Incident(
-            id=incident_id(cause.scope, cause.failed_at),
+            id=incident_id(Signal.HARD_DOWN, cause.scope, cause.failed_at),
+            signal=Signal.HARD_DOWN,
             scope=cause.scope,
             provider=cause.provider,
             severity=SEVERITY[cause.scope.level],
@@ -165,7 +168,7 @@ class _Round:
             failed_at=cause.failed_at,
             opened_at=self._now,
             updated_at=self._now,
-            evidence=cause.evidence,
+            evidence=Evidence(observations=cause.evidence),
         )
         self._unpaged[incident.id] = self._now
         return self._record(incident, Change.OPENED, cause.rule)
@@ -178,7 +181,7 @@ class _Round:
             severity=severity,
             reason=cause.reason,
             rule=cause.rule,
-            evidence=cause.evidence,
+            evidence=Evidence(observations=cause.evidence),
         )
         promoted = self._record(replace(wider, state=IncidentState.OPEN), Change.PROMOTED, cause.rule)
         self._page(promoted, Change.OPENED if promoted.id in self._unpaged else Change.PROMOTED)
@@ -198,7 +201,7 @@ class _Round:
     def _reopen(self, incident: Incident, cause: Cause) -> Incident:
         again = replace(
             incident, state=IncidentState.OPEN, reason=cause.reason, rule=cause.rule, resolved_at=None,
-            reopen_count=incident.reopen_count + 1, evidence=cause.evidence,
+            reopen_count=incident.reopen_count + 1, evidence=Evidence(observations=cause.evidence),
         )  # fmt: skip
         reopened = self._record(again, Change.REOPENED, f"failed again within {self._rule.cooldown:g} s: {cause.rule}")
         self._page(reopened, Change.REOPENED)
@@ -248,13 +251,18 @@ class _Round:
                 incident=incident.id,
                 seq=incident.seq,
                 change=change,
+                signal=incident.signal,
                 severity=incident.severity,
                 provider=incident.provider,
                 scope=incident.scope,
+                state=incident.state,
                 summary=_summary(incident, change),
                 reason=incident.reason,
+                rule=incident.rule,
                 failed_at=incident.failed_at,
                 opened_at=incident.opened_at,
+                resolved_at=incident.resolved_at,
+                evidence=incident.evidence,
                 at=self._now,
             )
         )

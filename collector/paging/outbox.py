@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from schemas.config import Paging
-from schemas.incident import Change, PageIntent
-from schemas.page import Delivery, DeliveryState, SendResult
+from collector.paging.hand_over import Answer
+from schemas.incident import PageIntent
+from schemas.page import CLOSING, Delivery, DeliveryState, SendResult
+from schemas.paging import Paging
 
 RETRY_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # then every 30 s until delivered
 RETRY_AFTER_S_MAX = 30.0
 JITTER = 0.1
 _TRY_AGAIN = frozenset({408, 425, 429})
-_CLOSING = frozenset({Change.RESOLVED, Change.ABSORBED})
 
 
 def deliveries_of(
@@ -28,9 +28,9 @@ def deliveries_of(
     """
     made = []
     for intent in intents:
-        routed = frozenset(paging.routes.get(intent.severity.value, ()))
+        routed = frozenset(paging.routes.get(intent.severity, ()))
         told = known.get(intent.incident, frozenset())
-        names = told if intent.change in _CLOSING else routed | told
+        names = told if intent.change in CLOSING else routed | told
         made += [
             Delivery(intent=intent, destination=name, next_attempt_at=intent.at)
             for name in sorted(names)
@@ -39,18 +39,15 @@ def deliveries_of(
     return tuple(made)
 
 
-def after_answer(
-    delivery: Delivery, *, status: int, error: str, accepted: bool, retry_after_s: float | None, at: datetime
-) -> SendResult:
-    """What becomes of *delivery* after one attempt; status 0 means that no answer came."""
-    if accepted:
+def after_answer(delivery: Delivery, answer: Answer, *, at: datetime) -> SendResult:
+    """What becomes of *delivery* after one attempt."""
+    status = answer.status
+    if answer.accepted:
         return SendResult(state=DeliveryState.DELIVERED, status=status, error="", at=at)
-    if status == 0 or status in _TRY_AGAIN or status >= 500 or status < 200:
-        wait_s = retry_delay_s(delivery, retry_after_s)
-        return SendResult(
-            state=DeliveryState.PENDING, status=status, error=error, at=at, retry_at=at + timedelta(seconds=wait_s)
-        )
-    return SendResult(state=DeliveryState.DEAD, status=status, error=error, at=at)
+    if not answer.hopeless and (status == 0 or status in _TRY_AGAIN or status >= 500 or status < 200):
+        retry_at = at + timedelta(seconds=retry_delay_s(delivery, answer.retry_after_s))
+        return SendResult(state=DeliveryState.PENDING, status=status, error=answer.error, at=at, retry_at=retry_at)
+    return SendResult(state=DeliveryState.DEAD, status=status, error=answer.error, at=at)
 
 
 def retry_delay_s(delivery: Delivery, retry_after_s: float | None) -> float:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.sqlite import insert
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
 from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, METADATA, STATE, TRANSITIONS
 from schemas.errors import StoreUnavailable
-from schemas.incident import Change, Level, PageIntent, Scope, Severity
+from schemas.incident import PageIntent
 from schemas.page import Delivery, DeliveryState, SendResult
 
 LEASE_S = 30.0
+_INTENT = TypeAdapter(PageIntent)
 
 Decide = Callable[[HotState], Decision]
 Known = dict[str, frozenset[str]]
@@ -213,7 +214,7 @@ class Ledger:
                 insert(DELIVERIES)
                 .values(
                     incident=delivery.intent.incident, seq=delivery.intent.seq, destination=delivery.destination,
-                    intent=json.dumps(asdict(delivery.intent), default=lambda value: value.isoformat()),
+                    intent=_INTENT.dump_json(delivery.intent).decode(),
                     state=delivery.state.value, attempt=0, next_attempt_at=delivery.next_attempt_at.timestamp(),
                 )
                 .on_conflict_do_nothing()
@@ -263,27 +264,12 @@ def _one(row: Any) -> sa.Update:
 def _delivery(row: Any) -> Delivery:
     first = row["first_attempt_at"]
     return Delivery(
-        intent=_intent(row["intent"]),
+        intent=_INTENT.validate_json(row["intent"]),
         destination=row["destination"],
         state=DeliveryState.LEASED,
         attempt=row["attempt"],
         next_attempt_at=datetime.fromtimestamp(row["next_attempt_at"], UTC),
         first_attempt_at=datetime.fromtimestamp(first, UTC) if first else None,
-    )
-
-
-def _intent(text: str) -> PageIntent:
-    plain = json.loads(text)
-    for name in ("failed_at", "opened_at", "at"):
-        plain[name] = datetime.fromisoformat(plain[name])
-    scope = plain["scope"]
-    return PageIntent(
-        **plain
-        | {
-            "scope": Scope(Level(scope["level"]), scope["id"]),
-            "severity": Severity(plain["severity"]),
-            "change": Change(plain["change"]),
-        }
     )
 
 

@@ -22,9 +22,9 @@ from collector.judgement.incidents import Decision
 from collector.paging.outbox import deliveries_of
 from collector.paging.sender import Sender
 from collector.storage.ledger import Ledger
-from schemas.config import Paging
-from schemas.incident import Change, Level, PageIntent, Scope, Severity
+from schemas.incident import Change, IncidentState, Level, PageIntent, Scope, Severity, Signal
 from schemas.page import Delivery, SendResult
+from schemas.paging import Paging
 from tests.support.processes import WEBHOOK_SECRET, wait_for
 from touchstone.address import free_port
 from touchstone.system_clock import SystemClock
@@ -80,8 +80,10 @@ def intent(change: Change, seq: int) -> PageIntent:
     """One transition of one incident."""
     at = datetime.now(UTC)
     return PageIntent(
-        incident="inc-000000000001", seq=seq, change=change, severity=Severity.P0, provider="acme",
+        incident="inc-000000000001", seq=seq, change=change, signal=Signal.HARD_DOWN,
+        severity=Severity.P0, provider="acme",
         scope=Scope(Level.PROVIDER, "acme"), summary="P0 provider acme is down", reason="connect_refused",
+        state=IncidentState.OPEN, rule="3 of 5 clusters down",
         failed_at=at, opened_at=at, at=at,
     )  # fmt: skip
 

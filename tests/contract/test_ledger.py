@@ -44,9 +44,9 @@ def deciding(
         ]
         first = wishes[0]
         after = Incident(
-            id=incident, scope=first.scope, provider="acme", severity=severity, state=IncidentState.OPEN,
-            reason=first.reason, rule="3 in a row", failed_at=first.failed_at, opened_at=first.opened_at,
-            updated_at=NOW, seq=seq + len(changes),
+            id=incident, signal=first.signal, scope=first.scope, provider="acme", severity=severity,
+            state=IncidentState.OPEN, reason=first.reason, rule="3 in a row", failed_at=first.failed_at,
+            opened_at=first.opened_at, updated_at=NOW, seq=seq + len(changes),
         )  # fmt: skip
         transitions = tuple(
             Transition(

@@ -16,14 +16,12 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
-import schemas.config
-import schemas.fleet
 from collector.exports.catalog import FORMATS
 from collector.judgement.tiers import REASONS
 from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import RETRY_S
 from probes.catalog import KINDS
-from schemas import config, fleet
+from schemas import config, destinations, fleet, objectives, paging
 from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
@@ -52,15 +50,23 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "collector.tokens": config.Token,
         "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
-        "objectives": config.Objective,
+        "objectives": objectives.Objective,
         "tiers": config.TierPolicy,
         "tiers.gold": config.GoldGates,
         "tiers.reliable": config.ReliableGates,
         "tiers.suspect": config.SuspectGates,
-        "paging": config.Paging,
-        "paging.hard_down": config.HardDownRule,
-        "webhook destination": config.Webhook,
-        "pagerduty destination": config.PagerDuty,
+        "paging": paging.Paging,
+        "paging.hard_down": paging.HardDownRule,
+        "paging.silence": paging.SilenceRule,
+        "paging.flapping": paging.FlapRule,
+        "paging.severities": paging.SeverityPolicy,
+        "paging.acknowledgement": paging.Acknowledgement,
+        "paging.escalation": paging.EscalationStep,
+        "paging.rotas": paging.Rota,
+        "paging.heartbeat": paging.Heartbeat,
+        "paging.drill": paging.Drill,
+        "webhook destination": destinations.Webhook,
+        "pagerduty destination": destinations.PagerDuty,
         "fleet": fleet.Fleet,
         "provider": fleet.Provider,
         "budget": fleet.Budget,
@@ -288,12 +294,12 @@ def test_every_part_of_the_configuration_has_its_section() -> None:
     """Every model of the settings and of the fleet, once."""
     models = {
         value
-        for module in (schemas.config, schemas.fleet)
+        for module in (config, destinations, fleet, objectives, paging)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, fleet.Strict)
     }
 
-    assert set(SECTIONS.values()) == models - {fleet.Strict, config.Configuration}
+    assert set(SECTIONS.values()) == models - {fleet.Strict, config.Configuration, destinations.ADestination}
     assert list(SECTIONS) == list(sections(DOCS / "configuration.md"))
 
 

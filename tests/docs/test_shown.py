@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from collector.paging.catalog import DESTINATIONS
-from schemas.config import PagerDuty, Webhook
-from schemas.incident import Change, Level, PageIntent, Scope, Severity
+from schemas.destinations import PagerDuty, Webhook
+from schemas.incident import Change, IncidentState, Level, PageIntent, Scope, Severity, Signal
 from schemas.page import Delivery
 from tests.docs.test_documentation import DOCS, PAGES, blocks, named
 from tests.support.compose import ROOT
@@ -27,12 +27,15 @@ OPENED = Delivery(
         incident="inc-3f9a1c07be52",
         seq=1,
         change=Change.OPENED,
+        signal=Signal.HARD_DOWN,
         severity=Severity.P0,
+        state=IncidentState.OPEN,
         provider="acme",
         scope=Scope(Level.PROVIDER, "acme"),
         summary="P0 provider acme is down (connect_refused): "
         "2 of 5 clusters down, 1 more failing (at least 3 within 60 s)",
         reason="connect_refused",
+        rule="2 of 5 clusters down, 1 more failing (at least 3 within 60 s)",
         failed_at=AT,
         opened_at=AT.replace(second=3, microsecond=500_000),
         at=AT.replace(second=4, microsecond=500_000),

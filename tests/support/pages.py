@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.config import Paging
-from schemas.incident import Change, Level, PageIntent, Scope, Severity
+from schemas.incident import Change, IncidentState, Level, PageIntent, Scope, Severity, Signal
 from schemas.page import Delivery
+from schemas.paging import Paging
 
 NOW = datetime(2026, 11, 24, 12, 0, 5, tzinfo=UTC)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # the published test vector's
@@ -32,11 +32,14 @@ def intent(change: Change = Change.OPENED, severity: Severity = Severity.P0, seq
         "incident": "inc-0123456789ab",
         "seq": seq,
         "change": change,
+        "signal": Signal.HARD_DOWN,
         "severity": severity,
+        "state": IncidentState.RESOLVED if change is Change.RESOLVED else IncidentState.OPEN,
         "provider": "acme",
         "scope": Scope(Level.PROVIDER, "acme"),
         "summary": "P0 provider acme is down (connect_refused): 3 of 5 clusters down",
         "reason": "connect_refused",
+        "rule": "3 of 5 clusters down",
         "failed_at": NOW - timedelta(seconds=5),
         "opened_at": NOW - timedelta(seconds=1),
         "at": NOW,

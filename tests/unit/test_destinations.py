@@ -11,7 +11,7 @@ from collector.paging.catalog import DESTINATIONS
 from collector.paging.destinations import pagerduty, webhook
 from collector.paging.request import Request
 from collector.paging.signing import verified
-from schemas.config import PagerDuty, Webhook
+from schemas.destinations import PagerDuty, Webhook
 from schemas.errors import TouchstoneError
 from schemas.incident import Change, Severity
 from tests.support.pages import NOW, PAGING, ROUTING_KEY, SECRET, delivery, intent

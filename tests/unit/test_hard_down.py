@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch, key_of, watched
-from schemas.config import HardDownRule
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason
+from schemas.paging import HardDownRule
 from tests.support.observations import TICK, seen
 
 RULE = HardDownRule()

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from collector.judgement.hot_state import FleetIndex, HotState
 from collector.judgement.incidents import Decision, decide
-from schemas.config import HardDownRule
 from schemas.incident import Change, Incident, IncidentState, Level, PageIntent, Severity
 from schemas.observation import Observation, Outcome
+from schemas.paging import HardDownRule
 from tests.support.observations import TICK, seen
 
 RULE = HardDownRule()

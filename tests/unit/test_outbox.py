@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.paging.hand_over import Answer
 from collector.paging.outbox import JITTER, RETRY_AFTER_S_MAX, RETRY_S, after_answer, deliveries_of, retry_delay_s
 from schemas.incident import Change, PageIntent, Severity
 from schemas.page import DeliveryState, SendResult
@@ -61,9 +62,8 @@ def test_a_delivery_is_due_at_once() -> None:
 
 def result(status: int, *, accepted: bool = False, wish_s: float | None = None, attempt: int = 0) -> SendResult:
     """What an answer comes to."""
-    return after_answer(
-        delivery(attempt=attempt), status=status, error="said", accepted=accepted, retry_after_s=wish_s, at=NOW
-    )
+    answer = Answer(status, "" if accepted else "said", accepted, wish_s)
+    return after_answer(delivery(attempt=attempt), answer, at=NOW)
 
 
 @pytest.mark.parametrize("status", [0, 100, 408, 425, 429, 500, 502, 503, 504, 599])

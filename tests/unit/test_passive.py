@@ -15,9 +15,9 @@ from collector.judgement.hot_state import FleetIndex, HotState
 from collector.judgement.incidents import decide
 from collector.passive import OPERATIONS, Rejection, TargetIndex, passive_observation
 from collector.storage.rows import key_of
-from schemas.config import HardDownRule
 from schemas.errors import SpanRejected, WireError
 from schemas.observation import Blame, Connection, Observation, Outcome, Reason, Source
+from schemas.paging import HardDownRule
 from tests.support.client_spans import MS, NEW, OLD, START, START_NS, TARGETS, body_of, client_span, fleet
 
 

@@ -8,8 +8,9 @@ from probes.kinds.burst import BurstModule
 from probes.kinds.chat_stream import ChatStreamModule
 from probes.kinds.http_request import HttpRequestModule
 from probes.kinds.tcp_connect import TcpConnectModule
-from schemas.config import Agent, Configuration, HardDownRule, Module, Settings
+from schemas.config import Agent, Configuration, Module, Settings
 from schemas.fleet import Fleet
+from schemas.paging import HardDownRule
 from touchstone.commands.plan import warnings
 from touchstone.probe_plan import notice_s, plan
 

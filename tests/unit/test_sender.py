@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from collector.paging.sender import Sender
-from schemas.config import Paging
 from schemas.page import Delivery, DeliveryState, SendResult
+from schemas.paging import Paging
 from tests.support.pages import SECRET, delivery
 from touchstone.system_clock import SystemClock
 

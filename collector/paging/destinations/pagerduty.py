@@ -8,12 +8,11 @@ from typing import Any
 import orjson
 
 from collector.paging.request import Request, plain_intent
-from schemas.config import PagerDuty
-from schemas.incident import Change, Severity
-from schemas.page import Delivery
+from schemas.destinations import PagerDuty
+from schemas.incident import Severity
+from schemas.page import CLOSING, Delivery
 
 SUMMARY_CHARS_MAX = 1024
-CLOSING = frozenset({Change.RESOLVED, Change.ABSORBED})
 _SEVERITY = {Severity.P0: "critical", Severity.P1: "error", Severity.P2: "warning", Severity.P3: "info"}
 
 

@@ -8,7 +8,7 @@ import orjson
 
 from collector.paging.request import Request, plain_intent
 from collector.paging.signing import signature
-from schemas.config import Webhook
+from schemas.destinations import Webhook
 from schemas.page import Delivery
 
 

@@ -1,0 +1,123 @@
+"""What people say about incidents: acknowledgements, silences, maintenance windows, drills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from uuid import uuid5
+from zoneinfo import ZoneInfo
+
+from schemas.incident import Level, Scope
+from schemas.tick import NAMESPACE
+
+
+class SuppressionKind(StrEnum):
+    """A silence is said in the moment; a maintenance window is planned."""
+
+    SILENCE = "silence"
+    MAINTENANCE = "maintenance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """
+    Holds the pages of incidents inside its scope, never their record and never their end.
+
+    scope is a pattern over scope ids (`acme`, `acme/us-east`, `acme/*`, `*`): it covers what it matches and everything
+    below. It holds from *starts* for *lasts*; with *every* it comes again at the same local time of *zone*, until
+    *expires*, which every suppression has, as it has an owner.
+    """
+
+    id: str
+    kind: SuppressionKind
+    scope: str
+    owner: str
+    why: str
+    starts: datetime
+    lasts: timedelta
+    expires: datetime
+    every: timedelta | None = None
+    zone: str = "UTC"
+
+    def covers(self, scope: Scope) -> bool:
+        """Whether an incident about *scope* is inside; an observer's incident only by its own name, or by `*`."""
+        if scope.level is Level.OBSERVER:
+            return fnmatchcase(scope.id, self.scope)
+        parts = scope.id.split("/")
+        return any(fnmatchcase("/".join(parts[:end]), self.scope) for end in range(1, len(parts) + 1))
+
+    def active(self, now: datetime) -> bool:
+        """Whether it holds pages at *now*."""
+        if not self.starts <= now < self.expires:
+            return False
+        return now < self._last_start(now) + self.lasts
+
+    def _last_start(self, now: datetime) -> datetime:
+        if self.every is None:
+            return self.starts
+        zone = ZoneInfo(self.zone)
+        first, local = self.starts.astimezone(zone).replace(tzinfo=None), now.astimezone(zone).replace(tzinfo=None)
+        began = first + (local - first) // self.every * self.every
+        return began.replace(tzinfo=zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Somebody has the incident."""
+
+    incident: str
+    by: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unacknowledge:
+    """Nobody has it any more."""
+
+    incident: str
+    by: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppress:
+    """A silence or a window begins to count."""
+
+    suppression: Suppression
+    by: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsuppress:
+    """A silence or a window counts no more."""
+
+    suppression: str
+    by: str
+    via: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exercise:
+    """A drill: a marked P0 through the real path, to *destinations*, or to the route of P0 when there are none."""
+
+    id: str
+    by: str
+    via: str
+    destinations: tuple[str, ...] = ()
+
+
+Command = Acknowledge | Unacknowledge | Suppress | Unsuppress | Exercise
+
+
+def suppression_id(kind: SuppressionKind, scope: str, owner: str, starts: datetime) -> str:
+    """The id of a suppression, derived: saying the same twice is saying it once."""
+    derived = uuid5(NAMESPACE, f"suppression|{kind}|{scope}|{owner}|{starts.isoformat()}")
+    return f"sup-{derived.hex[:12]}"
+
+
+def ended(suppression: Suppression, now: datetime) -> Suppression:
+    """*suppression*, over at *now*."""
+    return replace(suppression, expires=min(suppression.expires, now))
