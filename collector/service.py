@@ -14,8 +14,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from collector.judgement.facts import ProviderFacts
-from collector.judgement.hot_state import FleetIndex, HotState
-from collector.judgement.incidents import Decision, decide
+from collector.judgement.fleet_index import FleetIndex
+from collector.judgement.hot_state import HotState
+from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.tiers import judge
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
@@ -23,6 +24,7 @@ from schemas.errors import StoreError
 from schemas.incident import PageIntent
 from schemas.observation import Observation
 from schemas.page import Delivery
+from schemas.response import Command
 from schemas.verdict import Tier, Verdict
 
 logger = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Service:
     """One collector. *on_disk* runs blocking work of the transactional store in its thread."""
 
     configuration: Configuration
+    index: FleetIndex
     clock: Clock
     facts: Facts
     state: State
@@ -103,21 +106,29 @@ class Service:
 
     async def decided(self, observations: Sequence[Observation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
-        rule = self.configuration.settings.paging.hard_down
-        index = FleetIndex.of(self.configuration.fleet)
+        await self._decide(Inputs(facts=observations))
+
+    async def respond(self, command: Command) -> str:
+        """Do what somebody asks: '' when it is on disk, else why it is not done. Raises StoreUnavailable."""
+        (answer,) = (await self._decide(Inputs(commands=(command,)))).answers
+        return answer
+
+    async def _decide(self, inputs: Inputs) -> Decision:
+        paging = self.configuration.settings.paging
 
         def decision(state: HotState) -> Decision:
-            return decide(state, observations, self.clock.now(), rule, index)
+            return decide(state, inputs, self.clock.now(), paging, self.index)
 
         made: Decision = await self.on_disk(self.state.step, decision, self.deliveries)
         for transition in made.transitions:
             logger.info("%s %s %s: %s", transition.incident, transition.change, transition.scope, transition.cause)
         if made.intents:
             self.wake_sender()
+        return made
 
     async def keep_deciding(self) -> None:
-        """Decide on the passing of time alone: pages that have waited, cool-downs that are over."""
-        await self._keep(DECIDE_S, lambda: self.decided(()), "deciding")
+        """Decide on the passing of time alone: first pages that waited, silence, what lapses, windows that end."""
+        await self._keep(DECIDE_S, lambda: self._decide(Inputs()), "deciding")
 
     async def keep_copying(self) -> None:
         """Copy transitions and attempts to ClickHouse for reading."""

@@ -155,6 +155,7 @@ class Incident:
     ladder_from: datetime | None = None  # since when nobody has it
     flips: tuple[datetime, ...] = ()  # when it opened, reopened, relapsed or recovered, within the flap window
     told: bool = False  # whether a page of it was ever made
+    only: tuple[str, ...] = ()  # destinations that hear of it instead of the route's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

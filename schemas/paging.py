@@ -38,10 +38,15 @@ class SilenceRule(Strict):
 
 
 class FlapRule(Strict):
-    """When an incident is flapping: more than *changes* openings and recoveries within *window*."""
+    """
+    When an incident is flapping: more than *changes* openings and recoveries within *window*.
+
+    It is said again how it stands once nothing has changed for *calm*.
+    """
 
     changes: Annotated[int, Field(ge=2, le=100)] = 4
     window: DurationS = 900.0
+    calm: DurationS = 300.0
 
 
 class SeverityPolicy(Strict):
@@ -52,6 +57,7 @@ class SeverityPolicy(Strict):
     target_down: Severity = Severity.P2
     observer: Severity = Field(default=Severity.P1, description="our own vantage cannot see the providers")
     no_data: Severity = Field(default=Severity.P1, description="nothing usable comes from a vantage")
+    blind_spots: Severity = Field(default=Severity.P2, description="nothing usable comes of some of its subjects")
     error_burn: Severity = Field(default=Severity.P1, description="the error budget burns fast")
     latency_burn: Severity = Field(default=Severity.P2, description="the latency budget burns fast")
     slow_burn: Severity = Field(default=Severity.P3, description="a budget burns slowly")
@@ -62,6 +68,7 @@ class EscalationStep(Strict):
 
     after: DurationS
     to: tuple[Name, ...] = Field(min_length=1)
+    severities: tuple[Severity, ...] = (Severity.P0, Severity.P1)
 
 
 def _zone(name: str) -> str:

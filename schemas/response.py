@@ -82,6 +82,16 @@ class Unacknowledge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Close:
+    """A human says that the incident is over, whatever the evidence: of what is watched no more, or never was one."""
+
+    incident: str
+    by: str
+    via: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suppress:
     """A silence or a window begins to count."""
 
@@ -109,7 +119,7 @@ class Exercise:
     destinations: tuple[str, ...] = ()
 
 
-Command = Acknowledge | Unacknowledge | Suppress | Unsuppress | Exercise
+Command = Acknowledge | Unacknowledge | Close | Suppress | Unsuppress | Exercise
 
 
 def suppression_id(kind: SuppressionKind, scope: str, owner: str, starts: datetime) -> str:

@@ -16,6 +16,7 @@ from aiohttp import web
 from collector.api import application
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
+from collector.judgement.fleet_index import FleetIndex
 from collector.paging.outbox import deliveries_of
 from collector.paging.sender import Sender
 from collector.passive import TargetIndex
@@ -86,6 +87,7 @@ async def _run(
     sender = Sender(settings.paging, disk, clock)
     service = Service(
         configuration=configuration,
+        index=FleetIndex.of(configuration),
         clock=clock,
         facts=store,
         state=disk.ledger,

@@ -1,104 +1,332 @@
-"""One cause, one incident: observer before provider before cluster before target. What is down, said at its widest."""
+"""One cause, one incident: observer before provider before cluster before target. What ails, said at its widest."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from collector.judgement.burn_rate import BurnReading, BurnVerdict
+from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
-from collector.judgement.hot_state import FleetIndex
-from schemas.incident import Level, Scope, Severity
-from schemas.paging import HardDownRule
+from collector.judgement.missing_data import Silence
+from collector.judgement.quorum import Standing, standing
+from schemas.incident import Evidence, Level, Scope, Severity, Signal
+from schemas.paging import HardDownRule, Paging, SeverityPolicy
 
 OBSERVER_PROVIDERS_MIN = 3
-SEVERITY = {
-    Level.OBSERVER: Severity.P1,
-    Level.PROVIDER: Severity.P0,
-    Level.CLUSTER: Severity.P1,
-    Level.TARGET: Severity.P2,
-}
+AFFECTED_MAX = 20
+FIRING = frozenset({BurnVerdict.PAGE, BurnVerdict.TICKET})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Something that is down now, with the rule that says so and its numbers."""
+    """Something that is wrong now, with the rule that says so and its numbers."""
 
+    signal: Signal
     scope: Scope
     provider: str
+    severity: Severity
     failed_at: datetime
     reason: str
     rule: str
-    evidence: tuple[str, ...]
+    evidence: Evidence
+    echo: timedelta = timedelta()  # for so long after an outage the windows of a burn rate still hold it
 
 
-def causes(watches: Mapping[str, Watch], index: FleetIndex, rule: HardDownRule, now: datetime) -> list[Cause]:
-    """What is down at *now*, each at the widest level that the evidence supports."""
-    down = [watch for watch in watches.values() if watch.down]
-    if not down:
-        return []
-    if observer := _observer_cause(down, watches.values(), rule):
-        return [observer]
-    found: list[Cause] = []
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is seen at *now*: watches by key, which of them are silent, and burn rates that have fired."""
+
+    watches: Mapping[str, Watch]
+    silence: Silence
+    burning: Mapping[str, BurnReading]
+    index: FleetIndex
+    now: datetime
+
+    def silent_watches(self) -> list[Watch]:
+        """The watches of which nothing usable comes."""
+        return [self.watches[key] for key in self.silence.silent]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ailing:
+    """One target in trouble, as the ladder sees it."""
+
+    cluster: str
+    target: str
+    failed_at: datetime
+    reason: str
+    said: str
+    observations: tuple[str, ...]
+    last_good_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """Where on the ladder a cause stands, with its members and the count that put it there."""
+
+    scope: Scope
+    members: Sequence[_Ailing]
+    said: str
+
+
+def causes(sight: Sight, paging: Paging) -> list[Cause]:
+    """What is wrong, each at the widest level that the evidence supports."""
+    observers = _observer_causes(sight, paging)
+    blind = {cause.scope.id for cause in observers}
+    seen = [watch for watch in sight.watches.values() if watch.vantage not in blind]
+    down = [watch for watch in seen if watch.down]
+    found = [*observers, *_missing_data_causes(sight, paging.severities, blind)]
     for provider in sorted({watch.provider for watch in down}):
-        mine = [watch for watch in watches.values() if watch.provider == provider]
-        found += _provider_causes(provider, mine, index, rule, now)
+        found += _down_causes(provider, [watch for watch in seen if watch.provider == provider], sight, paging)
+    for signal in (Signal.ERROR_BURN, Signal.LATENCY_BURN):
+        firing = [one for one in sight.burning.values() if one.signal is signal and one.verdict in FIRING]
+        for provider in sorted({one.provider for one in firing}):
+            found += _burn_causes(provider, signal, [one for one in firing if one.provider == provider], sight, paging)
     return found
 
 
-def _observer_cause(down: list[Watch], watches: Iterable[Watch], rule: HardDownRule) -> Cause | None:
-    """When so many unrelated providers are down at once, it is us."""
-    everybody = {watch.provider for watch in watches}
-    failing = {watch.provider for watch in down}
-    needed = max(OBSERVER_PROVIDERS_MIN, math.ceil(rule.observer_providers_share * len(everybody)))
-    if len(failing) < needed:
-        return None
-    vantage = Counter(watch.vantage for watch in down).most_common(1)[0][0]
-    said = f"{len(failing)} of {len(everybody)} providers down at once from {vantage} (at least {needed})"
-    return _cause(Scope(Level.OBSERVER, vantage), "", down, said)
+def _observer_causes(sight: Sight, paging: Paging) -> list[Cause]:
+    """A vantage from which so many unrelated providers are down at once that it is us, unless others see the same."""
+    rule, found = paging.hard_down, []
+    failing: dict[str, set[str]] = defaultdict(set)
+    everybody: dict[str, set[str]] = defaultdict(set)
+    for watch in sight.watches.values():
+        everybody[watch.vantage].add(watch.provider)
+        if watch.down:
+            failing[watch.vantage].add(watch.provider)
+    for vantage, providers in sorted(failing.items()):
+        needed = max(OBSERVER_PROVIDERS_MIN, math.ceil(rule.observer_providers_share * len(everybody[vantage])))
+        elsewhere: set[str] = set().union(*(failing[other] for other in failing if other != vantage))
+        if len(providers - elsewhere) < needed:
+            continue
+        said = f"{len(providers)} of {len(everybody[vantage])} providers down at once from {vantage}"
+        here = [watch for watch in sight.watches.values() if watch.vantage == vantage]
+        found.append(
+            _cause(
+                Signal.HARD_DOWN, _Rung(Scope(Level.OBSERVER, vantage), _of_watches([w for w in here if w.down]), said),
+                "", paging.severities.observer, f"{said} (at least {needed})",
+                certainty=_vantages_said(here, sight), watched_n=len({watch.target for watch in here}),
+            )
+        )  # fmt: skip
+    return found
 
 
-def _provider_causes(
-    provider: str, watches: list[Watch], index: FleetIndex, rule: HardDownRule, now: datetime
-) -> list[Cause]:
-    down = [watch for watch in watches if watch.down]
-    clusters = index.clusters.get(provider) or tuple(sorted({watch.cluster for watch in watches}))
-    down_clusters = {watch.cluster for watch in down}
-    recent = now - timedelta(seconds=rule.siblings_window)
-    doubtful = {w.cluster for w in watches if w.streak and w.last_failed_at and w.last_failed_at >= recent}
+def _missing_data_causes(sight: Sight, severities: SeverityPolicy, blind: Collection[str]) -> list[Cause]:
+    """A vantage from which nothing usable comes any more, of everything or of some."""
+    found = []
+    silent = sight.silent_watches()
+    for vantage in sorted({watch.vantage for watch in silent} - set(blind)):
+        here = [watch for watch in silent if watch.vantage == vantage]
+        everything = [watch for watch in sight.watches.values() if watch.vantage == vantage]
+        reasons = Counter(watch.unseen or "nothing_arrived" for watch in here)
+        reason = max(sorted(reasons), key=lambda name: reasons[name])
+        whole = len(here) == len(everything)
+        said = f"nothing usable from {len(here)} of {len(everything)} subjects"
+        last = max((watch.seen_at for watch in here if watch.seen_at), default=None)
+        found.append(
+            Cause(
+                signal=Signal.NO_DATA,
+                scope=Scope(Level.OBSERVER, vantage),
+                provider="",
+                severity=severities.no_data if whole else severities.blind_spots,
+                failed_at=min(watch.seen_at or watch.tick for watch in here),
+                reason=reason,
+                rule=f"{said} for longer than the rule allows",
+                evidence=Evidence(
+                    certainty="missing data says nothing about any provider; what was down stays as it was",
+                    affected=_named(watch.target for watch in here),
+                    affected_n=len({watch.target for watch in here}),
+                    watched_n=len({watch.target for watch in everything}),
+                    last_good_at=last,
+                ),
+            )
+        )
+    return found
+
+
+def _down_causes(provider: str, watches: list[Watch], sight: Sight, paging: Paging) -> list[Cause]:
+    """What of one provider is down: what every vantage agrees on, and apart, what only some see."""
+    rule, silent = paging.hard_down, sight.silent_watches()
+    by_target: dict[str, list[Watch]] = defaultdict(list)
+    for watch in watches:
+        by_target[watch.target].append(watch)
+    standings = {
+        target: standing(several, [watch for watch in silent if watch.target == target], rule, sight.now)
+        for target, several in by_target.items()
+        if any(watch.down for watch in several)
+    }
+    found: list[Cause] = []
+    for wanted, partly in (({Standing.CONFIRMED}, False), ({Standing.CONFIRMED, Standing.PARTLY}, True)):
+        down = [watch for watch in watches if watch.down and standings[watch.target] in wanted]
+        if not down or (partly and len(down) == len([w for w in down if standings[w.target] is Standing.CONFIRMED])):
+            continue
+        recent = sight.now - timedelta(seconds=rule.siblings_window)
+        doubtful = {w.cluster for w in watches if w.streak and w.last_failed_at and w.last_failed_at >= recent}
+        for rung in _ladder(provider, _of_watches(down), set() if partly else doubtful, sight.index, rule, "down"):
+            if partly and any(_inside(rung.scope, cause.scope) for cause in found):
+                continue
+            members = {one.target for one in rung.members}
+            here = [watch for target in members for watch in by_target[target]]
+            severity = _down_severity(rung.scope.level, paging.severities, partly=partly)
+            found.append(
+                _cause(
+                    Signal.HARD_DOWN, rung, provider, severity, _down_rule(rung, here, rule, partly=partly),
+                    certainty=_vantages_said(here, sight), watched_n=_watched_n(rung.scope, provider, sight.index),
+                )
+            )  # fmt: skip
+    return found
+
+
+def _burn_causes(provider: str, signal: Signal, firing: list[BurnReading], sight: Sight, paging: Paging) -> list[Cause]:
+    """What of one provider burns its budget, joined like what is down."""
+    ailing = [
+        _Ailing(one.cluster, one.scope.id, one.since, one.reason, one.rule, one.observations, None) for one in firing
+    ]
+    found = []
+    for rung in _ladder(provider, ailing, set(), sight.index, paging.hard_down, "burning"):
+        members = {one.target for one in rung.members}
+        fast = any(one.verdict is BurnVerdict.PAGE for one in firing if one.scope.id in members)
+        quick = paging.severities.error_burn if signal is Signal.ERROR_BURN else paging.severities.latency_burn
+        first = min(rung.members, key=lambda one: (one.failed_at, one.target))
+        names = sorted({one.objective for one in firing if one.scope.id in members})
+        cause = _cause(
+            signal, rung, provider, quick if fast else paging.severities.slow_burn,
+            f"{rung.said}; {first.target} {first.said}" if len(members) > 1 else first.said,
+            certainty=f"objective {', '.join(names)}", watched_n=_watched_n(rung.scope, provider, sight.index),
+        )  # fmt: skip
+        found.append(replace(cause, echo=max(one.short for one in firing if one.scope.id in members)))
+    return found
+
+
+def _ladder(
+    provider: str,
+    ailing: Sequence[_Ailing],
+    doubtful: Collection[str],
+    index: FleetIndex,
+    rule: HardDownRule,
+    word: str,
+) -> list[_Rung]:
+    """The widest places that targets of a provider make up that are all *word*; *doubtful* clusters begin to fail."""
+    clusters = index.clusters.get(provider) or tuple(sorted({one.cluster for one in ailing}))
+    bad = {one.cluster for one in ailing}
     needed = min(len(clusters), max(rule.siblings_min, math.ceil(rule.siblings_share * len(clusters))))
-    affected = down_clusters | doubtful
-    if len(affected) >= needed and len(down_clusters) >= min(rule.siblings_min, len(clusters)):
+    affected = bad | set(doubtful)
+    if len(affected) >= needed and len(bad) >= min(rule.siblings_min, len(clusters)):
         said = (
-            f"{len(down_clusters)} of {len(clusters)} clusters down, {len(affected - down_clusters)} more failing "
+            f"{len(bad)} of {len(clusters)} clusters {word}, {len(affected - bad)} more failing "
             f"(at least {needed} within {rule.siblings_window:g} s)"
         )
-        return [_cause(Scope(Level.PROVIDER, provider), provider, down, said)]
-    found = []
-    for cluster in sorted(down_clusters):
-        here = [watch for watch in down if watch.cluster == cluster]
-        targets, failing = index.targets.get(cluster, ()), {watch.target for watch in here}
+        return [_Rung(Scope(Level.PROVIDER, provider), ailing, said)]
+    rungs = []
+    for cluster in sorted(bad):
+        here = [one for one in ailing if one.cluster == cluster]
+        targets, failing = index.targets.get(cluster, ()), sorted({one.target for one in here})
         if len(failing) >= len(targets):
-            said = f"{len(failing)} of {len(targets) or len(failing)} targets down, each {_streak(here, rule)}"
-            found.append(_cause(Scope(Level.CLUSTER, cluster), provider, here, said))
+            said = f"{len(failing)} of {len(targets) or len(failing)} targets {word}"
+            rungs.append(_Rung(Scope(Level.CLUSTER, cluster), here, said))
         else:
-            found += [
-                _cause(Scope(Level.TARGET, target), provider, one, _streak(one, rule))
-                for target in sorted(failing)
-                if (one := [watch for watch in here if watch.target == target])
+            rungs += [
+                _Rung(Scope(Level.TARGET, name), [one for one in here if one.target == name], "") for name in failing
             ]
-    return found
+    return rungs
 
 
-def _cause(scope: Scope, provider: str, down: list[Watch], rule: str) -> Cause:
-    first = min(down, key=lambda watch: (watch.failed_at or watch.tick, watch.target))
-    reason = Counter(sorted(watch.reason for watch in down)).most_common(1)[0][0]
-    evidence = tuple(id for watch in sorted(down, key=lambda w: w.target) for id in watch.evidence)
-    return Cause(scope, provider, first.failed_at or first.tick, reason, rule, evidence[:EVIDENCE_MAX])
+def _of_watches(down: Iterable[Watch]) -> list[_Ailing]:
+    return [
+        _Ailing(
+            watch.cluster, watch.target, watch.failed_at or watch.tick, watch.reason, "", watch.evidence,
+            watch.last_good_at,
+        )
+        for watch in down
+    ]  # fmt: skip
 
 
-def _streak(watches: list[Watch], rule: HardDownRule) -> str:
-    longest = max(watch.streak for watch in watches)
-    return f"failed {max(longest, rule.failures)} times in a row (at least {rule.failures})"
+def _cause(
+    signal: Signal, rung: _Rung, provider: str, severity: Severity, rule: str, *, certainty: str, watched_n: int
+) -> Cause:
+    members = sorted(rung.members, key=lambda one: (one.failed_at, one.target))
+    reason = Counter(sorted(one.reason for one in members)).most_common(1)[0][0]
+    observations = tuple(id for one in sorted(members, key=lambda one: one.target) for id in one.observations)
+    targets = {one.target for one in members}
+    return Cause(
+        signal=signal,
+        scope=rung.scope,
+        provider=provider,
+        severity=severity,
+        failed_at=members[0].failed_at,
+        reason=reason,
+        rule=rule,
+        evidence=Evidence(
+            certainty=certainty,
+            affected=_named(targets),
+            affected_n=len(targets),
+            watched_n=max(watched_n, len(targets)),
+            last_good_at=max((one.last_good_at for one in members if one.last_good_at), default=None),
+            observations=observations[:EVIDENCE_MAX],
+        ),
+    )
+
+
+def _down_severity(level: Level, severities: SeverityPolicy, *, partly: bool) -> Severity:
+    """How bad it is; what some vantages see up is no worse than one target that is down."""
+    by_level = {Level.PROVIDER: severities.provider_down, Level.CLUSTER: severities.cluster_down}
+    severity = by_level.get(level, severities.target_down)
+    return max(severity, severities.target_down) if partly else severity
+
+
+def _down_rule(rung: _Rung, watches: list[Watch], rule: HardDownRule, *, partly: bool) -> str:
+    longest = max((watch.streak for watch in watches if watch.down), default=0)
+    streak = f"failed {max(longest, rule.failures)} times in a row (at least {rule.failures})"
+    said = {
+        Level.PROVIDER: rung.said,
+        Level.CLUSTER: f"{rung.said}, each {streak}",
+    }.get(rung.scope.level, streak)
+    if not partly:
+        return said
+    up = sorted({w.vantage for w in watches} - {w.vantage for w in watches if w.down})
+    return f"{said}; {', '.join(up) or 'another vantage'} sees it up"
+
+
+def _vantages_said(watches: list[Watch], sight: Sight) -> str:
+    down = sorted({watch.vantage for watch in watches if watch.down})
+    silent = {id(watch) for watch in sight.silent_watches()}
+    heard = {watch.vantage for watch in watches if id(watch) not in silent} | set(down)
+    longest = max((watch.streak for watch in watches), default=0)
+    places = f"from {down[0]}, the only vantage" if len(heard) == 1 else f"from {len(down)} of {len(heard)} vantages"
+    return f"{longest} failures in a row at most, re-probes on fresh connections among them, {places}"
+
+
+def _watched_n(scope: Scope, provider: str, index: FleetIndex) -> int:
+    if scope.level is Level.PROVIDER:
+        return index.inside(provider)
+    return len(index.targets.get(scope.id, ())) if scope.level is Level.CLUSTER else 1
+
+
+def _named(targets: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(targets)))[:AFFECTED_MAX]
+
+
+def _inside(scope: Scope, wide: Scope) -> bool:
+    return scope == wide or scope.id.startswith(f"{wide.id}/")
+
+
+def kept_burning(before: Mapping[str, BurnReading], fresh: Sequence[BurnReading]) -> dict[str, BurnReading]:
+    """
+    The readings of subjects that have fired and are not clear yet, after *fresh* ones.
+
+    A subject that holds, or of which nothing is known, stays as it was, with its new words.
+    """
+    kept = dict(before)
+    for one in fresh:
+        key = f"{one.signal}|{one.objective}|{one.scope.id}"
+        if one.verdict in FIRING:
+            kept[key] = replace(one, since=min(one.since, kept[key].since)) if key in kept else one
+        elif one.verdict is BurnVerdict.CLEAR:
+            kept.pop(key, None)
+        elif key in kept:
+            kept[key] = replace(one, since=kept[key].since)
+    return kept

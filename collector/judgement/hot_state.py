@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from collector.judgement.burn_rate import BurnReading
 from collector.judgement.hard_down import Watch
-from schemas.fleet import Fleet
 from schemas.incident import Incident, Signal
 from schemas.response import Suppression
 
@@ -21,17 +21,19 @@ FORMAT = 2
 @dataclass(frozen=True, slots=True)
 class HotState:
     """
-    Watches by key; incidents that are not over, or over for less than the cool-down, by id.
+    Watches by key; incidents by id, also those that were over lately; suppressions that have not expired, by id;
+    burn rates that have fired and are not clear yet.
 
-    unpaged holds incidents whose first page waits for a wider cause, with the instant since when. suppressions are
-    those that have not expired, by id.
+    awake_since is since when somebody has been judging without a gap, looked_at when last, within some seconds.
     """
 
     format: int = FORMAT
     watches: Mapping[str, Watch] = field(default_factory=dict)
     incidents: Mapping[str, Incident] = field(default_factory=dict)
-    unpaged: Mapping[str, datetime] = field(default_factory=dict)
     suppressions: Mapping[str, Suppression] = field(default_factory=dict)
+    burning: Mapping[str, BurnReading] = field(default_factory=dict)
+    awake_since: datetime | None = None
+    looked_at: datetime | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -56,22 +58,7 @@ def _upgraded(plain: dict[str, Any]) -> dict[str, Any]:
         incident["signal"] = Signal.HARD_DOWN
         incident["evidence"] = {"observations": incident["evidence"]}
         incident["told"] = incident["id"] not in plain["unpaged"]
+    for key, watch in plain["watches"].items():
+        watch["module"] = key.rsplit("|", 1)[-1]
+    del plain["unpaged"]
     return plain | {"format": FORMAT}
-
-
-@dataclass(frozen=True, slots=True)
-class FleetIndex:
-    """Which clusters a provider has, and which targets a cluster."""
-
-    clusters: Mapping[str, tuple[str, ...]]
-    targets: Mapping[str, tuple[str, ...]]
-
-    @classmethod
-    def of(cls, fleet: Fleet) -> FleetIndex:
-        """The index of *fleet*."""
-        clusters: dict[str, dict[str, None]] = {}
-        targets: dict[str, tuple[str, ...]] = {}
-        for place in fleet.places():
-            clusters.setdefault(place.provider, {})[place.cluster] = None
-            targets[place.cluster] = (*targets.get(place.cluster, ()), place.id)
-        return cls({provider: tuple(names) for provider, names in clusters.items()}, targets)

@@ -27,7 +27,7 @@ def at(second: float, outcome: Outcome = OK, attempt: int = 0, **changes: object
 def after(facts: Iterable[Observation], watch: Watch | None = None) -> Watch:
     """The watch after *facts*, each newer than the one before."""
     for fact in facts:
-        watch = watched(watch, fact, RULE)
+        watch = watched(watch, fact, RULE, fact.finished_at)
         assert watch is not None, fact
     assert watch is not None
     return watch
@@ -95,7 +95,8 @@ def test_our_own_fault_neither_opens_nor_resolves(reason: Reason) -> None:
     blind = [at(5 + number, outcome, reason=reason) for number in range(100)]
 
     assert not after([at(0, FAILED), at(0, FAILED, 1), *blind]).down
-    assert after(blind, DOWN) == replace(DOWN, tick=blind[-1].tick, attempt=0)
+    known = {"seen_at": DOWN.seen_at, "unseen": ""}  # what is not about the provider
+    assert replace(after(blind, DOWN), **known) == replace(DOWN, tick=blind[-1].tick, attempt=0, **known)
 
 
 @given(
@@ -108,13 +109,13 @@ def test_time_that_was_not_observed_changes_nothing(outcomes: list[Outcome], bli
     holes = [at(number * 10 + 5, NOT_OBSERVED) for number in blind]
     with_holes = after(sorted([*facts, *holes], key=lambda fact: fact.tick))
 
-    assert replace(with_holes, tick=TICK) == replace(after(facts), tick=TICK)
+    assert replace(with_holes, tick=TICK, unseen="") == replace(after(facts), tick=TICK)
 
 
 @pytest.mark.parametrize("old", [at(0, OK), at(0, OK, 1), at(0, FAILED, 2), at(-5, OK, 15)])
 def test_what_is_late_or_repeated_is_not_decided_again(old: Observation) -> None:
     """Nothing at or before the last position counts."""
-    assert watched(DOWN, old, RULE) is None
+    assert watched(DOWN, old, RULE, TICK) is None
 
 
 def test_each_vantage_and_module_of_a_target_has_a_watch_of_its_own() -> None:

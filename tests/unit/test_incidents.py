@@ -2,77 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.hot_state import FleetIndex, HotState
-from collector.judgement.incidents import Decision, decide
-from schemas.incident import Change, Incident, IncidentState, Level, PageIntent, Severity
-from schemas.observation import Observation, Outcome
-from schemas.paging import HardDownRule
+from collector.judgement.hot_state import HotState
+from collector.judgement.incidents import Decision, Inputs, decide
+from schemas.incident import Change, IncidentState, Level, Severity
+from schemas.observation import Outcome
+from schemas.paging import HardDownRule, Paging
+from tests.support.judge import CLUSTERS, FAILED, INDEX, NOT_OBSERVED, OK, Judge, facts_of
 from tests.support.observations import TICK, seen
 
 RULE = HardDownRule()
-CLUSTERS = {
-    "acme": ("acme/east", "acme/mid", "acme/north", "acme/west"),
-    "bolt": ("bolt/one",),
-    "coil": ("coil/one", "coil/two"),
-    "dyne": ("dyne/one", "dyne/two"),
-}
-TARGETS = {name: (f"{name}/chat", f"{name}/code") for names in CLUSTERS.values() for name in names}
-INDEX = FleetIndex(CLUSTERS, TARGETS)
-OK, FAILED, NOT_OBSERVED = Outcome.OK, Outcome.FAILED, Outcome.NOT_OBSERVED
-EVERY = tuple(target for targets in TARGETS.values() for target in targets)
-
-
-def facts_of(second: float, outcome: Outcome, *where: str) -> list[Observation]:
-    """One tick of every target in *where* (providers, clusters or targets); a failure with its two re-probes."""
-    attempts = range(3) if outcome is FAILED else range(1)
-    return [
-        seen(target, TICK + timedelta(seconds=second), outcome, attempt=attempt)
-        for target in EVERY
-        if any(target == place or target.startswith(f"{place}/") for place in where)
-        for attempt in attempts
-    ]
-
-
-class Judge:
-    """Decides batch after batch, and remembers what came of it."""
-
-    def __init__(self) -> None:
-        self.state = HotState()
-        self.pages: list[PageIntent] = []
-        self.changes: list[tuple[str, Change]] = []
-
-    def decide(self, second: float, facts: Sequence[Observation] = ()) -> Decision:
-        """The decision *second* s after TICK."""
-        decision = decide(self.state, facts, TICK + timedelta(seconds=second), RULE, INDEX)
-        self.state = decision.state
-        self.pages += decision.intents
-        self.changes += [(change.incident, change.change) for change in decision.transitions]
-        return decision
-
-    def tick(self, second: float, outcome: Outcome, *where: str) -> Decision:
-        """A tick of every target, with *outcome* in *where* and ok elsewhere; decided two seconds later."""
-        elsewhere = [fact for fact in facts_of(second, OK, *CLUSTERS) if fact.target not in _targets(where)]
-        return self.decide(second + 2, [*elsewhere, *facts_of(second, outcome, *where)])
-
-    def only(self) -> Incident:
-        """The one incident there is."""
-        (incident,) = self.state.incidents.values()
-        return incident
-
-    def said(self) -> list[tuple[Change, Severity]]:
-        """Change and severity of every page so far."""
-        return [(page.change, page.severity) for page in self.pages]
-
-
-def _targets(where: Sequence[str]) -> set[str]:
-    return {fact.target for fact in facts_of(0, OK, *where)}
 
 
 @pytest.mark.parametrize(
@@ -161,13 +105,11 @@ def test_a_wider_cause_later_promotes_in_place() -> None:
 def test_what_a_wider_cause_swallows_closes_its_own_page() -> None:
     """Two single targets were paged; when both clusters are down the younger is a child of the elder."""
     judge = Judge()
-    rule = HardDownRule(siblings_min=2, siblings_share=0.75)  # three of four clusters
-    index = INDEX
+    paging = Paging(hard_down=HardDownRule(siblings_min=2, siblings_share=0.75))  # three of four clusters
 
     def step(second: float, *where: str) -> Decision:
-        decision = decide(
-            judge.state, facts_of(second, FAILED, *where), TICK + timedelta(seconds=second + 2), rule, index
-        )
+        now, inputs = TICK + timedelta(seconds=second + 2), Inputs(facts_of(second, FAILED, *where))
+        decision = decide(judge.state, inputs, now, paging, INDEX)
         judge.state = decision.state
         judge.pages += decision.intents
         return decision
@@ -280,7 +222,7 @@ def test_down_again_after_the_cool_down_is_another_incident() -> None:
     """Also when nothing was decided meanwhile, as after a restart."""
     judge = up_and_down_again(RULE.cooldown + 1)
 
-    assert judge.only().reopen_count == 0
+    assert judge.newest().reopen_count == 0
     assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED, Change.OPENED]
     assert len({page.incident for page in judge.pages}) == 2
 
@@ -330,7 +272,7 @@ def test_late_facts_change_nothing() -> None:
     late = judge.decide(2000, facts_of(5, FAILED, "bolt"))
 
     assert (late.transitions, late.intents) == ((), ())
-    assert late.state == before
+    assert (late.state.watches, late.state.incidents) == (before.watches, before.incidents)
     assert all("decided before, or late" in note for note in late.notes)
 
 

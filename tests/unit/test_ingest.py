@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from collector.ingest import Ingest, Received
+from collector.judgement.fleet_index import FleetIndex
 from collector.service import Service
 from schemas.config import Configuration
 from schemas.errors import StoreUnavailable
@@ -174,7 +175,8 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
 
     state: Any = None
     return Service(
-        configuration=configuration, clock=SteppedClock(), facts=store, state=state, on_disk=never,
+        configuration=configuration, index=FleetIndex.of(configuration), clock=SteppedClock(), facts=store,
+        state=state, on_disk=never,
         deliveries=lambda intents, known: (), roll_up=never, watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 

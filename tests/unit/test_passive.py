@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.ingest import read_body
-from collector.judgement.hot_state import FleetIndex, HotState
-from collector.judgement.incidents import decide
+from collector.judgement.fleet_index import FleetIndex
+from collector.judgement.hot_state import HotState
+from collector.judgement.incidents import Inputs, decide
 from collector.passive import OPERATIONS, Rejection, TargetIndex, passive_observation
 from collector.storage.rows import key_of
 from schemas.errors import SpanRejected, WireError
 from schemas.observation import Blame, Connection, Observation, Outcome, Reason, Source
-from schemas.paging import HardDownRule
+from schemas.paging import Paging
 from tests.support.client_spans import MS, NEW, OLD, START, START_NS, TARGETS, body_of, client_span, fleet
 
 
@@ -253,9 +254,9 @@ def test_real_traffic_opens_no_incident() -> None:
         )
         for n in range(50)
     ]
-    decision = decide(HotState(), failures, START, HardDownRule(), FleetIndex.of(fleet()))
+    decision = decide(HotState(), Inputs(failures), START, Paging(), FleetIndex({}, {}))
 
-    assert decision.state == HotState()
+    assert decision.state.watches == {}
     assert (decision.incidents, decision.transitions, decision.intents) == ((), (), ())
 
 

@@ -1,0 +1,49 @@
+"""Do the other vantages see it too? One place's failures are a target's only when nobody who looks says otherwise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from collector.judgement.hard_down import Watch
+from schemas.paging import HardDownRule
+
+QUORUM_SHARE = 0.5
+
+
+class Standing(StrEnum):
+    """How well it is established that a target is down."""
+
+    CONFIRMED = "confirmed"
+    PARTLY = "partly"  # some vantages see it up
+    WAITING = "waiting"  # the others have not been heard yet
+
+
+def standing(watches: Sequence[Watch], silent: Collection[Watch], rule: HardDownRule, now: datetime) -> Standing:
+    """
+    How well it is established that the target of *watches* (all of one target, one of them down) is down.
+
+    A vantage counts while it is heard. Of several, at least two and half of them must be down; one alone is enough
+    when after `quorum_wait` no other has said that it is up.
+    """
+    down = [watch for watch in watches if watch.down]
+    vantages = {watch.vantage for watch in down}
+    heard = {watch.vantage for watch in watches if watch not in silent} | vantages
+    if len(heard) == 1 or len(vantages) >= max(2, math.ceil(QUORUM_SHARE * len(heard))):
+        return Standing.CONFIRMED
+    modules = {watch.module for watch in down}
+    since = min(watch.failed_at or watch.tick for watch in down)
+    against = {
+        watch.vantage
+        for watch in watches
+        if watch.vantage in heard - vantages
+        and watch.module in modules
+        and watch.last_good_at is not None
+        and watch.last_good_at >= since
+    }
+    asked = min(watch.down_at or watch.tick for watch in down)
+    if heard - vantages - against and now - asked < timedelta(seconds=rule.quorum_wait):
+        return Standing.WAITING
+    return Standing.PARTLY if against else Standing.CONFIRMED

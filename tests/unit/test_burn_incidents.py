@@ -1,0 +1,127 @@
+"""Burn rates open incidents, are joined and get worse like outages, end when clear, and never page an outage twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from collector.judgement.burn_rate import BurnReading, BurnVerdict
+from schemas.incident import Change, IncidentState, Level, Scope, Severity, Signal
+from tests.support.judge import FAILED, OK, Judge
+from tests.support.observations import TICK
+
+PAGE, TICKET, HOLDING, CLEAR, UNKNOWN = (
+    BurnVerdict.PAGE, BurnVerdict.TICKET, BurnVerdict.HOLDING, BurnVerdict.CLEAR, BurnVerdict.UNKNOWN,
+)  # fmt: skip
+
+
+def reading(
+    target: str, verdict: BurnVerdict, second: float = 0, signal: Signal = Signal.ERROR_BURN, short_s: float = 300
+) -> BurnReading:
+    """How *target* stands, *second* s after TICK."""
+    provider, cluster, _ = target.split("/")
+    at = TICK + timedelta(seconds=second)
+    return BurnReading(
+        scope=Scope(Level.TARGET, target), provider=provider, cluster=f"{provider}/{cluster}", signal=signal,
+        objective="chat", verdict=verdict, rule="burns 21x over 1 h and 36x over 5 m (at least 14.4x)", at=at,
+        since=at - timedelta(minutes=3), reason="http_5xx", short=timedelta(seconds=short_s),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "signal", "severity"),
+    [
+        (PAGE, Signal.ERROR_BURN, Severity.P1),
+        (PAGE, Signal.LATENCY_BURN, Severity.P2),
+        (TICKET, Signal.ERROR_BURN, Severity.P3),
+        (TICKET, Signal.LATENCY_BURN, Severity.P3),
+    ],
+)
+def test_a_burn_rate_that_fires_opens_an_incident(verdict: BurnVerdict, signal: Signal, severity: Severity) -> None:
+    """As bad as the policy says, with the rule's numbers."""
+    judge = Judge()
+    judge.decide(0, burns=[reading("acme/east/chat", verdict, signal=signal)])
+    judge.decide(1)
+
+    (page,) = judge.pages
+    assert (page.change, page.severity, page.signal, page.scope.id) == (
+        Change.OPENED,
+        severity,
+        signal,
+        "acme/east/chat",
+    )
+    assert page.rule == "burns 21x over 1 h and 36x over 5 m (at least 14.4x)"
+    assert page.evidence.certainty == "objective chat"
+
+
+@pytest.mark.parametrize("verdict", [HOLDING, CLEAR, UNKNOWN])
+def test_what_does_not_fire_opens_nothing(verdict: BurnVerdict) -> None:
+    """Nor is it remembered."""
+    judge = Judge()
+    judge.decide(0, burns=[reading("acme/east/chat", verdict)])
+
+    assert (judge.pages, judge.state.burning) == ([], {})
+
+
+def test_only_clear_ends_it() -> None:
+    """Holding and unknown keep it; unknown marks it as blind."""
+    judge = Judge()
+    for second, verdict in ((0, PAGE), (15, HOLDING), (30, UNKNOWN), (45, PAGE)):
+        judge.decide(second, burns=[reading("acme/east/chat", verdict, second)])
+    assert [change for _, change in judge.changes] == [
+        Change.OPENED, Change.RECOVERING, Change.BLIND, Change.SEEING, Change.RELAPSED,
+    ]  # fmt: skip
+    assert judge.only().state is IncidentState.OPEN
+    judge.decide(60, burns=[reading("acme/east/chat", CLEAR, 60)])
+
+    assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED]
+
+
+def test_a_ticket_that_burns_faster_is_raised_in_place() -> None:
+    """P3, then P1, one incident."""
+    judge = Judge()
+    judge.decide(0, burns=[reading("acme/east/chat", TICKET)])
+    judge.decide(1)
+    judge.decide(15, burns=[reading("acme/east/chat", PAGE, 15)])
+
+    assert judge.said() == [(Change.OPENED, Severity.P3), (Change.RAISED, Severity.P1)]
+
+
+def test_targets_that_burn_together_are_one_incident() -> None:
+    """Half of the clusters: the provider."""
+    judge = Judge()
+    judge.decide(0, burns=[reading("acme/east/chat", PAGE), reading("acme/west/chat", PAGE)])
+    judge.decide(1)
+
+    (page,) = judge.pages
+    assert (page.scope, page.severity) == (Scope(Level.PROVIDER, "acme"), Severity.P1)
+    assert page.rule.startswith("2 of 4 clusters burning, 0 more failing")
+
+
+def test_an_outage_takes_the_burn_rate_over_in_place() -> None:
+    """A brown-out that becomes an outage is the same incident, worse: one key."""
+    judge = Judge()
+    judge.tick(0, OK, "bolt")
+    judge.decide(2, burns=[reading("bolt/one/chat", PAGE)])
+    judge.decide(4)
+    judge.tick(10, FAILED, "bolt")
+
+    assert judge.said() == [(Change.OPENED, Severity.P1), (Change.PROMOTED, Severity.P0)]
+    assert judge.only().signal is Signal.HARD_DOWN
+
+
+def test_the_burn_rate_of_an_outage_is_no_second_incident() -> None:
+    """Neither during it, nor while the short window still holds it; after that it is news."""
+    judge = Judge()
+    judge.tick(0, FAILED, "bolt")
+    judge.decide(4, burns=[reading("bolt/one/chat", PAGE, 4)])
+    for second in (10, 20, 30):
+        judge.tick(second, OK, "bolt")
+    judge.decide(100, burns=[reading("bolt/one/chat", PAGE, 100)])
+    judge.decide(330, burns=[reading("bolt/one/chat", PAGE, 330)])
+    assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED]
+    judge.decide(333, burns=[reading("bolt/one/chat", PAGE, 333)])
+    judge.decide(335)
+
+    assert [page.signal for page in judge.pages[2:]] == [Signal.ERROR_BURN]
