@@ -1,5 +1,6 @@
 """
-The collector over HTTP: OTLP in at /v1/traces, health, and verdicts and incidents as JSON at /api/v1.
+The collector over HTTP: OTLP in at /v1/traces, health, verdicts and incidents as JSON at /api/v1, and what people say
+about incidents (response_api.py).
 
 Every refusal is JSON that names what was wrong and where. 429 and 503 come with Retry-After. Where there are tokens,
 everything but health asks for one.
@@ -18,9 +19,11 @@ import orjson
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from collector import response_api
 from collector.ingest import Ingest
 from collector.tokens import CHALLENGE, Tokens
 from collector.waiting_room import Full, TooLarge, WaitingRoom
+from schemas.clock import Clock
 from schemas.errors import StoreError, StoreRejected, WireError
 
 BODY_S = 30.0  # for a sender to send the whole of it
@@ -71,6 +74,8 @@ def application(
     ingest: Ingest,
     reads: Callable[[], Reads],
     ready: Callable[[], Awaitable[bool]],
+    desk: response_api.Desk,
+    clock: Clock,
     *,
     tokens: Tokens,
     body_bytes_max: int,
@@ -164,6 +169,7 @@ def application(
     app.router.add_get("/api/v1/beside/{provider}", beside)
     app.router.add_get("/api/v1/incidents", incidents)
     app.router.add_get("/api/v1/ingest", ingested)
+    app.router.add_routes(response_api.routes(desk, clock))
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", is_ready)
     return app

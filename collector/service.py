@@ -24,7 +24,7 @@ from schemas.errors import StoreError
 from schemas.incident import PageIntent
 from schemas.observation import Observation
 from schemas.page import Delivery
-from schemas.response import Command
+from schemas.response import Command, Suppression
 from schemas.verdict import Tier, Verdict
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,10 @@ class State(Protocol):
         """One decision, all or nothing."""
         ...
 
+    def state(self) -> HotState:
+        """What the judge remembers."""
+        ...
+
     def uncopied(self, limit: int) -> dict[str, list[dict[str, Any]]]:
         """Rows that ClickHouse has not got."""
         ...
@@ -112,6 +116,11 @@ class Service:
         """Do what somebody asks: '' when it is on disk, else why it is not done. Raises StoreUnavailable."""
         (answer,) = (await self._decide(Inputs(commands=(command,)))).answers
         return answer
+
+    async def suppressions(self) -> Mapping[str, Suppression]:
+        """Silences and windows that have not expired. Raises StoreUnavailable."""
+        state: HotState = await self.on_disk(self.state.state)
+        return state.suppressions
 
     async def _decide(self, inputs: Inputs) -> Decision:
         paging = self.configuration.settings.paging

@@ -114,6 +114,8 @@ async def _run(
         ingest,
         reads,
         store.ping,
+        service,
+        clock,
         tokens=Tokens(
             {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
         ),

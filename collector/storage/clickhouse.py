@@ -172,9 +172,8 @@ class ClickHouse:
 
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Copy rows of the transactional store for reading; a repeated copy collapses onto itself."""
-        if rows:
-            names = tuple(rows[0])
-            await self._client.insert(table, names, None, [[row[name] for name in names] for row in rows])
+        for names, several in groupby(rows, key=tuple):  # an older version wrote other columns
+            await self._client.insert(table, names, None, [[row[name] for name in names] for row in several])
 
     async def count_batch(self, batch_id: int, day: datetime) -> int:
         """How many rows of a batch are stored in the UTC day that begins at *day*."""

@@ -20,7 +20,7 @@ WHERE at < fromUnixTimestamp64Milli({until:Int64}) AND ({provider:String} = '' O
   AND ({incident:String} = '' OR incident = {incident:String})
 GROUP BY incident
 HAVING first_failed >= fromUnixTimestamp64Milli({since:Int64})
-   AND ({open:UInt8} = 0 OR last_state IN ('open', 'recovering'))
+   AND ({open:UInt8} = 0 OR last_state IN ('open', 'acked', 'recovering'))
 ORDER BY first_failed DESC, incident LIMIT {limit:UInt32}"""
 
 TRANSITIONS = """
@@ -61,7 +61,7 @@ class IncidentRow:
     @property
     def open(self) -> bool:
         """Whether it still is."""
-        return self.state in {IncidentState.OPEN, IncidentState.RECOVERING}
+        return self.state in {IncidentState.OPEN, IncidentState.ACKED, IncidentState.RECOVERING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

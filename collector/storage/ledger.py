@@ -64,6 +64,12 @@ class Ledger:
                 self._add_deliveries(db, deliveries(decision.intents, self._known(db, decision.intents)))
             return decision
 
+    def state(self) -> HotState:
+        """What the judge remembers."""
+        with _named("state"), self._engine.connect() as db:
+            body = db.execute(sa.select(STATE.c.body).where(STATE.c.id == 1)).scalar_one_or_none()
+            return HotState.from_json(body) if body else HotState()
+
     def lease(self, now: datetime, limit: int) -> list[Delivery]:
         """Due deliveries held for this owner; an earlier one of the same incident and destination goes first."""
         earlier = DELIVERIES.alias("earlier")
@@ -194,12 +200,22 @@ class Ledger:
                 "level": transition.scope.level.value,
                 "scope": transition.scope.id,
                 "provider": incident.provider,
+                "signal": incident.signal.value,
                 "reason": incident.reason,
                 "cause": transition.cause,
                 "parent": incident.parent or "",
                 "failed_at": incident.failed_at.isoformat(),
                 "opened_at": incident.opened_at.isoformat(),
                 "at": transition.at.isoformat(),
+                "acknowledged_by": incident.acknowledged.by if incident.acknowledged else "",
+                "suppressed_by": incident.suppressed_by,
+                "flapping": incident.flapping,
+                "blind": incident.blind,
+                "certainty": incident.evidence.certainty,
+                "affected": incident.evidence.affected,
+                "affected_n": incident.evidence.affected_n,
+                "watched_n": incident.evidence.watched_n,
+                "observations": incident.evidence.observations,
                 "simulated": self._simulated,
             }
             db.execute(
