@@ -9,7 +9,7 @@ ARGS ?=
 
 include tests/chaos/chaos.mk bench/engine/engine.mk bench/measure/measure.mk bench/store/store.mk tests/fuzz/fuzz.mk
 
-.PHONY: help up test soak-week check static fix schemas locks clean
+.PHONY: help up test soak-week soak-month check static fix schemas locks clean
 
 help: ## what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | expand -t 20
@@ -46,6 +46,10 @@ test: $(VENV)/.installed-dev $(VENV)/.installed-debian engine-install ## run all
 SEEDS ?= 20
 soak-week: $(VENV)/.installed-dev ## a week of the reference fleet on virtual time, with faults (SEEDS=20, ARGS="--days 1")
 	$(BIN)/python -m tests.virtual_time.soak --seeds $(SEEDS) $(ARGS)
+
+soak-month: SEEDS = 200
+soak-month: $(VENV)/.installed-dev ## months of paging on virtual time, with faults (SEEDS=200, ARGS="--days 5")
+	$(BIN)/python -m tests.virtual_time.soak_month --seeds $(SEEDS) $(ARGS)
 
 check: static test ## format, lint, types, import contracts, all tests
 
