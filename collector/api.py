@@ -23,6 +23,7 @@ from collector import response_api
 from collector.ingest import Ingest
 from collector.tokens import CHALLENGE, Tokens
 from collector.waiting_room import Full, TooLarge, WaitingRoom
+from schemas import asking
 from schemas.clock import Clock
 from schemas.errors import StoreError, StoreRejected, WireError
 
@@ -110,7 +111,10 @@ def application(
         if reading.rejected:
             answer.partial_success.rejected_spans = reading.rejected
             answer.partial_success.error_message = reading.said
-        return web.Response(body=answer.SerializeToString(), content_type="application/x-protobuf")
+        asked = desk.asked({one.observation.vantage for one in reading.received})
+        headers = {asking.HEADER: asking.header_of(asked)} if asked else {}
+        body = answer.SerializeToString()
+        return web.Response(body=body, content_type="application/x-protobuf", headers=headers)
 
     async def verdicts(request: web.Request) -> web.Response:
         _known(request)

@@ -8,7 +8,7 @@ there, 409 for what cannot be done with it, 400 with the field's name for what c
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from collector.response_bodies import By, Closing, Drilling, Suppressing
+from schemas import asking
 from schemas.clock import Clock
 from schemas.response import Command, Suppression, Unsuppress
 
@@ -32,6 +33,10 @@ class Desk(Protocol):
 
     async def respond(self, command: Command) -> str:
         """'' when it is done, else why it is not."""
+        ...
+
+    def asked(self, vantages: Collection[str]) -> frozenset[asking.Subject]:
+        """What agents of *vantages* should look at now."""
         ...
 
     async def suppressions(self) -> Mapping[str, Suppression]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -18,6 +18,7 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.tiers import judge
+from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
 from schemas.errors import StoreError
@@ -107,6 +108,7 @@ class Service:
     roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
+    asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail
 
     async def decided(self, observations: Sequence[Observation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
@@ -116,6 +118,10 @@ class Service:
         """Do what somebody asks: '' when it is on disk, else why it is not done. Raises StoreUnavailable."""
         (answer,) = (await self._decide(Inputs(commands=(command,)))).answers
         return answer
+
+    def asked(self, vantages: Collection[str]) -> frozenset[asking.Subject]:
+        """What agents of *vantages* should look at now, because others see it fail."""
+        return frozenset((target, module) for vantage, target, module in self.asks if vantage in vantages)
 
     async def suppressions(self) -> Mapping[str, Suppression]:
         """Silences and windows that have not expired. Raises StoreUnavailable."""
@@ -133,6 +139,7 @@ class Service:
             logger.info("%s %s %s: %s", transition.incident, transition.change, transition.scope, transition.cause)
         if made.intents:
             self.wake_sender()
+        self.asks = made.asks
         return made
 
     async def keep_deciding(self) -> None:

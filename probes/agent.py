@@ -11,7 +11,7 @@ import asyncio
 import heapq
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -68,6 +68,7 @@ class Agent:
     _asking: set[tuple[str, datetime]] = field(default_factory=set)
     _unspooled: list[tuple[str, Observation]] = field(default_factory=list)
     _known_down: set[str] = field(default_factory=set)
+    _asked_again: dict[str, datetime] = field(default_factory=dict)
     _wake_spooler: asyncio.Event = field(default_factory=asyncio.Event)
     _filler: GapFiller = field(init=False)
     _overflowed: bool = False
@@ -123,6 +124,26 @@ class Agent:
         self._filler.leave(before)
         self._line_up()
         self.alarm.ring()
+
+    def look_again(self, subjects: Collection[tuple[str, str]]) -> None:
+        """
+        Ask *subjects* (target, module) once more at their last tick, now, because another vantage sees them fail.
+
+        Not what is being asked at this moment, or known to be down; and each at most once for a tick.
+        """
+        for course in self._courses.values():
+            subject, tick = course.subject, course.following - course.interval
+            if (
+                (subject.place.id, subject.module_name) not in subjects
+                or self._draining
+                or tick < course.since
+                or self._asked_again.get(course.trail) == tick
+                or (course.trail, tick) in self._asking
+                or subject.key in self._known_down
+            ):
+                continue
+            self._asked_again[course.trail] = tick
+            self._attempts.add(asyncio.create_task(self._attempt(self._look_again(course.trail, subject, tick))))
 
     def _taken_up(self, subject: Subject, now: datetime, seen: Seen | None) -> Course:
         """The course of a subject that is new, or comes back: what was taken of it before is not taken again."""
@@ -192,7 +213,7 @@ class Agent:
             self._refuse(course, tick, Reason.OBSERVER_OVERLOADED, said)
         else:
             self._asking.add((course.trail, tick))
-            self._attempts.add(asyncio.create_task(self._attempt(course.trail, subject, tick)))
+            self._attempts.add(asyncio.create_task(self._attempt(self._ask(course.trail, subject, tick))))
 
     def _leap(self, course: Course, now: datetime, stepped_s: float) -> None:
         """Go on at the present; the ticks between are filled in, at the speed of the disk."""
@@ -203,16 +224,17 @@ class Agent:
     def _refuse(self, course: Course, tick: datetime, reason: Reason, said: str) -> None:
         self._keep(course.trail, unobserved(self.duty.bench, course.subject, tick, reason, said))
 
-    async def _attempt(self, trail: str, subject: Subject, tick: datetime) -> None:
-        """Probe one tick; a first failure that may be the provider's is asked again, on fresh connections."""
+    async def _attempt(self, asking: Coroutine[Any, Any, None]) -> None:
+        """Await *asking*, counted among the requests that are open."""
         task = asyncio.current_task()
         assert task is not None
         try:
-            await self._ask(trail, subject, tick)
+            await asking
         finally:
             self._attempts.discard(task)
 
     async def _ask(self, trail: str, subject: Subject, tick: datetime) -> None:
+        """Probe one tick; a first failure that may be the provider's is asked again, on fresh connections."""
         seen = await self.duty.observe(subject, tick, 0, len(self._attempts))
         self._asking.discard((trail, tick))
         self._keep(trail, seen)
@@ -220,13 +242,21 @@ class Agent:
             if seen.outcome in ANSWERED:
                 self._known_down.discard(subject.key)
             return
-        if subject.key not in self._known_down and await self._confirm(trail, subject, tick):
+        if subject.key not in self._known_down and await self._confirm(trail, subject, tick, 1):
             self._known_down.add(subject.key)
 
-    async def _confirm(self, trail: str, subject: Subject, tick: datetime) -> bool:
-        """Ask a failed tick again; whether every answer was as doubtful as the first."""
+    async def _look_again(self, trail: str, subject: Subject, tick: datetime) -> None:
+        """Ask at once, after whatever re-probes the tick has had; what fails is confirmed as at a tick."""
+        first = self.duty.settings.confirmations + 1
+        seen = await self.duty.observe(subject, tick, first, len(self._attempts))
+        self._keep(trail, seen)
+        if doubtful(seen) and await self._confirm(trail, subject, tick, first + 1):
+            self._known_down.add(subject.key)
+
+    async def _confirm(self, trail: str, subject: Subject, tick: datetime, first: int) -> bool:
+        """Ask a failed tick again, from attempt *first* on; whether every answer was as doubtful as the one before."""
         settings = self.duty.settings
-        for attempt in range(1, settings.confirmations + 1):
+        for attempt in range(first, first + settings.confirmations):
             gap_s = confirm_gap_s(subject.key, tick, attempt, settings.confirm_gap_min, settings.confirm_gap_max)
             await self.duty.bench.clock.sleep(gap_s)
             if self._draining:

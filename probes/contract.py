@@ -10,29 +10,40 @@ from typing import Protocol
 from probes.connection import Connections
 from probes.schedule import Grid, grid_of
 from schemas.clock import Clock
-from schemas.config import Module
+from schemas.config import LOCAL, Module
 from schemas.fleet import Place
 from schemas.observation import Instrument, Outcome, Reason, Timings, Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One target probed with one module: the unit that has a grid of ticks. *shift*: see probes/schedule.py."""
+    """
+    One target probed with one module from one vantage: the unit that has a grid of ticks.
+
+    *shift*: see probes/schedule.py. A vantage with a name of its own has phases of its own, so that several of them
+    look one after the other, not all at once.
+    """
 
     place: Place
     module_name: str
     module: Module
     shift: int = 0
+    vantage: str = LOCAL
 
     @property
     def key(self) -> str:
-        """What the grid's phase is hashed from."""
+        """Its name here."""
         return f"{self.place.id}|{self.module_name}"
+
+    @property
+    def phase_key(self) -> str:
+        """What the grid's phase is hashed from."""
+        return self.key if self.vantage == LOCAL else f"{self.key}|{self.vantage}"
 
     @property
     def grid(self) -> Grid:
         """Its ticks."""
-        return grid_of(self.key, self.module.interval, self.shift)
+        return grid_of(self.phase_key, self.module.interval, self.shift)
 
     @property
     def trail(self) -> str:

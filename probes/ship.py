@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import Resource
 
 from probes.span_bytes import attribute_bytes, block
 from probes.spool import Batch
+from schemas import asking
 from schemas.errors import DeliveryError
 from schemas.loopback import is_loopback
 from schemas.wire import SCOPE_NAME
@@ -32,8 +33,14 @@ def encoded(batch: Batch, resource: Resource) -> bytes:
     return block(_RESOURCE_SPANS, block(_RESOURCE, attributes) + block(_SCOPE_SPANS, scope + spans))
 
 
-async def post(session: aiohttp.ClientSession, url: str, body: bytes, token: str | None = None) -> None:
-    """Give *body* to the collector at *url*, gzipped on the way out of this machine; DeliveryError on all but 200."""
+async def post(
+    session: aiohttp.ClientSession, url: str, body: bytes, token: str | None = None
+) -> frozenset[asking.Subject]:
+    """
+    Give *body* to the collector at *url*, gzipped on the way out of this machine; what it asks us to look at now.
+
+    Raises DeliveryError on all but 200.
+    """
     headers = {"Content-Type": "application/x-protobuf"} | ({"Authorization": f"Bearer {token}"} if token else {})
     timeout = aiohttp.ClientTimeout(total=ANSWER_S)
     try:
@@ -44,7 +51,7 @@ async def post(session: aiohttp.ClientSession, url: str, body: bytes, token: str
             f"{url.rstrip('/')}/v1/traces", data=body, headers=headers, timeout=timeout, allow_redirects=False
         ) as answer:
             if answer.status == 200:
-                return
+                return asking.subjects_in(answer.headers.get(asking.HEADER))
             said = (await answer.content.read(300)).decode(errors="replace")
             raise DeliveryError(
                 f"{url} answered {answer.status}: {' '.join(said.split())}",

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from probes.contract import Subject
 from probes.schedule import Grid, shift_apart
-from schemas.config import Module
+from schemas.config import LOCAL, Module
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Place
 
 
-def subjects_of(fleet: Fleet, modules: Mapping[str, Module]) -> tuple[Subject, ...]:
+def subjects_of(fleet: Fleet, modules: Mapping[str, Module], vantage: str = LOCAL) -> tuple[Subject, ...]:
     """Every target with every one of its modules; raises ConfigurationError as `subjects_at` does."""
-    return tuple(subject for place in fleet.places() for subject in subjects_at(place, modules))
+    return tuple(subject for place in fleet.places() for subject in subjects_at(place, modules, vantage))
 
 
-def subjects_at(place: Place, modules: Mapping[str, Module]) -> tuple[Subject, ...]:
+def subjects_at(place: Place, modules: Mapping[str, Module], vantage: str = LOCAL) -> tuple[Subject, ...]:
     """
     One target with every one of its modules.
 
@@ -27,13 +28,15 @@ def subjects_at(place: Place, modules: Mapping[str, Module]) -> tuple[Subject, .
     for name in dict.fromkeys(place.target.modules):
         module = modules[name]
         others = [one.grid for one in subjects if one.module.kind == module.kind]
-        subjects.append(Subject(place, name, module, _shift(place, name, module, others)))
+        plain = Subject(place, name, module, vantage=vantage)
+        subjects.append(replace(plain, shift=_shift(plain, others)))
     return tuple(subjects)
 
 
-def _shift(place: Place, name: str, module: Module, others: list[Grid]) -> int:
-    shift = shift_apart(Subject(place, name, module).key, module.interval, others)
+def _shift(subject: Subject, others: list[Grid]) -> int:
+    name, module = subject.module_name, subject.module
+    shift = shift_apart(subject.phase_key, module.interval, others)
     if shift is None:
         message = f"the interval of {name!r} fits no other {module.kind} module here: make one a multiple of the other"
-        raise ConfigurationError((Finding("", 0, 0, place.id, message),))
+        raise ConfigurationError((Finding("", 0, 0, subject.place.id, message),))
     return shift

@@ -31,6 +31,7 @@ def _canary(text: str) -> str:
 
 Canary = Annotated[str, StringConstraints(max_length=300), AfterValidator(_canary)]
 TOKEN_CHARS_MIN = 16
+LOCAL = "local"  # the vantage of whoever has only one
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -101,7 +102,7 @@ class Store(Strict):
 class Vantage(Strict):
     """The place that this machine's probes run from."""
 
-    name: Name = "local"
+    name: Name = LOCAL
     region: str = ""
 
 

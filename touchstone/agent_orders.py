@@ -31,29 +31,36 @@ class Orders:
     budgets: Mapping[str, Budget]
 
 
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Subjects (target, module) that another vantage sees fail: ask them now."""
+
+    subjects: frozenset[tuple[str, str]]
+
+
 def orders_of(configuration: Configuration, workers: int) -> list[Orders]:
     """The orders of each worker: every target is one worker's."""
     settings = configuration.settings
     shards: list[list[Subject]] = [[] for _ in range(workers)]
-    for subject in subjects_of(configuration.fleet, settings.modules):
+    for subject in subjects_of(configuration.fleet, settings.modules, settings.vantage.name):
         shards[worker_of(subject.place.id, workers)].append(subject)
     common, budgets = (settings.vantage.name, settings.simulated, settings.agent), configuration.fleet.budgets()
     return [Orders(number, *common, tuple(shard), budgets) for number, shard in enumerate(shards)]
 
 
-def framed(orders: Orders) -> bytes:
-    """*orders* as they go over the pipe; pickled, because only our own parent can write to it."""
-    body = pickle.dumps(orders)
+def framed(message: Orders | LookAgain) -> bytes:
+    """*message* as it goes over the pipe; pickled, because only our own parent can write to it."""
+    body = pickle.dumps(message)
     return len(body).to_bytes(_LENGTH_BYTES) + body
 
 
-async def read_orders(pipe: asyncio.StreamReader) -> Orders | None:
-    """The next orders; None when the parent has closed the pipe."""
+async def read_message(pipe: asyncio.StreamReader) -> Orders | LookAgain | None:
+    """What the parent says next; None when it has closed the pipe."""
     try:
         size = int.from_bytes(await pipe.readexactly(_LENGTH_BYTES))
         assert size <= FRAME_BYTES_MAX, size
-        orders = pickle.loads(await pipe.readexactly(size))
+        message = pickle.loads(await pipe.readexactly(size))
     except asyncio.IncompleteReadError:
         return None
-    assert isinstance(orders, Orders)
-    return orders
+    assert isinstance(message, Orders | LookAgain)
+    return message

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, closing, suppress
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from opentelemetry.sdk.resources import Resource
 
 from probes.budget_ledger import BudgetLedger
 from probes.disk_thread import DiskThread
+from probes.sharding import worker_of
 from probes.ship import encoded, post
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
@@ -28,7 +29,7 @@ from schemas.clock import Clock
 from schemas.config import Configuration
 from schemas.errors import ConfigurationError, DeliveryError, SpoolError, TouchstoneError
 from touchstone import __version__
-from touchstone.agent_orders import FAILURE, framed, orders_of
+from touchstone.agent_orders import FAILURE, LookAgain, Orders, framed, orders_of
 from touchstone.config_file import load_configuration
 from touchstone.config_watch import WATCH_S, fingerprint
 from touchstone.signals import stop_on_signals
@@ -98,7 +99,7 @@ class AgentProcess:
         async def deliver(batch: Batch) -> None:
             agent = self._configuration.settings.agent
             token = agent.token.get_secret_value() if agent.token else None
-            await post(session, agent.collector_url, encoded(batch, RESOURCE), token)
+            self._look_again(await post(session, agent.collector_url, encoded(batch, RESOURCE), token))
             if self._telemetry is not None:
                 self._telemetry.observed(batch.observations())
 
@@ -153,9 +154,18 @@ class AgentProcess:
                 shipper.ring()
 
     def _order(self, number: int) -> None:
+        self._write(number, self._orders[number])
+
+    def _look_again(self, subjects: Collection[tuple[str, str]]) -> None:
+        """Pass on to its worker what the collector wants looked at."""
+        for number in {worker_of(target, self._workers) for target, _ in subjects}:
+            mine = frozenset(one for one in subjects if worker_of(one[0], self._workers) == number)
+            self._write(number, LookAgain(mine))
+
+    def _write(self, number: int, message: Orders | LookAgain) -> None:
         pipe = self._pipes.get(number)
         if pipe is not None and not pipe.is_closing():
-            pipe.write(framed(self._orders[number]))
+            pipe.write(framed(message))
 
     async def _until(self, stop: asyncio.Event, rooms: Sequence[asyncio.Task[None]], supervisor: Supervisor) -> None:
         """Wait for *stop*; a room that ends before it is our bug, a worker that cannot be kept running ends us too."""

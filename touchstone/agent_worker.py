@@ -28,7 +28,7 @@ from probes.trust import limits_of
 from schemas.clock import Clock
 from schemas.errors import SpoolError
 from touchstone import __version__
-from touchstone.agent_orders import FAILURE, Orders, read_orders
+from touchstone.agent_orders import FAILURE, LookAgain, Orders, read_message
 from touchstone.signals import stop_on_signals
 
 logger = logging.getLogger(__name__)
@@ -40,9 +40,10 @@ async def work(clock: Clock) -> None:
     """Probe as the parent's orders say, until SIGTERM, or until the parent is gone."""
     stop = stop_on_signals()
     pipe = await _standard_input()
-    orders = await read_orders(pipe)
+    orders = await read_message(pipe)
     if orders is None:
         return
+    assert isinstance(orders, Orders)  # the first thing that a parent says
     settings = orders.settings
     async with AsyncExitStack() as stack:
         disk = DiskThread()
@@ -78,9 +79,12 @@ async def _keep_listening(
     pipe: asyncio.StreamReader, agent: Agent, bench: Bench, purse: Purse, stop: asyncio.Event
 ) -> None:
     """Take new orders as they come; without a parent there is nobody to ship what is spooled."""
-    while (orders := await read_orders(pipe)) is not None:
-        purse.budgets = orders.budgets
-        await _change(agent, _duty(orders, bench, purse), bench.clock)
+    while (message := await read_message(pipe)) is not None:
+        if isinstance(message, LookAgain):
+            agent.look_again(message.subjects)
+            continue
+        purse.budgets = message.budgets
+        await _change(agent, _duty(message, bench, purse), bench.clock)
         leave_still()
     stop.set()
 

@@ -274,7 +274,7 @@ def _meeting_grids(settings: Settings, fleet: Fleet, documents: list[Document]) 
     """A finding for each target with two modules of one kind that cannot be kept from ticking together."""
     for place in fleet.places():
         try:
-            subjects_at(place, settings.modules)
+            subjects_at(place, settings.modules, settings.vantage.name)
         except ConfigurationError as error:
             provider, cluster, target = place.id.split("/")
             path = ("providers", provider, "clusters", cluster, "targets", target, "modules")

@@ -82,10 +82,11 @@ def expected_ticks(
     configuration: Configuration, completeness: Sequence[Completeness], stopped_at: datetime
 ) -> dict[str, int]:
     """How many ticks each subject's grid holds from the first tick stored until the agent was told to stop."""
+    settings = configuration.settings
     first = min((one.first for one in completeness), default=stopped_at)
     end = stopped_at - timedelta(seconds=WAKE_S)
     before = first - timedelta(milliseconds=1)
     return {
         subject.key: sum(1 for _ in subject.grid.between(before, end))
-        for subject in subjects_of(configuration.fleet, configuration.settings.modules)
+        for subject in subjects_of(configuration.fleet, settings.modules, settings.vantage.name)
     }

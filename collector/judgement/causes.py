@@ -12,7 +12,7 @@ from collector.judgement.burn_rate import BurnReading, BurnVerdict
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
 from collector.judgement.missing_data import Silence
-from collector.judgement.quorum import Standing, standing
+from collector.judgement.quorum import Standing, standing, unheard
 from schemas.incident import Evidence, Level, Scope, Severity, Signal
 from schemas.paging import HardDownRule, Paging, SeverityPolicy
 
@@ -87,6 +87,20 @@ def causes(sight: Sight, paging: Paging) -> list[Cause]:
         for provider in sorted({one.provider for one in firing}):
             found += _burn_causes(provider, signal, [one for one in firing if one.provider == provider], sight, paging)
     return found
+
+
+def asks(sight: Sight, rule: HardDownRule) -> frozenset[tuple[str, str, str]]:
+    """(vantage, target, module) of everything that one vantage sees down and another has not been heard of since."""
+    down = {watch.target for watch in sight.watches.values() if watch.down}
+    by_target: dict[str, list[Watch]] = defaultdict(list)
+    for watch in sight.watches.values():
+        if watch.target in down:
+            by_target[watch.target].append(watch)
+    silent = sight.silent_watches()
+    waiting = (
+        several for several in by_target.values() if standing(several, silent, rule, sight.now) is Standing.WAITING
+    )
+    return frozenset().union(*(unheard(several, silent) for several in waiting))
 
 
 def _observer_causes(sight: Sight, paging: Paging) -> list[Cause]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from collector.judgement.burn_rate import BurnReading
-from collector.judgement.causes import Cause, Sight, causes, kept_burning
+from collector.judgement.causes import Cause, Sight, asks, causes, kept_burning
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import Watch, key_of, watched
 from collector.judgement.hot_state import HotState
@@ -68,7 +68,8 @@ class Decision:
     """
     What follows. *incidents* are those that changed; *notes* say why nothing else did.
 
-    answers has one text for each command: '' when it was done, else why it was not.
+    answers has one text for each command: '' when it was done, else why it was not. asks names (vantage, target,
+    module) that should be looked at now.
     """
 
     state: HotState
@@ -77,6 +78,7 @@ class Decision:
     intents: tuple[PageIntent, ...]
     notes: tuple[str, ...]
     answers: tuple[str, ...] = ()
+    asks: frozenset[tuple[str, str, str]] = frozenset()
 
 
 def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index: FleetIndex) -> Decision:
@@ -107,7 +109,13 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
         looked_at=looked if looked is not None and timedelta() <= now - looked < LOOKED_STEP else now,
     )
     return Decision(
-        after, tuple(round_.changed.values()), tuple(round_.transitions), tuple(round_.intents), notes, answers
+        after,
+        tuple(round_.changed.values()),
+        tuple(round_.transitions),
+        tuple(round_.intents),
+        notes,
+        answers,
+        asks(sight, paging.hard_down),
     )
 
 

@@ -21,6 +21,20 @@ class Standing(StrEnum):
     WAITING = "waiting"  # the others have not been heard yet
 
 
+def unheard(watches: Sequence[Watch], silent: Collection[Watch]) -> frozenset[tuple[str, str, str]]:
+    """Who is to look now: (vantage, target, module) of those that have not said since what others see fail."""
+    down = [watch for watch in watches if watch.down]
+    since = min(watch.failed_at or watch.tick for watch in down)
+    return frozenset(
+        (watch.vantage, watch.target, watch.module)
+        for watch in watches
+        if watch.vantage not in {one.vantage for one in down}
+        and watch.module in {one.module for one in down}
+        and watch not in silent
+        and (watch.last_good_at is None or watch.last_good_at < since)
+    )
+
+
 def standing(watches: Sequence[Watch], silent: Collection[Watch], rule: HardDownRule, now: datetime) -> Standing:
     """
     How well it is established that the target of *watches* (all of one target, one of them down) is down.

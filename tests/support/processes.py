@@ -92,11 +92,11 @@ class Deployment:
         self.config.write_text(yaml.safe_dump(whole))
         (self.folder / "fleet.yaml").write_text(yaml.safe_dump(fleet))
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start `touchstone NAME`; `said` waits for what it prints."""
+    def start(self, name: str, *arguments: str, command: str | None = None, config: Path | None = None) -> None:
+        """Start `touchstone NAME`, or *command* under that name, from *config*; `said` waits for what it prints."""
         log = (self.folder / f"{name}.log").open("ab")
-        command = [sys.executable, "-m", "touchstone", "-c", str(self.config), "-v", name, *arguments]
-        self._running[name] = subprocess.Popen(command, stdout=log, stderr=log)
+        line = [sys.executable, "-m", "touchstone", "-c", str(config or self.config), "-v", command or name, *arguments]
+        self._running[name] = subprocess.Popen(line, stdout=log, stderr=log)
         log.close()
 
     def said(self, name: str, words: str) -> None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import aiohttp
+import pytest
 from opentelemetry.sdk.resources import Resource
 
 from probes.agent import Agent, Duty
@@ -145,6 +146,46 @@ async def test_a_failure_is_asked_again_twice_and_known_then(tmp_path: Path) -> 
         assert 0.299 <= (after.started_at - before.finished_at).total_seconds() < 1.2  # sooner than the next tick
         assert after.tick == before.tick
     assert later and all([one.attempt for one in ticks] == [0] for ticks in later)
+
+
+@pytest.mark.parametrize(("script", "attempts"), [(BROKEN, [3, 4, 5]), (FINE, [3])])
+async def test_what_others_see_fail_is_looked_at_once_a_tick(
+    tmp_path: Path, script: Script, attempts: list[int]
+) -> None:
+    """Told twice between two ticks: attempts 3, 4 and 5 of the last one; a good answer ends it at 3."""
+    stop, disk = asyncio.Event(), DiskThread()
+    async with bad_server(counted(FINE, script)) as server, bench() as here, SchedulerAlarm() as alarm:
+        subject = http_subject(server.url, interval="20s")
+        settings = AgentSettings.model_validate({"collector_url": NOWHERE})
+        with closing(Spool(tmp_path / "spool.db", Bounds(10_000))) as spool:
+            duty = Duty(subjects=(subject,), settings=settings, bench=here, observe=partial(observe, here))
+            agent = Agent(duty, spool, disk, alarm)
+            running = asyncio.create_task(agent.run(stop))
+            await _until(lambda: bool(agent.courses()))
+            (course,) = agent.courses()
+            course.since = course.following = course.following - course.interval  # so that a tick is due now
+            agent._line_up()
+            alarm.ring()
+            await _until(lambda: len(server.requests) >= 1)
+            await asyncio.sleep(0.3)
+            for _ in range(2):
+                agent.look_again({(subject.place.id, subject.module_name), ("acme/east/other", "up")})
+            await _until(lambda: len(server.requests) >= 1 + len(attempts))
+            await asyncio.sleep(0.3)
+            stop.set()
+            await running
+            disk.close()
+    (seen,) = by_tick(waiting(tmp_path / "spool.db"), subject.place.id).values()
+
+    assert [one.attempt for one in seen] == [0, *attempts]
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    for _ in range(PATIENCE):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came true")
 
 
 async def test_a_success_in_between_ends_the_asking(tmp_path: Path) -> None:

@@ -65,6 +65,18 @@ def test_one_vantage_waits_for_the_others_and_no_longer_than_the_rule_says() -> 
     assert levels(judge) == [(Level.PROVIDER, "bolt", Severity.P0)]
 
 
+def test_the_others_are_asked_until_they_have_said() -> None:
+    """By vantage, target and module; not those that see it too, and nobody once it is decided."""
+    judge = Judge()
+    tick(judge, 0, {"eu": (), "us": (), "asia": ()})
+    asked = judge.decide(12, from_place("eu", facts_of(10, FAILED, "bolt/one/chat"))).asks
+    assert asked == {("us", "bolt/one/chat", "chat"), ("asia", "bolt/one/chat", "chat")}
+
+    fresh = from_place("us", facts_of(10.5, OK, "bolt/one/chat"))
+    assert judge.decide(12.5, fresh).asks == {("asia", "bolt/one/chat", "chat")}
+    assert judge.decide(18).asks == frozenset()
+
+
 def test_the_second_vantage_confirms_at_once() -> None:
     """As soon as it has seen the same."""
     judge = Judge()
