@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -16,9 +17,10 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from collector.response_bodies import By, Closing, Drilling, Suppressing
+from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
 from schemas.clock import Clock
-from schemas.response import Command, Suppression, Unsuppress
+from schemas.response import Command, Suppression, Unsuppress, drill_id
 
 INCIDENT = re.compile(r"^inc-[0-9a-f]{12}$")
 SUPPRESSION = re.compile(r"^sup-[0-9a-f]{12}$")
@@ -33,6 +35,10 @@ class Desk(Protocol):
 
     async def respond(self, command: Command) -> str:
         """'' when it is done, else why it is not."""
+        ...
+
+    async def vital_signs(self) -> VitalSigns:
+        """How the collector itself is."""
         ...
 
     def asked(self, vantages: Collection[str]) -> frozenset[asking.Subject]:
@@ -87,10 +93,15 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         now = clock.now()
         return 200, {"suppressions": [plain(one) | {"active": one.active(now)} for _, one in sorted(held.items())]}
 
+    async def health(_request: web.Request) -> Answered:
+        signs = await desk.vital_signs()
+        ails = ailments(signs)
+        return (503 if ails else 200), {"well": not ails, "ailments": ails, "signs": asdict(signs)}
+
     async def drill(request: web.Request) -> Answered:
         body = await _read(request, Drilling)
-        at = clock.now()
-        return await done(body.exercise(f"drill|{body.by}|{at.isoformat()}"), {"at": at})
+        command = body.exercise(clock.now())
+        return await done(command, {"incident": drill_id(command), "at": command.at})
 
     async def done(command: Command, said: dict[str, Any]) -> Answered:
         refused = await desk.respond(command)
@@ -104,6 +115,7 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         web.post("/api/v1/suppressions", _json(suppress)),
         web.post("/api/v1/suppressions/{id}/end", _json(unsuppress)),
         web.post("/api/v1/drill", _json(drill)),
+        web.get("/api/v1/health", _json(health)),
     ]
 
 

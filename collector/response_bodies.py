@@ -61,9 +61,9 @@ class Drilling(By):
 
     destinations: tuple[Name, ...] = ()
 
-    def exercise(self, id: str) -> Exercise:
-        """The exercise with this id."""
-        return Exercise(id=id, by=self.by, via=self.via, destinations=self.destinations)
+    def exercise(self, at: datetime) -> Exercise:
+        """The exercise at this instant."""
+        return Exercise(by=self.by, via=self.via, at=at, destinations=self.destinations)
 
 
 class Suppressing(By):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from collector.judgement.facts import ProviderFacts
@@ -18,6 +18,7 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.tiers import judge
+from collector.vital_signs import VitalSigns
 from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
@@ -25,7 +26,8 @@ from schemas.errors import StoreError
 from schemas.incident import PageIntent
 from schemas.observation import Observation
 from schemas.page import Delivery
-from schemas.response import Command, Suppression
+from schemas.paging import Drill
+from schemas.response import Command, Exercise, Suppression
 from schemas.verdict import Tier, Verdict
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ DECIDE_S = 0.5
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
 ROLLUP_S = 300.0
+LOOK_S = 1.0
 RETRY_S = 2.0
 
 Deliveries = Callable[[Sequence[PageIntent], Mapping[str, frozenset[str]]], Sequence[Delivery]]
@@ -75,6 +78,10 @@ class State(Protocol):
         """What the judge remembers."""
         ...
 
+    def oldest_waiting(self, now: datetime) -> float | None:
+        """How many seconds the oldest page waits that is due; None when none does."""
+        ...
+
     def uncopied(self, limit: int) -> dict[str, list[dict[str, Any]]]:
         """Rows that ClickHouse has not got."""
         ...
@@ -109,6 +116,9 @@ class Service:
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
     asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail
+    decided_at: float | None = None  # monotonic
+    lag_s: float = 0.0  # of the last look at the loop
+    drilled: int | None = None  # the last round that was drilled
 
     async def decided(self, observations: Sequence[Observation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
@@ -139,8 +149,45 @@ class Service:
             logger.info("%s %s %s: %s", transition.incident, transition.change, transition.scope, transition.cause)
         if made.intents:
             self.wake_sender()
-        self.asks = made.asks
+        self.asks, self.decided_at = made.asks, self.clock.monotonic()
         return made
+
+    async def vital_signs(self) -> VitalSigns:
+        """How the collector is; a page that waits too long, a store that has not got everything, or no decision."""
+        now, stored = self.clock.now(), self.watermark()
+        try:
+            outbox_s = await self.on_disk(self.state.oldest_waiting, now) or 0.0
+        except StoreError:
+            outbox_s = None
+        return VitalSigns(
+            lag_s=self.lag_s,
+            decided_s=None if self.decided_at is None else self.clock.monotonic() - self.decided_at,
+            stored_s=None if stored is None else (now - stored).total_seconds(),
+            outbox_s=outbox_s,
+        )
+
+    async def keep_timing(self) -> None:
+        """Look at how late the event loop wakes."""
+        while True:
+            before = self.clock.monotonic()
+            await self.clock.sleep(LOOK_S)
+            self.lag_s = max(0.0, self.clock.monotonic() - before - LOOK_S)
+
+    async def keep_drilling(self) -> None:
+        """Exercise the path of a page, every so often, to a destination for tests."""
+        drill = self.configuration.settings.paging.drill
+        if drill is not None:
+            await self._keep(LOOK_S, lambda: self._drill(drill), "drilling")
+
+    async def _drill(self, drill: Drill) -> None:
+        """One exercise for each round of *drill.every*, whoever of several collectors comes first."""
+        number = int(self.clock.now().timestamp() // drill.every)
+        if number == self.drilled:
+            return
+        first, self.drilled = self.drilled is None, number
+        if not first:  # a start is no reason to drill
+            at = datetime.fromtimestamp(number * drill.every, UTC)
+            await self.respond(Exercise(by="schedule", via="schedule", at=at, destinations=(drill.destination,)))
 
     async def keep_deciding(self) -> None:
         """Decide on the passing of time alone: first pages that waited, silence, what lapses, windows that end."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from uuid import uuid5
 from zoneinfo import ZoneInfo
 
-from schemas.incident import Level, Scope
+from schemas.incident import Level, Scope, Signal, incident_id
 from schemas.tick import NAMESPACE
 
 
@@ -111,12 +111,21 @@ class Unsuppress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exercise:
-    """A drill: a marked P0 through the real path, to *destinations*, or to the route of P0 when there are none."""
+    """
+    A drill: a marked P0 through the real path, to *destinations*, or to the route of P0 when there are none.
 
-    id: str
+    Two with the same *at* and *by* are one, so that two collectors with one plan drill once.
+    """
+
     by: str
     via: str
+    at: datetime
     destinations: tuple[str, ...] = ()
+
+
+def drill_id(exercise: Exercise) -> str:
+    """The id of the incident that *exercise* makes."""
+    return incident_id(Signal.DRILL, Scope(Level.OBSERVER, exercise.by), exercise.at)
 
 
 Command = Acknowledge | Unacknowledge | Close | Suppress | Unsuppress | Exercise
@@ -126,8 +135,3 @@ def suppression_id(kind: SuppressionKind, scope: str, owner: str, starts: dateti
     """The id of a suppression, derived: saying the same twice is saying it once."""
     derived = uuid5(NAMESPACE, f"suppression|{kind}|{scope}|{owner}|{starts.isoformat()}")
     return f"sup-{derived.hex[:12]}"
-
-
-def ended(suppression: Suppression, now: datetime) -> Suppression:
-    """*suppression*, over at *now*."""
-    return replace(suppression, expires=min(suppression.expires, now))

@@ -135,6 +135,7 @@ async def _run(
         service.keep_copying(),
         service.keep_judging(),
         service.keep_rolling_up(),
+        service.keep_timing(),
         sender.run(),
         *(loop() for door in exported for loop in (door.keep_deciding, door.keep_sweeping, door.keep_reconciling)),
     )

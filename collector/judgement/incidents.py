@@ -45,6 +45,7 @@ from schemas.response import (
     Suppression,
     Unacknowledge,
     Unsuppress,
+    drill_id,
 )
 
 OVER = frozenset({IncidentState.RESOLVED, IncidentState.CHILD})
@@ -204,12 +205,14 @@ class _Round:
         return (watch.down or key in self.sight.silence.stale) and _within(watch, incident.scope)
 
     def _exercise(self, command: Exercise) -> str:
-        scope = Scope(Level.OBSERVER, "drill")
-        id = incident_id(Signal.DRILL, Scope(Level.OBSERVER, command.id), self._now)
+        id = drill_id(command)
+        if id in self.incidents:
+            return ""
         incident = Incident(
-            id=id, signal=Signal.DRILL, scope=scope, provider="", severity=self._paging.severities.provider_down,
-            state=IncidentState.OPEN, reason="drill", rule=f"asked for by {command.by} ({command.via})",
-            failed_at=self._now, opened_at=self._now, updated_at=self._now, only=command.destinations,
+            id=id, signal=Signal.DRILL, scope=Scope(Level.OBSERVER, "drill"), provider="",
+            severity=self._paging.severities.provider_down, state=IncidentState.OPEN, reason="drill",
+            rule=f"asked for by {command.by} ({command.via})", failed_at=self._now, opened_at=self._now,
+            updated_at=self._now, only=command.destinations,
             evidence=Evidence(certainty="an exercise: nothing is broken"),
         )  # fmt: skip
         self._page(self._record(incident, Change.OPENED, incident.rule), Change.OPENED)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schemas.incident import Change, IncidentState, Level, Severity
+from schemas.incident import Change, IncidentState, Level, Severity, Signal
 
 # Parameters: until (ms; later transitions are not seen), since (ms), provider and incident ('' for all), limit, open.
 INCIDENTS = """
 SELECT incident, argMax(provider, seq), argMax(severity, seq), argMax(state, seq) AS last_state, argMax(level, seq),
        argMax(scope, seq), argMax(reason, seq), argMaxIf(cause, seq, change IN ('opened', 'promoted', 'reopened')),
        argMax(parent, seq), min(failed_at) AS first_failed, min(opened_at) AS first_opened, max(at),
-       maxIf(at, change = 'resolved'), max(seq), countIf(change = 'reopened'), max(simulated)
+       maxIf(at, change = 'resolved'), max(seq), countIf(change = 'reopened'), max(simulated), argMax(signal, seq),
+       argMax(acknowledged_by, seq), argMax(suppressed_by, seq), argMax(flapping, seq), argMax(blind, seq),
+       argMax(certainty, seq), argMax(affected, seq), argMax(affected_n, seq), argMax(watched_n, seq),
+       minIf(at, change = 'acknowledged')
 FROM {database}.incident_transitions FINAL
 WHERE at < fromUnixTimestamp64Milli({until:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
   AND ({incident:String} = '' OR incident = {incident:String})
@@ -33,6 +36,11 @@ FROM {database}.page_attempts FINAL WHERE incident = {incident:String} ORDER BY 
 
 FIRST_PAGES = """
 SELECT incident, min(at) FROM {database}.page_attempts FINAL
+WHERE incident IN {incidents:Array(String)} AND (state = 'delivered' OR (status >= 200 AND status < 300))
+GROUP BY incident"""
+
+DELIVERED = """
+SELECT incident, count() FROM {database}.page_attempts FINAL
 WHERE incident IN {incidents:Array(String)} AND (state = 'delivered' OR (status >= 200 AND status < 300))
 GROUP BY incident"""
 
@@ -57,6 +65,16 @@ class IncidentRow:
     seq: int
     reopened: int
     simulated: bool
+    signal: Signal
+    acknowledged_by: str
+    suppressed_by: str
+    flapping: bool
+    blind: bool
+    certainty: str
+    affected: tuple[str, ...]
+    affected_n: int
+    watched_n: int
+    acknowledged_at: datetime | None  # the first time
 
     @property
     def open(self) -> bool:
@@ -108,13 +126,17 @@ class IncidentStory:
 def incident_of(row: Sequence[Any]) -> IncidentRow:
     """One row of INCIDENTS."""
     (id, provider, severity, state, level, scope, reason, rule, parent, failed_at, opened_at, updated_at, resolved_at,
-     seq, reopened, simulated) = row  # fmt: skip
+     seq, reopened, simulated, signal, acknowledged_by, suppressed_by, flapping, blind, certainty, affected,
+     affected_n, watched_n, acknowledged_at) = row  # fmt: skip
     over = IncidentState(state) is IncidentState.RESOLVED
     return IncidentRow(
         id=id, provider=provider, severity=Severity(severity), state=IncidentState(state), level=Level(level),
         scope=scope, reason=reason, rule=rule, parent=parent, failed_at=failed_at, opened_at=opened_at,
         updated_at=updated_at, resolved_at=resolved_at if over else None, seq=seq, reopened=reopened,
-        simulated=bool(simulated),
+        simulated=bool(simulated), signal=Signal(signal), acknowledged_by=acknowledged_by,
+        suppressed_by=suppressed_by, flapping=bool(flapping), blind=bool(blind), certainty=certainty,
+        affected=tuple(affected), affected_n=affected_n, watched_n=watched_n,
+        acknowledged_at=acknowledged_at if acknowledged_at.year > 1970 else None,
     )  # fmt: skip
 
 

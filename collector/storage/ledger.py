@@ -180,6 +180,14 @@ class Ledger:
             open_ = DELIVERIES.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED])
             return db.execute(sa.select(sa.func.count()).select_from(DELIVERIES).where(open_)).scalar_one()
 
+    def oldest_waiting(self, now: datetime) -> float | None:
+        """How many seconds the oldest page waits that is due; None when none does."""
+        with _named("outbox"), self._engine.connect() as db:
+            open_ = DELIVERIES.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED])
+            due = sa.select(sa.func.min(DELIVERIES.c.next_attempt_at)).where(open_)
+            oldest = db.execute(due).scalar_one_or_none()
+            return None if oldest is None or oldest > now.timestamp() else now.timestamp() - oldest
+
     def _known(self, db: sa.Connection, intents: Sequence[PageIntent]) -> Known:
         ids = {intent.incident for intent in intents}
         rows = db.execute(

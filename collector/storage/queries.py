@@ -17,6 +17,7 @@ from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
+from collector.judgement.response_times import Handled
 from collector.storage import (
     day_bars,
     history_loads,
@@ -37,10 +38,12 @@ from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
+from schemas.incident import IncidentState, Signal
 from schemas.verdict import Verdict
 
 POINTS_MAX = 500
 ROWS_MAX = 1_000
+HANDLED_MAX = 10_000
 BESIDE_STEP_S = 3_600
 BESIDE_STEPS_MAX = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -201,6 +204,25 @@ class Reader:
             return None
         pages = tuple(incident_queries.page_of(row) for row in self._rows(incident_queries.PAGES, incident=id))
         return IncidentStory(self._incidents(id=id)[0], transitions, pages)
+
+    def handled(self, start: datetime, end: datetime) -> tuple[Handled, ...]:
+        """How each incident was handled whose first evidence came from *start* until *end*; children are left out."""
+        found = [
+            one
+            for one in self._incidents(limit=HANDLED_MAX, since=start, until=end)
+            if one.state is not IncidentState.CHILD
+        ]
+        ids = [one.id for one in found]
+        paged = self.first_pages(ids)
+        delivered = dict(self._rows(incident_queries.DELIVERED, incidents=ids)) if ids else {}
+        return tuple(
+            Handled(
+                severity=one.severity, drill=one.signal is Signal.DRILL, failed_at=one.failed_at,
+                opened_at=one.opened_at, paged_at=paged.get(one.id), acknowledged_at=one.acknowledged_at,
+                resolved_at=one.resolved_at, pages=delivered.get(one.id, 0),
+            )
+            for one in found
+        )  # fmt: skip
 
     def first_pages(self, incidents: Sequence[str]) -> dict[str, datetime]:
         """When the first page of each incident was delivered; those of which none was are left out."""

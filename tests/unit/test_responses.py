@@ -317,7 +317,7 @@ def test_a_human_can_close_what_evidence_never_will() -> None:
 def test_a_drill_is_a_marked_p0_that_is_over_by_itself() -> None:
     """Said at once, to whom it names; nothing else is touched by it."""
     judge = Judge()
-    begun = judge.decide(0, (), Exercise(id="drill-1", by="ana", via="cli", destinations=("test",)))
+    begun = judge.decide(0, (), Exercise(by="ana", via="cli", at=TICK, destinations=("test",)))
     (page,) = begun.intents
 
     assert (page.severity, page.only, page.change) == (Severity.P0, ("test",), Change.OPENED)
@@ -332,4 +332,4 @@ def test_a_drill_goes_out_whatever_is_silenced() -> None:
     judge = Judge()
     hold(judge, "*")
 
-    assert len(judge.decide(0, (), Exercise(id="drill-1", by="ana", via="cli")).intents) == 1
+    assert len(judge.decide(0, (), Exercise(by="ana", via="cli", at=TICK)).intents) == 1

@@ -1,0 +1,47 @@
+"""`touchstone oncall`: how paging and the people behind it do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+
+@click.command("oncall")
+@click.option("--days", type=click.IntRange(1, 365), default=28, show_default=True, help="How far back.")
+@json_option
+@pass_session
+def command(session: Session, days: int, as_json: bool) -> int:
+    """Print pages a week, and medians to page, to acknowledge (MTTA) and to repair (MTTR)."""
+    from collector.judgement.response_times import response_times
+    from collector.judgement.wording import UNKNOWN, duration
+    from collector.storage.queries import Reader
+
+    window = timedelta(days=days)
+    with Reader.open(session.configuration.settings.store) as reader:
+        now = reader.now()
+        figures = response_times(reader.handled(now - window, now), window)
+    if as_json:
+        session.print_json(asdict(figures))
+        return exit_codes.FINE
+
+    def median(seconds: float | None, n: int) -> str:
+        return UNKNOWN if seconds is None else f"{duration(seconds)} (median of {n})"
+
+    by_severity = ", ".join(f"{severity} {n}" for severity, n in figures.incidents.items()) or "none"
+    for name, said in (
+        ("window", f"{days} days to {now:%Y-%m-%d %H:%M} UTC"),
+        ("incidents", f"{by_severity}; {figures.unpaged} that nobody was told of"),
+        ("pages", f"{figures.pages}, {figures.pages_a_week:.1f} a week"),
+        ("first failure to page", median(figures.to_page_s, figures.to_page_n)),
+        ("page to ack (MTTA)", median(figures.mtta_s, figures.mtta_n)),
+        ("failure to end (MTTR)", median(figures.mttr_s, figures.mttr_n)),
+        ("drills", f"{figures.drills_delivered} of {figures.drills} arrived"),
+        ("drill to page", median(figures.drill_to_page_s, figures.drills_delivered)),
+    ):
+        click.echo(f"{name:22} {said}")
+    return exit_codes.FINE
