@@ -13,7 +13,7 @@ from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
     from collector.judgement.beside import Beside
-    from collector.storage.incident_queries import IncidentStory
+    from collector.storage.incident_queries import IncidentRow, IncidentStory
     from collector.storage.queries import Reader
     from schemas.verdict import Gate, Verdict
 
@@ -131,6 +131,24 @@ def _explain_incident(session: Session, reader: Reader, id: str, as_json: bool) 
     return exit_codes.FINE
 
 
+def _evidence(incident: IncidentRow) -> list[tuple[str, str]]:
+    """What it stands on, and how it stands, as far as there is something to say."""
+    named = ", ".join(incident.affected) + (", ..." if incident.affected_n > len(incident.affected) else "")
+    held = f"pages are held by {incident.suppressed_by}" if incident.suppressed_by else ""
+    lines = [
+        ("signal", incident.signal.value),
+        ("rule", incident.rule),
+        ("how sure", incident.certainty),
+        ("affected", f"{incident.affected_n} of {incident.watched_n} targets watched there: {named}"),
+        ("acknowledged by", incident.acknowledged_by),
+        ("held", held),
+        ("flapping", "up and down too often; nothing is said until it is stable" if incident.flapping else ""),
+        ("blind", "there is no fresh evidence; it stays as it is" if incident.blind else ""),
+        ("part of", incident.parent),
+    ]
+    return [(name, said) for name, said in lines if said and not (name == "affected" and not incident.affected_n)]
+
+
 def _print_story(session: Session, story: IncidentStory) -> None:
     from rich.markup import escape
 
@@ -141,8 +159,8 @@ def _print_story(session: Session, story: IncidentStory) -> None:
         f"[bold]{incident.id}[/]: {incident.severity} {incident.level} {escape(incident.scope)}, {incident.state}"
     )
     out.print(f"  first failure {incident.failed_at:%Y-%m-%d %H:%M:%S.%f} UTC, {incident.reason}", soft_wrap=True)
-    if incident.parent:
-        out.print(f"  part of {incident.parent}")
+    for name, said in _evidence(incident):
+        out.print(f"  {name}: {escape(said)}", soft_wrap=True)
     out.print("\n[bold]Transitions[/] (after the first failure)")
     for step in story.transitions:
         after = duration(step.at - incident.failed_at)

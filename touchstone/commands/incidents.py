@@ -52,9 +52,15 @@ def _print_table(session: Session, found: tuple[IncidentRow, ...], paged: dict[s
         lasted = duration((incident.resolved_at or now) - incident.failed_at)
         page = paged.get(incident.id)
         told = f"paged after {duration(page - incident.failed_at)}" if page else "nobody paged"
+        flags = [
+            *([f"acknowledged by {incident.acknowledged_by}"] if incident.acknowledged_by else []),
+            *(["silenced"] if incident.suppressed_by else []),
+            *(["flapping"] if incident.flapping else []),
+            *(["no fresh evidence"] if incident.blind else []),
+        ]
         table.add_row(
             f"{incident.severity} {incident.state}\n{incident.id}",
-            escape(f"{incident.scope}\n{incident.reason}"),
+            escape("\n".join([incident.scope, f"{incident.signal}: {incident.reason}", *flags])),
             f"{incident.failed_at:%m-%d %H:%M:%S}, {lasted}\n{told}",
         )
     session.out.print(table)
