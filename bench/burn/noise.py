@@ -1,8 +1,8 @@
 """
 One target whose requests fail by chance, judged by `readings` as the collector would.
 
-Requests come in steps; what a rule says can change only when a failure enters a window or leaves it, so those instants are
-judged and no others. Counts come from prefix sums.
+Requests come in steps; what a rule says can change only when a failure enters a window or leaves it, so those instants
+are judged and no others. Counts come from prefix sums.
 """
 
 from __future__ import annotations

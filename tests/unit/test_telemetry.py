@@ -201,9 +201,11 @@ def test_objectives_count_good_and_bad_of_each_target_from_zero() -> None:
     )["touchstone.objective.events"]
 
     where = {"touchstone.provider": "acme", "touchstone.cluster": "acme/east", "touchstone.target": "acme/east/chat"}
-    assert {(dict(p.attributes)["touchstone.objective"], dict(p.attributes)["touchstone.result"]): p.value for p in found} == {
-        ("up", "good"): 1, ("up", "bad"): 1, ("fast", "good"): 0, ("fast", "bad"): 1,
-    }  # fmt: skip
+    said = {
+        (point.attributes["touchstone.objective"], point.attributes["touchstone.result"]): point.value
+        for point in found
+    }
+    assert said == {("up", "good"): 1, ("up", "bad"): 1, ("fast", "good"): 0, ("fast", "bad"): 1}
     assert all(where.items() <= dict(point.attributes).items() for point in found)
 
 
