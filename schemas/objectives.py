@@ -62,7 +62,7 @@ PAIRS = (
 
 
 class BurnPolicy(Strict):
-    """When a burning budget is said. A page needs *bad_min* bad ones in its long window, a ticket Wilson's bound."""
+    """When a burning budget is said: on *bad_min* bad ones in the long window; a ticket needs Wilson's bound, too."""
 
     pairs: tuple[BurnPair, ...] = Field(default=PAIRS, min_length=1, max_length=12)
     bad_min: Annotated[int, Field(ge=1, le=1000)] = 3

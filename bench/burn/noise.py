@@ -96,13 +96,13 @@ def _instants(
         low = np.maximum(0, last + 1 - steps)
         bad, total = bad_before[last + 1] - bad_before[low], last + 1 - low
         counts = {window: Counts(int(b), int(n)) for window, b, n in zip(windows, bad, total, strict=True)}
-        yield float(last * step_s), {one.name: _tally(one, counts) for one in objectives}
+        run = int(last + 1 - np.searchsorted(bad_before, bad_before[last + 1]))
+        yield float(last * step_s), {one.name: _tally(one, counts, run) for one in objectives}
 
 
-def _tally(objective: Objective, counts: Mapping[float, Counts]) -> Tally:
-    return Tally(
-        provider="acme", cluster="acme/east", target="acme/east/chat", objective=objective.name, windows=counts
-    )
+def _tally(objective: Objective, counts: Mapping[float, Counts], run: int) -> Tally:
+    where = {"provider": "acme", "cluster": "acme/east", "target": "acme/east/chat"}
+    return Tally(**where, objective=objective.name, windows=counts, good_since=run)
 
 
 def poisson_bound(count: int, confidence: float) -> float:

@@ -1,7 +1,7 @@
 """
 Objectives as Prometheus rules over the agent's own metric, `touchstone_objective_events_total`; always the same bytes.
 
-They say what `collector/judgement/burn_rate.py` calls `holds`: both windows burn, pages on enough bad ones, tickets at
+They say what `collector/judgement/burn_rate.py` calls `holds`: both windows burn on enough bad ones, and for tickets at
 Wilson's bound. That bound is above a limit just when the score test says so, (share - limit) x sqrt(n) being more than
 z x sqrt(limit x (1 - limit)), which PromQL can compute.
 """
@@ -100,9 +100,10 @@ def _pair(objective: Objective, pair: BurnPair) -> Iterator[str]:
     yield "and"
     yield f"{RECORD}_bad:ratio{long}{which} > {limit}"
     yield "and"
+    yield f"{RECORD}_bad:increase{long}{which} >= {objective.burn.bad_min}"
     if pair.alarm is Alarm.PAGE:
-        yield f"{RECORD}_bad:increase{long}{which} >= {objective.burn.bad_min}"
         return
+    yield "and"
     spread = math.sqrt(objective.bad_above(pair) * (1 - objective.bad_above(pair)))
     z = NormalDist().inv_cdf(objective.burn.confidence)
     share, events = f"{RECORD}_bad:ratio{long}{which}", f"{RECORD}_events:increase{long}{which}"

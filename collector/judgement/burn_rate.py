@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from itertools import combinations
 
 from collector.judgement.availability import wilson
 from schemas.incident import Level, Scope, Signal
@@ -47,23 +46,25 @@ class Counts:
         """The share of bad ones; 0 when nothing is known."""
         return self.bad / self.total if self.total else 0.0
 
-    def less(self, newer: Counts) -> Counts:
-        """What came before *newer*, a shorter window with the same end."""
-        return Counts(self.bad - newer.bad, self.total - newer.total, self.first_bad)
-
 
 NOTHING = Counts(0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """The counts of one target under one objective, by window in s; of its newest bad ones the reason, and ids."""
+    """
+    The counts of one target under one objective, by window in s; of its newest bad ones the reason, and ids.
+
+    good_since: how many good ones came after the last bad one; None when that was not looked up. A window without a
+    bad one says that they are at least as many.
+    """
 
     provider: str
     cluster: str
     target: str
     objective: str
     windows: Mapping[float, Counts] = field(default_factory=dict)
+    good_since: int | None = None
     reason: str = ""
     observations: tuple[str, ...] = ()
 
@@ -134,46 +135,46 @@ def _judged(tally: Tally, objective: Objective, pairs: tuple[BurnPair, ...]) -> 
     if not any(counts.bad for counts in tally.windows.values()):
         return (BurnVerdict.CLEAR if lately.total else BurnVerdict.UNKNOWN), pairs[0]
     half = min(objective.bad_above(pair) for pair in pairs) / 2
-    over = _over(tally, pairs, half, objective.burn.confidence)
-    firing = next((pair for pair in pairs if holds(objective, pair, tally)), None)
-    if firing is not None and not over:
-        return (BurnVerdict.PAGE if firing.alarm is Alarm.PAGE else BurnVerdict.TICKET), firing
-    burning = next((pair for pair in pairs if _burns(objective, pair, tally.within(pair.long))), None)
-    about = firing or burning or pairs[0]
+    firing = [pair for pair in pairs if holds(objective, pair, tally)]
+    over = _below(lately, half) and _over(tally, objective, max((pair.short for pair in firing), default=0.0))
+    if firing and not over:
+        return (BurnVerdict.PAGE if firing[0].alarm is Alarm.PAGE else BurnVerdict.TICKET), firing[0]
+    burning = [pair for pair in pairs if _burns(objective, pair, tally.within(pair.long))]
+    about = (*firing, *burning, *pairs)[0]
     if not lately.total:
         return BurnVerdict.UNKNOWN, about
-    if _below(lately, half) and (over or burning is None):
+    if _below(lately, half) and (over or not burning):
         return BurnVerdict.CLEAR, about
     return BurnVerdict.HOLDING, about
 
 
 def _burns(objective: Objective, pair: BurnPair, long: Counts) -> bool:
-    """Whether the long window of *pair* burns: for pages with enough bad ones, for tickets at Wilson's lower bound."""
+    """Whether the long window of *pair* burns on enough bad ones; for tickets also at Wilson's lower bound."""
     limit = objective.bad_above(pair)
-    if long.share <= limit:
+    if long.share <= limit or long.bad < objective.burn.bad_min:
         return False
     if pair.alarm is Alarm.PAGE:
-        return long.bad >= objective.burn.bad_min
+        return True
     return wilson(long.share, long.total, confidence=objective.burn.confidence)[0] > limit
 
 
-def _over(tally: Tally, pairs: tuple[BurnPair, ...], half: float, confidence: float) -> bool:
+def _over(tally: Tally, objective: Objective, longer_than: float) -> bool:
     """
-    Whether a burn has ended, though a long window still remembers it.
+    Whether a burn has ended, though some window still remembers it: so many good ones in a row are no luck.
 
-    It is good lately (below *half*), and what is good since some window began is no luck: the upper bound of its share
-    of bad ones is below the share before that (by the rule of succession).
+    The upper bound of what they could hide is below the lower bound of the share of bad ones before them, in a window
+    *longer_than* those that fire: it forgets the burn only after they did, so what is over stays over.
     """
-    windows = sorted({window for pair in pairs for window in (pair.long, pair.short)})
-    if not _below(tally.within(windows[0]), half):
+    clean = max((counts.total for counts in tally.windows.values() if not counts.bad), default=0)
+    run, policy = max(clean, tally.good_since or 0), objective.burn
+    if not run:
         return False
-    for newer, longer in combinations((tally.within(window) for window in windows), 2):
-        before = longer.less(newer)
-        if before.bad <= 0 or not _below(newer, half):
-            continue
-        if wilson(newer.share, newer.total, confidence=confidence)[1] < (before.bad + 1) / (before.total + 2):
-            return True
-    return False
+    upper = wilson(0.0, run, confidence=policy.confidence)[1]
+    return any(
+        upper < wilson(counts.bad / before, before, confidence=policy.confidence)[0]
+        for window, counts in tally.windows.items()
+        if window > longer_than and counts.bad >= policy.bad_min and (before := counts.total - run) >= counts.bad
+    )
 
 
 def _below(counts: Counts, half: float) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from collector.judgement.burn_rate import FIRING, BurnReading, Counts, Tally, readings
+from collector.judgement.burn_rate import FIRING, BurnReading, BurnVerdict, Counts, Tally, readings
 from collector.storage.client import of_ms, to_ms
 from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, SERVES
@@ -22,6 +22,7 @@ from schemas.objectives import LONG_KINDS, Alarm, Objective, windows_of
 from schemas.tick import observation_id
 
 IDS_MAX = 10
+DOUBTFUL = FIRING | {BurnVerdict.HOLDING}  # may be over: that takes a closer look
 LONG_EVERY = timedelta(minutes=5)  # between two looks at the windows of tickets
 
 _LONG = "(" + ", ".join(f"'{kind}'" for kind in sorted(LONG_KINDS)) + ")"
@@ -51,7 +52,7 @@ Rows = Callable[..., Awaitable[Sequence[Sequence[Any]]]]
 def counts_sql(bounds: int) -> str:
     """The counts of availability, and of latency under each of *bounds* bounds: target, step, then three by three."""
     columns = [_columns(_KNOWN_UP, _BAD_UP)]
-    columns += [_columns(_KNOWN_FAST, f"({_KNOWN_FAST} AND first_token_ms > {{b{n}:Float64}})") for n in range(bounds)]
+    columns += [_columns(_KNOWN_FAST, _bad_fast(n)) for n in range(bounds)]
     return f"""
 SELECT provider, cluster, target, {_STEP} AS step, {", ".join(columns)}
 {_FROM}
@@ -63,14 +64,30 @@ def _columns(known: str, bad: str) -> str:
 
 
 def bad_sql(bounds: int) -> str:
-    """The newest bad ones of each target, for availability (0) and under each bound (1, 2, ...)."""
+    """The newest bad ones of *targets*, for availability (0) and under each bound (1, 2, ...)."""
     kinds = [f"if({_BAD_UP}, 0, -1)"]
-    kinds += [f"if({_KNOWN_FAST} AND first_token_ms > {{b{n}:Float64}}, {n + 1}, -1)" for n in range(bounds)]
+    kinds += [f"if({_bad_fast(n)}, {n + 1}, -1)" for n in range(bounds)]
     return f"""
 SELECT target, arrayJoin([{", ".join(kinds)}]) AS which, vantage, kind, toUnixTimestamp64Milli(tick), reason
-{_FROM} AND ({_BAD_UP} OR ({_KNOWN_FAST} AND first_token_ms > {{least:Float64}}))
-  AND which >= 0
+{_FROM} AND target IN {{targets:Array(String)}} AND which >= 0
 ORDER BY target, which, tick DESC, vantage, kind LIMIT {IDS_MAX} BY target, which"""
+
+
+def runs_sql(bounds: int) -> str:
+    """How many good ones each of *targets* has had since its last bad one; availability, then under each bound."""
+    pairs = [(_KNOWN_UP, _BAD_UP), *((_KNOWN_FAST, _bad_fast(n)) for n in range(bounds))]
+    last = ", ".join(f"maxIf(tick, {bad}) AS last{n}" for n, (_, bad) in enumerate(pairs))
+    runs = ", ".join(f"countIf({known} AND tick > last{n})" for n, (known, _) in enumerate(pairs))
+    some = "AND target IN {targets:Array(String)}"
+    newest = f"SELECT target, {last} {_FROM} {some} GROUP BY target"
+    return f"""
+SELECT target, {runs}
+{_FROM.replace("WHERE", f"INNER JOIN ({newest}) AS lately USING target WHERE", 1)} {some}
+GROUP BY target"""
+
+
+def _bad_fast(number: int) -> str:
+    return f"({_KNOWN_FAST} AND first_token_ms > {{b{number}:Float64}})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +99,12 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class BadOnes:
-    """The newest bad ones of one target: the commonest reason, and their ids."""
+class Lately:
+    """Of one target: good ones since the last bad one; of its newest bad ones the commonest reason, and their ids."""
 
-    reason: str
-    observations: tuple[str, ...]
+    good_since: int | None = None
+    reason: str = ""
+    observations: tuple[str, ...] = ()
 
 
 async def counted(rows: Rows, bounds_ms: Sequence[float], windows: Sequence[float], at: datetime) -> Counted:
@@ -124,20 +142,26 @@ def _sum(several: Iterable[Counts]) -> Counts:
     return Counts(bad, total, first)
 
 
-async def bad_ones(
-    rows: Rows, bounds_ms: Sequence[float], window: float, at: datetime
-) -> dict[tuple[str, float | None], BadOnes]:
-    """The newest bad ones within *window* (s), by target and bound."""
-    parameters = _parameters(bounds_ms, (window,), at) | {"least": min(bounds_ms, default=1e300)}
+async def lately(
+    rows: Rows, bounds_ms: Sequence[float], window: float, at: datetime, targets: Sequence[str]
+) -> dict[tuple[str, float | None], Lately]:
+    """What *window* (s) says of the newest bad ones of *targets*, by target and bound."""
+    parameters = _parameters(bounds_ms, (window,), at) | {"targets": list(targets)}
     del parameters["windows"]
+    bounds = (None, *bounds_ms)
     reasons: dict[tuple[str, float | None], Counter[str]] = {}
     ids: dict[tuple[str, float | None], list[str]] = {}
     for target, which, vantage, kind, tick, reason in await rows(bad_sql(len(bounds_ms)), **parameters):
-        key = target, (None, *bounds_ms)[which]
-        reasons.setdefault(key, Counter())[reason or ("slow" if which else "")] += 1
+        key = target, bounds[which]
+        reasons.setdefault(key, Counter())[reason or "slow"] += 1
         one = observation_id(target=target, vantage=vantage, kind=kind, tick=of_ms(tick), attempt=0)
         ids.setdefault(key, []).append(str(one))
-    return {key: BadOnes(several.most_common(1)[0][0], tuple(ids[key])) for key, several in reasons.items()}
+    return {
+        (target, bound): Lately(run, reasons[target, bound].most_common(1)[0][0], tuple(ids[target, bound]))
+        for target, *runs in await rows(runs_sql(len(bounds_ms)), **parameters)
+        for bound, run in zip(bounds, runs, strict=True)
+        if (target, bound) in ids
+    }
 
 
 def _parameters(bounds_ms: Sequence[float], windows: Sequence[float], at: datetime) -> dict[str, Any]:
@@ -153,10 +177,10 @@ def tallies(
     objectives: Sequence[Objective],
     subjects: Iterable[Subject],
     several: Sequence[Counted],
-    bad: Mapping[tuple[str, float | None], BadOnes],
+    newest: Mapping[tuple[str, float | None], Lately],
 ) -> tuple[Tally, ...]:
     """The tally of every subject under each objective that covers it; a window is of the first of *several* with it."""
-    nothing = BadOnes("", ())
+    nothing = Lately()
     return tuple(
         Tally(
             provider=subject.provider,
@@ -164,8 +188,9 @@ def tallies(
             target=subject.target,
             objective=objective.name,
             windows=_windows(several, subject, bound),
-            reason=(why := bad.get((subject.target, bound), nothing)).reason,
-            observations=why.observations,
+            good_since=(known := newest.get((subject.target, bound), nothing)).good_since,
+            reason=known.reason,
+            observations=known.observations,
         )
         for subject in subjects
         for objective in objectives
@@ -216,10 +241,11 @@ class BurnRates:
             return ()
         bounds, several = bounds_of(objectives), await self._several(objectives, at)
         found = readings(tallies(objectives, self._subjects, several, {}), objectives, at)
-        if not any(one.verdict in FIRING for one in found):
+        doubtful = sorted({one.scope.id for one in found if one.verdict in DOUBTFUL})
+        if not doubtful:
             return found
-        bad = await bad_ones(self.rows, bounds, several[0].windows[-1], at)
-        return readings(tallies(objectives, self._subjects, several, bad), objectives, at)
+        newest = await lately(self.rows, bounds, several[0].windows[-1], at, doubtful)
+        return readings(tallies(objectives, self._subjects, several, newest), objectives, at)
 
     async def _several(self, objectives: tuple[Objective, ...], at: datetime) -> list[Counted]:
         """The counts of pages now, and of tickets as they were lately."""

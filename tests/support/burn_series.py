@@ -40,7 +40,9 @@ class Series:
     def tally(self, objective: Objective, at_s: float) -> Tally:
         """Every window of *objective* at an instant."""
         windows = {window for pair in objective.burn.pairs for window in (pair.long, pair.short)}
+        until = bisect_left(self.seconds, at_s)
         return Tally(
+            good_since=until - bisect_left(self.bad_before, self.bad_before[until]),
             provider="acme",
             cluster="acme/east",
             target=TARGET,

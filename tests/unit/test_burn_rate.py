@@ -7,7 +7,7 @@ from datetime import timedelta
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.judgement.availability import wilson
@@ -103,6 +103,25 @@ def test_what_ended_and_begins_again_pages_again() -> None:
 
     assert series.readings(THREE_NINES, 8 * H + 600)[0].verdict is CLEAR
     assert series.readings(THREE_NINES, 8 * H + 660)[0].verdict is PAGE
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.integers(0, 60)), min_size=1, max_size=5),
+    st.sampled_from([0.9, 0.95, 0.99, 0.995, 0.999]),
+    st.sampled_from([20.0, 60.0]),
+)
+def test_what_is_clear_does_not_fire_again_while_nothing_fails(
+    bursts: list[tuple[int, int]], objective: float, step_s: float
+) -> None:
+    """Whatever burned before: over stays over, of pages as of tickets."""
+    bad = [False] * 400 + [failed for n, gap in bursts for failed in [True] * n + [False] * gap]
+    series = Series.every(step_s, bad + [False] * 1500)
+    cleared = [False, False]
+    for number in range(len(bad), len(bad) + 1500, 3):
+        judged = verdicts(series, Objective(name="up", objective=objective), number * step_s)
+        assert not any(was and verdict in {PAGE, TICKET} for was, verdict in zip(cleared, judged, strict=True))
+        cleared = [was or verdict is CLEAR for was, verdict in zip(cleared, judged, strict=True)]
 
 
 def test_missing_data_is_unknown_and_never_clear() -> None:
