@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -45,7 +46,16 @@ class BurnPair(Strict):
 
     def threshold(self, period_s: float) -> float:
         """The burn rate above which it fires, for a budget of *period_s*."""
-        return round(self.spent * period_s / self.long, 12)
+        return _threshold(self.spent, self.long, period_s)
+
+
+def _threshold(spent: float, long_s: float, period_s: float) -> float:
+    return round(spent * period_s / long_s, 12)
+
+
+@lru_cache(maxsize=1024)  # asked for with every reading
+def _bad_above(spent: float, long_s: float, period_s: float, budget: float) -> float:
+    return round(_threshold(spent, long_s, period_s) * budget, 12)
 
 
 def _pair(alarm: Alarm, spent: float, long_h: float, short_h: float) -> BurnPair:
@@ -101,7 +111,7 @@ class Objective(Strict):
 
     def bad_above(self, pair: BurnPair) -> float:
         """The share of bad ones above which a window of *pair* burns; from 1 on nothing can."""
-        return round(pair.threshold(self.window) * self.budget, 12)
+        return _bad_above(pair.spent, pair.long, self.window, self.budget)
 
     def judges(self, one: Observation) -> bool | None:
         """

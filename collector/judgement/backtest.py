@@ -2,18 +2,18 @@
 A stored past, judged again: what a policy would have paged, and when.
 
 The same pure code as live: `decide` for what is hard down, `readings` for budgets that burn. Observations count when
-they were finished; budgets are read every STEP where something was bad, every minute where one may burn, and tickets
-every five minutes.
+they were finished; budgets are read every STEP where something was bad, every minute where one may burn or did, and
+tickets every five minutes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from collector.judgement.burn_past import Past
+from collector.judgement.burn_past import Past, Track
 from collector.judgement.burn_rate import SLOW, BurnReading, readings, stands
 from collector.judgement.hot_state import FleetIndex, HotState
 from collector.judgement.incidents import OVER, Decision, decide
@@ -41,6 +41,7 @@ class WouldPage:
     reason: str
     rule: str
     failed_at: datetime
+    objective: str = ""  # of a budget that burns
 
 
 class Replay:
@@ -105,17 +106,19 @@ class Replay:
     def _burning(self, facts: list[Observation], now: datetime) -> Iterator[WouldPage]:
         worse = self._past.take(facts)
         for key, track in self._past.tracks():
-            if not (key in worse or key in self._standing or self._due(track.may_fire, now)):
+            if not (key in worse or self._due(key, track, now)):
                 continue
             tally = track.tally(now, self._windows[track.objective.name])
             for reading in readings([tally], (track.objective,), now):
                 if self._raised(key, reading):
                     yield page_of(reading, self._paging.severities)
 
-    def _due(self, may_fire: Callable[[datetime, Alarm], bool], now: datetime) -> bool:
-        if self._steps % _STEPS_OF_A_MINUTE == 0 and may_fire(now, Alarm.PAGE):
+    def _due(self, key: tuple[str, str], track: Track, now: datetime) -> bool:
+        if self._steps % _STEPS_OF_A_MINUTE:
+            return False
+        if key in self._standing or track.may_fire(now, Alarm.PAGE):
             return True
-        return self._steps % _STEPS_OF_TICKETS == 0 and may_fire(now, Alarm.TICKET)
+        return self._steps % _STEPS_OF_TICKETS == 0 and track.may_fire(now, Alarm.TICKET)
 
     def _raised(self, key: tuple[str, str], reading: BurnReading) -> bool:
         """Whether *reading* raises an alarm that did not stand, of a target that no open incident is about."""
@@ -155,17 +158,22 @@ def page_of(reading: BurnReading, severities: SeverityPolicy) -> WouldPage:
         scope=reading.scope,
         provider=reading.provider,
         reason=reading.reason,
-        rule=f"{reading.objective}: {reading.rule}",
+        rule=reading.rule,
         failed_at=reading.since,
+        objective=reading.objective,
     )
 
 
 def minutes_to_page(pages: Iterable[WouldPage], signal: Signal | None = None) -> float | None:
-    """The median time from the first failure to the first page, in minutes, of *signal* or of all; None without any."""
+    """
+    The median time from the first failure to the first page, in minutes; None without any.
+
+    Of *signal*, or of all; tickets, whose failures lie days apart, are left out.
+    """
     delays = [
         (page.at - page.failed_at) / timedelta(minutes=1)
         for page in pages
-        if page.change is Change.OPENED and signal in {None, page.signal}
+        if page.change is Change.OPENED and signal in {None, page.signal} and not page.objective.endswith(SLOW)
     ]
     return median(delays) if delays else None
 

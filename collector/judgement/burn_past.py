@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from schemas.objectives import Alarm, Objective
 from schemas.observation import Observation
 
 TRIM_AT = 4096  # events that are too old for every window, before they are dropped
-IDS_MAX = 10
+REASONS_MAX = 20
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
@@ -23,7 +23,7 @@ class Track:
     """
     The events of one target under one objective: when each arrived (ms), and how many were bad up to it.
 
-    The first entry stands for everything before; *newest* are the last bad ones.
+    The first entry stands for everything before; *reasons* are those of the last bad ones.
     """
 
     provider: str
@@ -32,7 +32,7 @@ class Track:
     objective: Objective
     times: array[int] = field(default_factory=lambda: array("q", [0]))
     bad: array[int] = field(default_factory=lambda: array("q", [0]))
-    newest: list[Observation] = field(default_factory=list)
+    reasons: deque[str] = field(default_factory=lambda: deque(maxlen=REASONS_MAX))
 
     def take(self, one: Observation, good: bool, oldest_ms: int) -> None:
         """Take in an event; what arrived before *oldest_ms* may be forgotten."""
@@ -40,7 +40,7 @@ class Track:
         self.times.append(arrived)
         self.bad.append(self.bad[-1] + (not good))
         if not good:
-            self.newest = [*self.newest[-(IDS_MAX - 1) :], one]
+            self.reasons.append(one.reason.value if one.reason else "slow")
         if len(self.times) > TRIM_AT and self.times[TRIM_AT] < oldest_ms:
             del self.times[:TRIM_AT], self.bad[:TRIM_AT]
 
@@ -56,7 +56,6 @@ class Track:
 
     def tally(self, at: datetime, windows: Sequence[float]) -> Tally:
         """Every one of *windows* at *at*."""
-        reasons = Counter(one.reason.value for one in self.newest if one.reason is not None)
         return Tally(
             provider=self.provider,
             cluster=self.cluster,
@@ -64,15 +63,17 @@ class Track:
             objective=self.objective.name,
             windows={window: self.counts(at, window) for window in windows},
             good_since=len(self.bad) - 1 - bisect_left(self.bad, self.bad[-1]),
-            reason=reasons.most_common(1)[0][0] if reasons else "slow" if self.objective.ttft is not None else "",
-            observations=tuple(str(one.id) for one in reversed(self.newest)),
+            reason=Counter(self.reasons).most_common(1)[0][0] if self.reasons else "",
         )
 
     def may_fire(self, at: datetime, alarm: Alarm) -> bool:
         """Whether a long window of a pair for *alarm* burns: without one nothing can fire."""
+        until = (at - _EPOCH) // _MS
+        high = bisect_left(self.times, until)
         for pair in self.objective.burn.of(alarm):
-            long = self.counts(at, pair.long)
-            if long.share > self.objective.bad_above(pair):
+            low = max(1, bisect_left(self.times, until - int(pair.long * 1000)))
+            bad = self.bad[high - 1] - self.bad[low - 1] if high > low else 0
+            if bad and bad > self.objective.bad_above(pair) * (high - low):
                 return True
         return False
 

@@ -70,7 +70,7 @@ def test_a_bleed_that_is_never_down_pages_by_its_burn_rate() -> None:
     assert Signal.HARD_DOWN not in {page.signal for page in pages}
     assert (page.signal, page.scope, page.reason) == (Signal.ERROR_BURN, Scope(Level.TARGET, EAST), "http_5xx")
     assert page.failed_at == START + 2 * H + timedelta(milliseconds=500)
-    assert page.rule == "up: burns 15x over 1 h and 40x over 5 m (more than 14.4x; 9 bad of 60)"
+    assert page.rule == "burns 15x over 1 h and 40x over 5 m (more than 14.4x; 9 bad of 60)"
     assert [page.severity for page in pages].count(Severity.P1) == 1
 
 

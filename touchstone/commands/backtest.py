@@ -111,6 +111,7 @@ def _plain(
                 "scope": page.scope.id,
                 "provider": page.provider,
                 "reason": page.reason,
+                "objective": page.objective,
                 "rule": page.rule,
                 "failed_at": page.failed_at,
             }
@@ -151,7 +152,8 @@ def _print(
         table.add_column("", no_wrap=True)
         table.add_column("What and why", overflow="fold")
         for page in pages:
-            what = f"{page.scope.id} {page.change}: {page.reason}, {page.rule}"
+            why = f"{page.objective} {page.rule}" if page.objective else page.rule
+            what = f"{page.scope.id} {page.change}: {page.reason}, {why}"
             table.add_row(f"{page.at:%m-%d %H:%M:%S}", page.severity.value, escape(what))
         session.out.print(table)
     weeks = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
