@@ -80,7 +80,8 @@ def _alert(objective: Objective, alarm: Alarm) -> Iterator[str]:
     yield f"      - alert: {name}"
     yield "        expr: |-"
     yield from _any_of([_pair(objective, pair) for pair in possible])
-    yield f"        labels: {{severity: {alarm}, touchstone_signal: {signal}}}"
+    labels = f'severity: {alarm}, touchstone_signal: {signal}, touchstone_objective: "{objective.name}"'
+    yield f"        labels: {{{labels}}}"
     yield f"        annotations: {{summary: {json.dumps(said)}}}"
 
 
