@@ -14,8 +14,11 @@ from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from collector.judgement.backtest import WouldPage
     from collector.storage.incident_queries import IncidentRow
+    from schemas.incident import Severity
     from touchstone.config_file import Policy
 
 STEP_S = 15
@@ -117,11 +120,11 @@ def _plain(
             }
             for page in pages
         ],
-        "by_severity": _by_severity(page.severity.value for page in pages),
-        "by_week": [_by_severity(week) for week in by_week([(p.at, p.severity) for p in pages], start, end)],
+        "by_severity": _by_severity(Counter(page.severity for page in pages)),
+        "by_week": [_by_severity(week) for week in by_week([(page.at, page.severity) for page in pages], start, end)],
         "minutes_to_page_median": minutes_to_page(pages),
         "really_paged": {
-            "by_severity": _by_severity(incident.severity.value for _, incident in told),
+            "by_severity": _by_severity(Counter(incident.severity for _, incident in told)),
             "incidents": [
                 {"at": at, "incident": one.id, "severity": one.severity.value, "scope": one.scope} for at, one in told
             ],
@@ -129,8 +132,8 @@ def _plain(
     }
 
 
-def _by_severity(severities: Any) -> dict[str, int]:
-    return dict(sorted(Counter(severities).items()))
+def _by_severity(counts: Mapping[Severity, int]) -> dict[str, int]:
+    return {severity.value: n for severity, n in sorted(counts.items())}
 
 
 def _print(
@@ -172,4 +175,5 @@ def _print(
         for signal in (Signal.HARD_DOWN, Signal.ERROR_BURN, Signal.LATENCY_BURN)
         if (minutes := minutes_to_page(pages, signal)) is not None
     ]
-    session.out.print(f"minutes from the first failure to the page, median: {', '.join(said) or 'no page'}")
+    session.out.print("minutes from the first failure to the page, median:")
+    session.out.print(", ".join(said) or "no page")
