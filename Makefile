@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-include tests/chaos/chaos.mk bench/engine/engine.mk bench/measure/measure.mk bench/store/store.mk tests/fuzz/fuzz.mk
+include tests/chaos/chaos.mk bench/burn/burn.mk bench/engine/engine.mk bench/measure/measure.mk bench/store/store.mk tests/fuzz/fuzz.mk
 
 .PHONY: help up test soak-week soak-month check static fix schemas locks clean
 
@@ -29,13 +29,14 @@ $(VENV)/.installed-dev: locks/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed-up
 
-# What the tests need from Debian, by name; without root they are left out and their tests say so.
-DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji
+# What the tests need from Debian, by name; without root they are left out and their tests say so. RUNLEVEL=1: no service
+# of a package (prometheus, here for its promtool) is started.
+DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji prometheus
 $(VENV)/.installed-debian: | $(BIN)/python
-	@if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
+	@if command -v chromium >/dev/null && command -v promtool >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
-	else echo "not root: install these for the browser tests: $(DEBIAN)"; fi
+	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
+	else echo "not root: install these for the tests: $(DEBIAN)"; fi
 
 up: $(VENV)/.installed-up ## start everything on the embedded store with the simulated fleet (ARGS="--for 120s --json")
 	@$(BIN)/touchstone up $(ARGS)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from collector.judgement.burn_rate import BurnReading
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DECIDE_S = 0.5
+BURN_S = 15.0
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
 ROLLUP_S = 300.0
@@ -113,6 +115,7 @@ class Service:
     on_disk: Callable[..., Awaitable[Any]]
     deliveries: Deliveries
     roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
+    burn_rates: Callable[[datetime], Awaitable[Sequence[BurnReading]]]
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
     asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail
@@ -192,6 +195,14 @@ class Service:
     async def keep_deciding(self) -> None:
         """Decide on the passing of time alone: first pages that waited, silence, what lapses, windows that end."""
         await self._keep(DECIDE_S, lambda: self._decide(Inputs()), "deciding")
+
+    async def keep_burning(self) -> None:
+        """Look at how fast error budgets burn, and decide on it."""
+        if self.configuration.settings.objectives:
+            await self._keep(BURN_S, self._burn, "reading burn rates")
+
+    async def _burn(self) -> None:
+        await self._decide(Inputs(burns=await self.burn_rates(self.clock.now())))
 
     async def keep_copying(self) -> None:
         """Copy transitions and attempts to ClickHouse for reading."""

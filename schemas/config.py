@@ -347,6 +347,13 @@ class Settings(Strict):
     paging: Paging = Paging()
 
     @model_validator(mode="after")
+    def _objectives_are_told_apart(self) -> Settings:
+        names = [objective.name for objective in self.objectives]
+        if double := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"objectives: two are called {double!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
     def _facts_outlive_the_window(self) -> Settings:
         if self.store.retention.raw < self.tiers.window:
             raise ValueError("store.retention.raw is shorter than tiers.window: verdicts would lose their facts")

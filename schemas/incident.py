@@ -25,8 +25,13 @@ class Signal(StrEnum):
     HARD_DOWN = "hard_down"  # failures in a row, confirmed
     ERROR_BURN = "error_burn"  # an error budget burns
     LATENCY_BURN = "latency_burn"  # a latency budget burns
+    SLOW_BURN = "slow_burn"  # either burns slowly: a ticket
     NO_DATA = "no_data"  # nothing usable comes from a vantage of ours
     DRILL = "drill"  # an exercise
+
+
+# What is about the same thing, the graver first: a graver one covers and takes over the others.
+GRAVITY = (Signal.HARD_DOWN, Signal.ERROR_BURN, Signal.LATENCY_BURN, Signal.SLOW_BURN)
 
 
 class Level(StrEnum):

@@ -118,8 +118,14 @@ class AgentProcess:
         return spools
 
     def _outlet(self) -> Telemetry:
-        settings = self._configuration.settings.telemetry
-        return Telemetry(settings, RESOURCE, self._addresses, self._clock, version=__version__)
+        return Telemetry(
+            self._configuration.settings.telemetry,
+            RESOURCE,
+            self._addresses,
+            self._clock,
+            version=__version__,
+            objectives=lambda: self._configuration.settings.objectives,
+        )
 
     def _say_scraped(self, address: str) -> None:
         if address:

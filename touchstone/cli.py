@@ -39,6 +39,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Observations as files (parquet, csv, jsonl)."),
     "sql": ("sql", "A query of the store, for reading only."),
     "plan": ("plan", "What the configuration costs a day, how soon it notices, what it can claim."),
+    "rules": ("rules", "The objectives as Prometheus recording and alerting rules."),
+    "backtest": ("backtest", "What a policy would have paged over stored history, and when."),
     "judge": ("judge", "Recompute the verdicts as of an instant."),
     "check-config": ("check_config", "Report everything that is wrong in the configuration."),
     "doctor": ("doctor", "Check what Touchstone needs on this machine."),

@@ -94,6 +94,7 @@ async def _run(
         on_disk=disk.run,
         deliveries=partial(_deliveries, configuration),
         roll_up=store.rollups.advance,
+        burn_rates=store.burn_rates(configuration).readings,
         watermark=lambda: earlier(ingest.watermark(), *(door.watermark() for door in exported)),
         wake_sender=sender.wake,
     )

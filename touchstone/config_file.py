@@ -19,7 +19,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from probes.subjects import subjects_at
 from schemas.config import Configuration, Settings, Store, check_token
 from schemas.errors import ConfigurationError, Finding
-from schemas.fleet import Fleet, Provider
+from schemas.fleet import Fleet, Provider, Strict
+from schemas.objectives import Objective
+from schemas.paging import Paging
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
@@ -52,6 +54,31 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
             tuple(sorted(set(findings), key=lambda f: (f.file, f.line, f.column, f.path, f.message)))
         )
     return Configuration(settings=settings, fleet=fleet)
+
+
+class Policy(Strict):
+    """What is judged by: the sections `paging` and `objectives` of a file."""
+
+    paging: Paging = Paging()
+    objectives: tuple[Objective, ...] = ()
+
+
+def load_policy(path: Path, environ: Mapping[str, str], otherwise: Policy) -> Policy:
+    """
+    The policy in *path*, with what it does not say as in *otherwise*; raises ConfigurationError with every finding.
+
+    The file may be a whole touchstone.yaml: its other sections are not looked at.
+    """
+    findings: list[Finding] = []
+    document = read_document(path, findings)
+    policy = None
+    if document is not None:
+        others = SettingsFile.model_fields.keys() - Policy.model_fields.keys()
+        document.value = {key: value for key, value in document.value.items() if key not in others}
+        policy = _validate(Policy, document, environ, findings)
+    if findings or policy is None:
+        raise ConfigurationError(tuple(findings))
+    return otherwise.model_copy(update={name: getattr(policy, name) for name in policy.model_fields_set})
 
 
 def _read_fleet(path: Path, document: Document, findings: list[Finding]) -> list[Document]:

@@ -8,17 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.judgement.burn_rate import BurnReading, BurnVerdict
+from collector.judgement.burn_rate import FIRING, BurnReading, BurnVerdict
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
 from collector.judgement.missing_data import Silence
 from collector.judgement.quorum import Standing, standing, unheard
-from schemas.incident import Evidence, Level, Scope, Severity, Signal
+from schemas.incident import GRAVITY, Evidence, Level, Scope, Severity, Signal
 from schemas.paging import HardDownRule, Paging, SeverityPolicy
 
 OBSERVER_PROVIDERS_MIN = 3
 AFFECTED_MAX = 20
-FIRING = frozenset({BurnVerdict.PAGE, BurnVerdict.TICKET})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +81,8 @@ def causes(sight: Sight, paging: Paging) -> list[Cause]:
     found = [*observers, *_missing_data_causes(sight, paging.severities, blind)]
     for provider in sorted({watch.provider for watch in down}):
         found += _down_causes(provider, [watch for watch in seen if watch.provider == provider], sight, paging)
-    for signal in (Signal.ERROR_BURN, Signal.LATENCY_BURN):
-        firing = [one for one in sight.burning.values() if one.signal is signal and one.verdict in FIRING]
+    for signal in GRAVITY[1:]:
+        firing = [one for one in sight.burning.values() if burn_signal(one) is signal and one.verdict in FIRING]
         for provider in sorted({one.provider for one in firing}):
             found += _burn_causes(provider, signal, [one for one in firing if one.provider == provider], sight, paging)
     return found
@@ -203,12 +202,10 @@ def _burn_causes(provider: str, signal: Signal, firing: list[BurnReading], sight
     found = []
     for rung in _ladder(provider, ailing, set(), sight.index, paging.hard_down, "burning"):
         members = {one.target for one in rung.members}
-        fast = any(one.verdict is BurnVerdict.PAGE for one in firing if one.scope.id in members)
-        quick = paging.severities.error_burn if signal is Signal.ERROR_BURN else paging.severities.latency_burn
         first = min(rung.members, key=lambda one: (one.failed_at, one.target))
         names = sorted({one.objective for one in firing if one.scope.id in members})
         cause = _cause(
-            signal, rung, provider, quick if fast else paging.severities.slow_burn,
+            signal, rung, provider, getattr(paging.severities, signal.value),
             f"{rung.said}; {first.target} {first.said}" if len(members) > 1 else first.said,
             certainty=f"objective {', '.join(names)}", watched_n=_watched_n(rung.scope, provider, sight.index),
         )  # fmt: skip
@@ -326,6 +323,11 @@ def _named(targets: Iterable[str]) -> tuple[str, ...]:
 
 def _inside(scope: Scope, wide: Scope) -> bool:
     return scope == wide or scope.id.startswith(f"{wide.id}/")
+
+
+def burn_signal(reading: BurnReading) -> Signal:
+    """What an incident of *reading* is about: tickets of any budget are one thing."""
+    return Signal.SLOW_BURN if reading.slow else reading.signal
 
 
 def kept_burning(before: Mapping[str, BurnReading], fresh: Sequence[BurnReading]) -> dict[str, BurnReading]:

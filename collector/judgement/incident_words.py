@@ -17,7 +17,11 @@ _BURNS = {
     Change.ABSORBED: "is part of a wider incident",
     Change.STABLE: "is stable: {state}",
 }
-_WHOSE = {Signal.ERROR_BURN: "error budget", Signal.LATENCY_BURN: "latency budget"}
+_WHOSE = {
+    Signal.ERROR_BURN: "error budget",
+    Signal.LATENCY_BURN: "latency budget",
+    Signal.SLOW_BURN: "error or latency budget (slowly)",
+}
 _MARK = {
     Change.ACKNOWLEDGED: "acknowledged by {by}: ",
     Change.ESCALATED: "nobody has it: ",

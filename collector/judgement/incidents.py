@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from collector.judgement.burn_rate import BurnReading
-from collector.judgement.causes import Cause, Sight, asks, causes, kept_burning
+from collector.judgement.causes import Cause, Sight, asks, burn_signal, causes, kept_burning
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import Watch, key_of, watched
 from collector.judgement.hot_state import HotState
 from collector.judgement.incident_words import ended_words, summary
 from collector.judgement.missing_data import AWAKE_GAP, awake_since, silence
 from schemas.incident import (
+    GRAVITY,
     Acknowledged,
     Change,
     Evidence,
@@ -251,12 +252,12 @@ class _Round:
 
     def _covered(self, cause: Cause) -> bool:
         """Whether an open incident is about this too; a burn rate also by an outage that its windows still hold."""
-        burns = cause.signal in {Signal.ERROR_BURN, Signal.LATENCY_BURN}
+        burns = cause.signal in GRAVITY[1:]
         for incident in self.incidents.values():
             wider = _contains(incident.scope, incident.provider, cause.scope, cause.provider)
             if not wider or incident.scope.level is Level.OBSERVER:  # what its vantage saw makes no causes
                 continue
-            if incident.state not in OVER and (burns or incident.signal is cause.signal):
+            if incident.state not in OVER and _as_grave(incident.signal, cause.signal):
                 return True
             ended_at = incident.resolved_at if burns and incident.signal is Signal.HARD_DOWN else None
             if ended_at and self._now - ended_at < cause.echo:
@@ -267,8 +268,7 @@ class _Round:
         inside = [
             incident
             for incident in self._live()
-            if incident.signal not in {Signal.DRILL, Signal.NO_DATA}
-            and (incident.signal is cause.signal or cause.signal is Signal.HARD_DOWN)
+            if _as_grave(cause.signal, incident.signal)
             and _contains(cause.scope, cause.provider, incident.scope, incident.provider)
             and (cause.scope.level is not Level.OBSERVER or self._seen_only_from(cause.scope.id, incident))
         ]
@@ -579,8 +579,13 @@ def _within(watch: Watch, scope: Scope) -> bool:
             return watch.target == scope.id
 
 
+def _as_grave(one: Signal, other: Signal) -> bool:
+    """Whether both are about the same kind of thing, and *one* is at least as grave as *other*."""
+    return one in GRAVITY and other in GRAVITY and GRAVITY.index(one) <= GRAVITY.index(other)
+
+
 def _burns(incident: Incident, reading: BurnReading) -> bool:
     """Whether *reading* is what *incident* is about."""
-    return reading.signal is incident.signal and _contains(
+    return burn_signal(reading) is incident.signal and _contains(
         incident.scope, incident.provider, reading.scope, reading.provider
     )

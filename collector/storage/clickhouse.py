@@ -11,6 +11,7 @@ from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
 from collector.storage import fact_queries, history_loads, records
+from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
@@ -133,6 +134,10 @@ class ClickHouse:
             )
             for provider in sorted(blocks)
         }
+
+    def burn_rates(self, configuration: Configuration) -> BurnRates:
+        """The burn of every objective of *configuration*; keep it, it remembers the windows of tickets."""
+        return BurnRates(self._client.rows, configuration)
 
     async def previous_tiers(self, at: datetime) -> dict[str, Tier]:
         """The last stored tier of each provider before *at*."""

@@ -61,6 +61,10 @@ OUTPUT_CHUNK = Instrument(
     SECONDS,
 )
 OBSERVATIONS = Instrument("touchstone.observations", "{observation}", "Observations that were delivered, by outcome.")
+OBJECTIVE_EVENTS = Instrument(
+    "touchstone.objective.events", "{event}", "Requests that an objective counts, of each target, good and bad."
+)
+OBJECTIVE, RESULT = "touchstone.objective", "touchstone.result"
 LATENESS = Instrument(
     "touchstone.agent.lateness", "s", "From a probe's intended instant to its start.", LATENESS_SECONDS
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from opentelemetry.metrics import Histogram, Meter
 from opentelemetry.sdk.metrics import MeterProvider
@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 
 from probes.telemetry import conventions
 from probes.telemetry.conventions import Addresses, Attributes
+from schemas.objectives import Objective
 from schemas.observation import Observation, Outcome
 
 SCOPE = "touchstone"
@@ -22,7 +23,8 @@ class Metrics:
     The instruments of one process; every reader sees all of them.
 
     Each metric has at most *cardinality_limit* sets of attributes; what is beyond is counted in one more set,
-    `otel.metric.overflow`, as the OpenTelemetry specification says: totals stay right.
+    `otel.metric.overflow`, as the OpenTelemetry specification says: totals stay right. *objectives* are asked for with
+    every batch: a reload may change them.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Metrics:
         *,
         cardinality_limit: int,
         version: str,
+        objectives: Callable[[], Sequence[Objective]] = tuple,
     ) -> None:
         bounded = View(instrument_name="*", aggregation_cardinality_limit=cardinality_limit)
         self._provider = MeterProvider(readers, resource, shutdown_on_exit=False, views=[bounded])
-        self._addresses = addresses
+        self._addresses, self._objectives = addresses, objectives
+        self._begun: set[tuple[str, str]] = set()
         meter = self._provider.get_meter(SCOPE, version)
         self._duration = _histogram(meter, conventions.DURATION)
         self._tokens = _histogram(meter, conventions.TOKEN_USAGE)
@@ -46,6 +50,8 @@ class Metrics:
         self._loop_lag = _histogram(meter, conventions.LOOP_LAG)
         counted, waiting, dropped = conventions.OBSERVATIONS, conventions.SPOOL_PENDING, conventions.DROPPED
         self._observations = meter.create_counter(counted.name, counted.unit, counted.description)
+        event = conventions.OBJECTIVE_EVENTS
+        self._events = meter.create_counter(event.name, event.unit, event.description)
         self._pending = meter.create_gauge(waiting.name, waiting.unit, waiting.description)
         cost = conventions.SPOOL_COST
         self._costs = meter.create_counter(cost.name, cost.unit, cost.description)
@@ -54,8 +60,11 @@ class Metrics:
 
     def observed(self, observations: Iterable[Observation]) -> None:
         """Count *observations*."""
+        objectives = self._objectives()
         for one in observations:
             self._count(one)
+            for objective in objectives:
+                self._judge(one, objective)
             operation = conventions.operation_of(one)
             if operation is not None:
                 self._record(one, conventions.request_attributes(one, operation, self._addresses))
@@ -83,6 +92,23 @@ class Metrics:
         if one.outcome is not Outcome.NOT_OBSERVED:
             self._lateness.record(one.late_ms / 1000, where)
             self._loop_lag.record(one.loop_lag_ms / 1000, where)
+
+    def _judge(self, one: Observation, objective: Objective) -> None:
+        """Count *one* for *objective*; both results begin at 0, or a scraper would miss the first bad one."""
+        good = objective.judges(one) if objective.covers(one.provider) else None
+        if good is None:
+            return
+        where: Attributes = {
+            conventions.OBJECTIVE: objective.name,
+            "touchstone.provider": one.provider,
+            "touchstone.cluster": one.cluster,
+            "touchstone.target": one.target,
+        }
+        if (objective.name, one.target) not in self._begun:
+            self._begun.add((objective.name, one.target))
+            self._events.add(0, where | {conventions.RESULT: "bad"})
+            self._events.add(0, where | {conventions.RESULT: "good"})
+        self._events.add(1, where | {conventions.RESULT: "good" if good else "bad"})
 
     def _record(self, one: Observation, request: Attributes) -> None:
         failed = one.outcome is Outcome.FAILED and one.reason is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import aiohttp
@@ -22,6 +22,7 @@ from probes.telemetry.prometheus import PrometheusEndpoint
 from schemas.clock import Clock
 from schemas.config import Telemetry as TelemetrySettings
 from schemas.errors import DeliveryError
+from schemas.objectives import Objective
 from schemas.observation import Observation
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,14 @@ class Telemetry:
     """Metrics of what is delivered, for a Prometheus that scrapes and an endpoint that is sent to; either or both."""
 
     def __init__(
-        self, settings: TelemetrySettings, resource: Resource, addresses: Addresses, clock: Clock, *, version: str
+        self,
+        settings: TelemetrySettings,
+        resource: Resource,
+        addresses: Addresses,
+        clock: Clock,
+        *,
+        version: str,
+        objectives: Callable[[], Sequence[Objective]] = tuple,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._prometheus = PrometheusEndpoint() if settings.prometheus_listen else None
@@ -49,7 +57,12 @@ class Telemetry:
         )
         readers = [room.reader for room in (self._prometheus, self._otlp) if room is not None]
         self._metrics = Metrics(
-            readers, resource, addresses, cardinality_limit=settings.cardinality_limit, version=version
+            readers,
+            resource,
+            addresses,
+            cardinality_limit=settings.cardinality_limit,
+            version=version,
+            objectives=objectives,
         )
 
     def observed(self, observations: Sequence[Observation]) -> None:

@@ -51,6 +51,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
         "objectives": objectives.Objective,
+        "objectives.burn": objectives.BurnPolicy,
+        "objectives.burn.pairs": objectives.BurnPair,
         "tiers": config.TierPolicy,
         "tiers.gold": config.GoldGates,
         "tiers.reliable": config.ReliableGates,

@@ -24,24 +24,27 @@ def reading(
     at = TICK + timedelta(seconds=second)
     return BurnReading(
         scope=Scope(Level.TARGET, target), provider=provider, cluster=f"{provider}/{cluster}", signal=signal,
-        objective="chat", verdict=verdict, rule="burns 21x over 1 h and 36x over 5 m (at least 14.4x)", at=at,
-        since=at - timedelta(minutes=3), reason="http_5xx", short=timedelta(seconds=short_s),
+        objective="chat/slow" if verdict is TICKET else "chat", verdict=verdict,
+        rule="burns 21x over 1 h and 36x over 5 m (at least 14.4x)", at=at, since=at - timedelta(minutes=3),
+        reason="http_5xx", short=timedelta(seconds=short_s),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("verdict", "signal", "severity"),
+    ("verdict", "burns", "severity", "signal"),
     [
-        (PAGE, Signal.ERROR_BURN, Severity.P1),
-        (PAGE, Signal.LATENCY_BURN, Severity.P2),
-        (TICKET, Signal.ERROR_BURN, Severity.P3),
-        (TICKET, Signal.LATENCY_BURN, Severity.P3),
+        (PAGE, Signal.ERROR_BURN, Severity.P1, Signal.ERROR_BURN),
+        (PAGE, Signal.LATENCY_BURN, Severity.P2, Signal.LATENCY_BURN),
+        (TICKET, Signal.ERROR_BURN, Severity.P3, Signal.SLOW_BURN),
+        (TICKET, Signal.LATENCY_BURN, Severity.P3, Signal.SLOW_BURN),
     ],
 )
-def test_a_burn_rate_that_fires_opens_an_incident(verdict: BurnVerdict, signal: Signal, severity: Severity) -> None:
+def test_a_burn_rate_that_fires_opens_an_incident(
+    verdict: BurnVerdict, burns: Signal, severity: Severity, signal: Signal
+) -> None:
     """As bad as the policy says, with the rule's numbers."""
     judge = Judge()
-    judge.decide(0, burns=[reading("acme/east/chat", verdict, signal=signal)])
+    judge.decide(0, burns=[reading("acme/east/chat", verdict, signal=burns)])
     judge.decide(1)
 
     (page,) = judge.pages
@@ -52,7 +55,7 @@ def test_a_burn_rate_that_fires_opens_an_incident(verdict: BurnVerdict, signal: 
         "acme/east/chat",
     )
     assert page.rule == "burns 21x over 1 h and 36x over 5 m (at least 14.4x)"
-    assert page.evidence.certainty == "objective chat"
+    assert page.evidence.certainty == f"objective chat{'/slow' if verdict is TICKET else ''}"
 
 
 @pytest.mark.parametrize("verdict", [HOLDING, CLEAR, UNKNOWN])
@@ -85,7 +88,7 @@ def test_a_ticket_that_burns_faster_is_raised_in_place() -> None:
     judge.decide(1)
     judge.decide(15, burns=[reading("acme/east/chat", PAGE, 15)])
 
-    assert judge.said() == [(Change.OPENED, Severity.P3), (Change.RAISED, Severity.P1)]
+    assert judge.said() == [(Change.OPENED, Severity.P3), (Change.PROMOTED, Severity.P1)]
 
 
 def test_targets_that_burn_together_are_one_incident() -> None:

@@ -177,7 +177,8 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     return Service(
         configuration=configuration, index=FleetIndex.of(configuration), clock=SteppedClock(), facts=store,
         state=state, on_disk=never,
-        deliveries=lambda intents, known: (), roll_up=never, watermark=lambda: watermark, wake_sender=lambda: None,
+        deliveries=lambda intents, known: (), roll_up=never, burn_rates=never,
+        watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 
 

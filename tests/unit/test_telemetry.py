@@ -31,6 +31,7 @@ from probes.telemetry.otlp import SPANS_AT_ONCE_MAX, SPANS_WAITING_MAX, OtlpExpo
 from probes.telemetry.telemetry import Telemetry
 from schemas.config import Telemetry as TelemetrySettings
 from schemas.errors import DeliveryError, TouchstoneError
+from schemas.objectives import Objective
 from schemas.observation import Distrust, Observation, Outcome, Reason, Timings, Tokens
 from schemas.wire import OPERATIONS
 from tests.support.client_spans import fleet
@@ -63,10 +64,14 @@ def answered(**changes: Any) -> Observation:
     return seen(**plain | changes)
 
 
-def measured(*observations: Observation, cardinality_limit: int = 2000) -> dict[str, list[Any]]:
+def measured(
+    *observations: Observation, cardinality_limit: int = 2000, objectives: tuple[Objective, ...] = ()
+) -> dict[str, list[Any]]:
     """The data points of every metric, by name."""
     reader = InMemoryMetricReader()
-    room = Metrics([reader], RESOURCE, ADDRESSES, cardinality_limit=cardinality_limit, version="1")
+    room = Metrics(
+        [reader], RESOURCE, ADDRESSES, cardinality_limit=cardinality_limit, version="1", objectives=lambda: objectives
+    )
     room.observed(observations)
     data = reader.get_metrics_data()
     room.close()
@@ -181,6 +186,27 @@ def test_what_asks_no_model_is_in_our_own_metrics_only() -> None:
     }  # fmt: skip
     assert found["touchstone.agent.lateness"][0].sum == pytest.approx(0.002)
     assert found["touchstone.agent.loop_lag"][0].sum == pytest.approx(0.0005)
+
+
+def test_objectives_count_good_and_bad_of_each_target_from_zero() -> None:
+    """Availability and latency apart; what says nothing of the provider is counted by neither."""
+    available, fast = Objective(name="up", objective=0.999), Objective(name="fast", objective=0.99, ttft=0.25)
+    found = measured(
+        answered(),
+        answered(outcome=Outcome.FAILED, reason=Reason.HTTP_5XX, timings=Timings()),
+        answered(outcome=Outcome.FAILED, reason=Reason.AUTH_FAILED, timings=Timings()),
+        answered(outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_OFFLINE, timings=Timings()),
+        answered(attempt=1),
+        objectives=(available, fast, Objective(name="others", objective=0.9, providers=("b*",))),
+    )["touchstone.objective.events"]
+
+    where = {"touchstone.provider": "acme", "touchstone.cluster": "acme/east", "touchstone.target": "acme/east/chat"}
+    said = {
+        (point.attributes["touchstone.objective"], point.attributes["touchstone.result"]): point.value
+        for point in found
+    }
+    assert said == {("up", "good"): 1, ("up", "bad"): 1, ("fast", "good"): 0, ("fast", "bad"): 1}
+    assert all(where.items() <= dict(point.attributes).items() for point in found)
 
 
 def test_cardinality_is_bounded_and_totals_stay_right() -> None:

@@ -1,0 +1,1 @@
+"""How often burn rates page without a cause, and how late with one: docs/benches.md."""
