@@ -121,14 +121,19 @@ class Replay:
         return self._steps % _STEPS_OF_TICKETS == 0 and track.may_fire(now, Alarm.TICKET)
 
     def _raised(self, key: tuple[str, str], reading: BurnReading) -> bool:
-        """Whether *reading* raises an alarm that did not stand, of a target that no open incident is about."""
+        """
+        Whether *reading* raises an alarm that did not stand.
+
+        Not of a target that an open incident is about, and no ticket of an objective whose page stands.
+        """
         standing = self._standing.setdefault(key, set())
         stood = reading.objective in standing
         now_stands = stands(reading.verdict, stood)
         (standing.add if now_stands else standing.discard)(reading.objective)
         if not standing:
             del self._standing[key]
-        return now_stands and not stood and not self._covered(reading)
+        paged = reading.objective.endswith(SLOW) and key[0] in standing
+        return now_stands and not stood and not paged and not self._covered(reading)
 
     def _covered(self, reading: BurnReading) -> bool:
         about = {
