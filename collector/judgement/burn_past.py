@@ -40,7 +40,7 @@ class Track:
         self.times.append(arrived)
         self.bad.append(self.bad[-1] + (not good))
         if not good:
-            self.reasons.append(one.reason.value if one.reason else "slow")
+            self.reasons.append("slow" if self.objective.ttft is not None else str(one.reason))
         if len(self.times) > TRIM_AT and self.times[TRIM_AT] < oldest_ms:
             del self.times[:TRIM_AT], self.bad[:TRIM_AT]
 

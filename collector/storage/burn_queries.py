@@ -153,7 +153,7 @@ async def lately(
     ids: dict[tuple[str, float | None], list[str]] = {}
     for target, which, vantage, kind, tick, reason in await rows(bad_sql(len(bounds_ms)), **parameters):
         key = target, bounds[which]
-        reasons.setdefault(key, Counter())[reason or "slow"] += 1
+        reasons.setdefault(key, Counter())["slow" if which else reason] += 1
         one = observation_id(target=target, vantage=vantage, kind=kind, tick=of_ms(tick), attempt=0)
         ids.setdefault(key, []).append(str(one))
     return {

@@ -118,7 +118,7 @@ def test_the_newest_bad_ones_and_the_run_since_are_those_of_a_fold(store: Store)
             bad = [one for one in mine if objective.judges(one) is False]
             good = [one for one in mine if objective.judges(one) and one.tick > bad[0].tick]
             known = found[target, None if objective.ttft is None else objective.ttft * 1000]
-            reasons = Counter(one.reason.value if one.reason else "slow" for one in bad[:IDS_MAX])
+            reasons = Counter(str(one.reason) if objective.ttft is None else "slow" for one in bad[:IDS_MAX])
             assert (known.good_since, known.observations) == (len(good), tuple(str(one.id) for one in bad[:IDS_MAX]))
             assert reasons[known.reason] == max(reasons.values())
 
