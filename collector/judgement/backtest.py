@@ -104,28 +104,31 @@ class Replay:
                 )
 
     def _burning(self, facts: list[Observation], now: datetime) -> Iterator[WouldPage]:
+        for reading in self._read(facts, now):
+            if self._raised(reading):
+                yield page_of(reading, self._paging.severities)
+
+    def _read(self, facts: list[Observation], now: datetime) -> Iterator[BurnReading]:
+        """What the budgets say now that have to be looked at."""
         worse = self._past.take(facts)
-        for key, track in self._past.tracks():
-            if not (key in worse or self._due(key, track, now)):
-                continue
-            tally = track.tally(now, self._windows[track.objective.name])
-            for reading in readings([tally], (track.objective,), now):
-                if self._raised(key, reading):
-                    yield page_of(reading, self._paging.severities)
+        minute = self._steps % _STEPS_OF_A_MINUTE == 0
+        for key, track in self._past.tracks() if minute else ((key, self._past[key]) for key in sorted(worse)):
+            if key in worse or self._due(key, track, now):
+                tally = track.tally(now, self._windows[track.objective.name])
+                yield from readings([tally], (track.objective,), now)
 
     def _due(self, key: tuple[str, str], track: Track, now: datetime) -> bool:
-        if self._steps % _STEPS_OF_A_MINUTE:
-            return False
         if key in self._standing or track.may_fire(now, Alarm.PAGE):
             return True
         return self._steps % _STEPS_OF_TICKETS == 0 and track.may_fire(now, Alarm.TICKET)
 
-    def _raised(self, key: tuple[str, str], reading: BurnReading) -> bool:
+    def _raised(self, reading: BurnReading) -> bool:
         """
         Whether *reading* raises an alarm that did not stand.
 
         Not of a target that an open incident is about, and no ticket of an objective whose page stands.
         """
+        key = reading.objective.removesuffix(SLOW), reading.scope.id
         standing = self._standing.setdefault(key, set())
         stood = reading.objective in standing
         now_stands = stands(reading.verdict, stood)
