@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from schemas.fleet import Name, Strict
 from schemas.observation import Blame, Observation, Outcome, Source
@@ -74,11 +74,18 @@ PAIRS = (
 class BurnPolicy(Strict):
     """When a burning budget is said: on *bad_min* bad ones in the long window; a ticket needs Wilson's bound, too."""
 
-    pairs: tuple[BurnPair, ...] = Field(default=PAIRS, min_length=1, max_length=12)
+    pairs: tuple[BurnPair, ...] = Field(default=PAIRS, max_length=12)
     bad_min: Annotated[int, Field(ge=1, le=1000)] = 3
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         default=0.99, description="of the bound of tickets, and of the proof that a burn is over"
     )
+
+    @field_validator("pairs")
+    @classmethod
+    def _at_least_one(cls, pairs: tuple[BurnPair, ...]) -> tuple[BurnPair, ...]:
+        if not pairs:
+            raise ValueError("no pairs: leave it out for the usual ones, or the objective out altogether")
+        return pairs
 
     def of(self, alarm: Alarm) -> tuple[BurnPair, ...]:
         """The pairs that call for *alarm*."""

@@ -106,18 +106,17 @@ class Replay:
                 )
 
     def _burning(self, facts: list[Observation], now: datetime) -> Iterator[BurnReading]:
-        """Every reading that may change something at *now*."""
+        """What the budgets say now that have to be looked at."""
         worse = self._past.take(facts)
+        minute = self._steps % _STEPS_OF_A_MINUTE == 0
         standing = {(one.objective.removesuffix(SLOW), one.scope.id) for one in self._state.burning.values()}
-        for key, track in self._past.tracks():
-            if key in worse or self._due(track, now, stands=key in standing):
+        for key, track in self._past.tracks() if minute else ((key, self._past[key]) for key in sorted(worse)):
+            if key in worse or key in standing or self._due(track, now):
                 tally = track.tally(now, self._windows[track.objective.name])
                 yield from readings([tally], (track.objective,), now)
 
-    def _due(self, track: Track, now: datetime, *, stands: bool) -> bool:
-        if self._steps % _STEPS_OF_A_MINUTE:
-            return False
-        if stands or track.may_fire(now, Alarm.PAGE):
+    def _due(self, track: Track, now: datetime) -> bool:
+        if track.may_fire(now, Alarm.PAGE):
             return True
         return self._steps % _STEPS_OF_TICKETS == 0 and track.may_fire(now, Alarm.TICKET)
 

@@ -40,7 +40,7 @@ class Track:
         self.times.append(arrived)
         self.bad.append(self.bad[-1] + (not good))
         if not good:
-            self.reasons.append(one.reason.value if one.reason else "slow")
+            self.reasons.append("slow" if self.objective.ttft is not None else str(one.reason))
         if len(self.times) > TRIM_AT and self.times[TRIM_AT] < oldest_ms:
             del self.times[:TRIM_AT], self.bad[:TRIM_AT]
 
@@ -68,6 +68,8 @@ class Track:
 
     def may_fire(self, at: datetime, alarm: Alarm) -> bool:
         """Whether a long window of a pair for *alarm* burns: without one nothing can fire."""
+        if self.bad[-1] == self.bad[0]:
+            return False
         until = (at - _EPOCH) // _MS
         high = bisect_left(self.times, until)
         for pair in self.objective.burn.of(alarm):
@@ -83,6 +85,7 @@ class Past:
 
     def __init__(self, objectives: Sequence[Objective]) -> None:
         self._objectives = tuple(objectives)
+        self._covering: dict[str, tuple[Objective, ...]] = {}  # of each provider
         self._tracks: dict[tuple[str, str], Track] = {}
         longest = [pair.long for objective in objectives for pair in objective.burn.pairs]
         self._reach = timedelta(seconds=max(longest, default=0.0))
@@ -91,8 +94,8 @@ class Past:
         """Take in *observations*, in order of arrival; the keys of tracks that got a bad one."""
         worse = set()
         for one in observations:
-            for objective in self._objectives:
-                good = objective.judges(one) if objective.covers(one.provider) else None
+            for objective in self._of(one.provider):
+                good = objective.judges(one)
                 if good is None:
                     continue
                 key = objective.name, one.target
@@ -103,6 +106,11 @@ class Past:
                 if not good:
                     worse.add(key)
         return worse
+
+    def _of(self, provider: str) -> tuple[Objective, ...]:
+        if provider not in self._covering:
+            self._covering[provider] = tuple(one for one in self._objectives if one.covers(provider))
+        return self._covering[provider]
 
     def tracks(self) -> Iterator[tuple[tuple[str, str], Track]]:
         """Every track by its key: objective and target."""

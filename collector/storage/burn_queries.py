@@ -29,10 +29,10 @@ _LONG = "(" + ", ".join(f"'{kind}'" for kind in sorted(LONG_KINDS)) + ")"
 _BAD_UP = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 _KNOWN_UP = f"(outcome IN ('ok', 'degraded') OR {_BAD_UP})"
 _KNOWN_FAST = f"({ANSWERED} AND kind NOT IN {_LONG})"
-_FROM = f"""
-FROM {{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{since:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
+_TABLE = "FROM {database}.observations"
+_ROWS = f"""tick >= fromUnixTimestamp64Milli({{since:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
   AND attempt = 0 AND source = 'active' AND {SERVES}"""
+_OF_SOME = f"{_ROWS} AND target IN {{targets:Array(String)}}"
 # 0 for what lies in every window, 1 for what the shortest leaves out, ...
 _STEP = "arrayCount(window -> {at:Int64} - toUnixTimestamp64Milli(tick) > window, {windows:Array(Int64)})"
 
@@ -55,7 +55,7 @@ def counts_sql(bounds: int) -> str:
     columns += [_columns(_KNOWN_FAST, _bad_fast(n)) for n in range(bounds)]
     return f"""
 SELECT provider, cluster, target, {_STEP} AS step, {", ".join(columns)}
-{_FROM}
+{_TABLE} WHERE {_ROWS}
 GROUP BY provider, cluster, target, step ORDER BY provider, cluster, target, step"""
 
 
@@ -69,7 +69,7 @@ def bad_sql(bounds: int) -> str:
     kinds += [f"if({_bad_fast(n)}, {n + 1}, -1)" for n in range(bounds)]
     return f"""
 SELECT target, arrayJoin([{", ".join(kinds)}]) AS which, vantage, kind, toUnixTimestamp64Milli(tick), reason
-{_FROM} AND target IN {{targets:Array(String)}} AND which >= 0
+{_TABLE} WHERE {_OF_SOME} AND which >= 0
 ORDER BY target, which, tick DESC, vantage, kind LIMIT {IDS_MAX} BY target, which"""
 
 
@@ -78,11 +78,11 @@ def runs_sql(bounds: int) -> str:
     pairs = [(_KNOWN_UP, _BAD_UP), *((_KNOWN_FAST, _bad_fast(n)) for n in range(bounds))]
     last = ", ".join(f"maxIf(tick, {bad}) AS last{n}" for n, (_, bad) in enumerate(pairs))
     runs = ", ".join(f"countIf({known} AND tick > last{n})" for n, (known, _) in enumerate(pairs))
-    some = "AND target IN {targets:Array(String)}"
-    newest = f"SELECT target, {last} {_FROM} {some} GROUP BY target"
+    newest = f"SELECT target, {last} {_TABLE} WHERE {_OF_SOME} GROUP BY target"
+    # GLOBAL: asked once, not by every shard of a cluster.
     return f"""
 SELECT target, {runs}
-{_FROM.replace("WHERE", f"INNER JOIN ({newest}) AS lately USING target WHERE", 1)} {some}
+{_TABLE} GLOBAL INNER JOIN ({newest}) AS lately USING target WHERE {_OF_SOME}
 GROUP BY target"""
 
 
@@ -153,7 +153,7 @@ async def lately(
     ids: dict[tuple[str, float | None], list[str]] = {}
     for target, which, vantage, kind, tick, reason in await rows(bad_sql(len(bounds_ms)), **parameters):
         key = target, bounds[which]
-        reasons.setdefault(key, Counter())[reason or "slow"] += 1
+        reasons.setdefault(key, Counter())["slow" if which else reason] += 1
         one = observation_id(target=target, vantage=vantage, kind=kind, tick=of_ms(tick), attempt=0)
         ids.setdefault(key, []).append(str(one))
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from collector.judgement.burn_rate import BurnReading, BurnVerdict, Counts
-from collector.storage.burn_queries import Counted, Subject, bounds_of, counted
+from collector.storage.burn_queries import IDS_MAX, Counted, Lately, Subject, bounds_of, counted, lately
 from collector.storage.clickhouse import ClickHouse
 from schemas.config import Configuration, Settings, Store
 from schemas.fleet import Fleet
@@ -98,6 +99,32 @@ def test_counts_are_those_of_a_fold(store: Store) -> None:
             counts = found.counts[Subject(provider, f"{provider}/{cluster}", target), bound]
             assert counts == {window: folded(past, objective, target, window) for window in WINDOWS}
             assert counts[259_200.0].bad > 5, "a test that counts nothing proves nothing"
+
+
+def test_the_newest_bad_ones_and_the_run_since_are_those_of_a_fold(store: Store) -> None:
+    """Their ids, the commonest reason, and how many good ones came after the last."""
+    past, bounds = any_past(seed=6, n=3000), bounds_of(OBJECTIVES)
+    put(store, past)
+
+    async def look(house: ClickHouse) -> dict[tuple[str, float | None], Lately]:
+        return await lately(house.burn_rates(configuration(store)).rows, bounds, WINDOWS[-1], AT, TARGETS)
+
+    found = on_store(store, look)
+
+    since = AT - timedelta(seconds=WINDOWS[-1])
+    for objective in OBJECTIVES:
+        for target in TARGETS:
+            mine = sorted((one for one in past if one.target == target and since <= one.tick < AT), key=_newest)
+            bad = [one for one in mine if objective.judges(one) is False]
+            good = [one for one in mine if objective.judges(one) and one.tick > bad[0].tick]
+            known = found[target, None if objective.ttft is None else objective.ttft * 1000]
+            reasons = Counter(str(one.reason) if objective.ttft is None else "slow" for one in bad[:IDS_MAX])
+            assert (known.good_since, known.observations) == (len(good), tuple(str(one.id) for one in bad[:IDS_MAX]))
+            assert reasons[known.reason] == max(reasons.values())
+
+
+def _newest(one: Observation) -> tuple[float, str, str]:
+    return -one.tick.timestamp(), one.vantage, one.kind
 
 
 def configuration(store: Store, **changes: Any) -> Configuration:

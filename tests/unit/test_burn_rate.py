@@ -7,7 +7,7 @@ from datetime import timedelta
 from statistics import NormalDist
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from collector.judgement.availability import wilson
@@ -111,14 +111,15 @@ def test_what_ended_and_begins_again_pages_again() -> None:
     st.sampled_from([0.9, 0.95, 0.99, 0.995, 0.999]),
     st.sampled_from([20.0, 60.0]),
 )
+@example([(3, 0)], 0.999, 60.0)
 def test_what_is_clear_does_not_fire_again_while_nothing_fails(
     bursts: list[tuple[int, int]], objective: float, step_s: float
 ) -> None:
     """Whatever burned before: over stays over, of pages as of tickets."""
     bad = [False] * 400 + [failed for n, gap in bursts for failed in [True] * n + [False] * gap]
-    series = Series.every(step_s, bad + [False] * 1500)
+    series = Series.every(step_s, bad + [False] * 500)
     cleared = [False, False]
-    for number in range(len(bad), len(bad) + 1500, 3):
+    for number in range(len(bad), len(bad) + 500):
         judged = verdicts(series, Objective(name="up", objective=objective), number * step_s)
         assert not any(was and verdict in {PAGE, TICKET} for was, verdict in zip(cleared, judged, strict=True))
         cleared = [was or verdict is CLEAR for was, verdict in zip(cleared, judged, strict=True)]
@@ -131,6 +132,7 @@ def test_missing_data_is_unknown_and_never_clear() -> None:
     for later_s in range(10, 7 * 3600, 600):
         assert CLEAR not in verdicts(bad, THREE_NINES, H + 1200 + 300 + later_s)[:1]
         assert verdicts(good, THREE_NINES, 2 * H + 300 + later_s)[0] is UNKNOWN
+    assert verdicts(bad, THREE_NINES, H + 1200 + 1900)[0] is UNKNOWN
 
 
 def test_tickets_need_wilsons_bound() -> None:
@@ -162,6 +164,14 @@ def test_windows_that_were_not_counted_give_no_reading() -> None:
 
     (page,) = readings([tally], (THREE_NINES,), START)
     assert (page.objective, page.reason) == ("up", "http_5xx")
+
+
+def test_a_window_without_a_bad_one_is_evidence_of_its_own() -> None:
+    """Of a run that nobody counted: half an hour of 180 good ones ends an outage."""
+    windows = {300.0: Counts(0, 30), 1800.0: Counts(0, 180), H: Counts(120, 360), 6 * H: Counts(120, 2160)}
+    tally = Tally(provider="acme", cluster="acme/east", target=TARGET, objective="up", windows=windows)
+
+    assert [one.verdict for one in readings([tally], (THREE_NINES,), START)] == [CLEAR]
 
 
 def test_since_is_the_first_bad_one_of_the_long_window() -> None:

@@ -22,6 +22,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 from pydantic import ValidationError
 
+from collector.exports.prometheus_rules import LABELS, METRIC
 from collector.ingest import read_body
 from probes.catalog import KINDS
 from probes.telemetry import conventions
@@ -272,9 +273,9 @@ def settings_of(**changes: Any) -> TelemetrySettings:
     return TelemetrySettings.model_validate({"interval": "50ms", **changes})
 
 
-def telemetry_of(settings: TelemetrySettings) -> Telemetry:
+def telemetry_of(settings: TelemetrySettings, *objectives: Objective) -> Telemetry:
     """The room."""
-    return Telemetry(settings, RESOURCE, ADDRESSES, SystemClock(), version="1")
+    return Telemetry(settings, RESOURCE, ADDRESSES, SystemClock(), version="1", objectives=lambda: objectives)
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -402,6 +403,19 @@ async def test_prometheus_scrapes_what_was_observed(accept: str, parse: Callable
     assert edges == {*(str(edge) for edge in conventions.SECONDS), "+Inf"}
     assert families["touchstone_spool_pending"].samples[0].value == 7
     assert "touchstone_observations" in {name.removesuffix("_total") for name in families}
+
+
+async def test_prometheus_scrapes_what_the_exported_rules_read() -> None:
+    """By the same names, from zero on."""
+    room = telemetry_of(settings_of(prometheus_listen="127.0.0.1:0"), Objective(name="up", objective=0.999))
+    async with room.running() as address, aiohttp.ClientSession() as session:
+        room.observed([answered()])
+        async with session.get(address) as answer:
+            families = {family.name: family for family in plain_text(await answer.text())}
+    samples = [one for one in families[METRIC.removesuffix("_total")].samples if one.name == METRIC]
+
+    assert {one.labels["touchstone_result"]: one.value for one in samples} == {"good": 1, "bad": 0}
+    assert all(set(LABELS.split(", ")) < set(one.labels) for one in samples)
 
 
 async def test_an_address_that_is_taken_is_said() -> None:

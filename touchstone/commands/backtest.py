@@ -68,7 +68,11 @@ def command(session: Session, file: Path | None, days: int, as_json: bool) -> in
 
 
 def _replayed(session: Session, policy: Policy, start: datetime, end: datetime) -> tuple[list[WouldPage], int]:
-    """The pages in order, and how many observations were judged."""
+    """
+    The pages in order, and how many observations were judged.
+
+    It begins as long before *start* as the longest window, so that windows are full and what was down then is known.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from collector.judgement.backtest import Replay
@@ -76,18 +80,20 @@ def _replayed(session: Session, policy: Policy, start: datetime, end: datetime) 
     from collector.storage.replay import hours
 
     configuration = session.configuration
+    windows = [pair.long for objective in policy.objectives for pair in objective.burn.pairs]
+    begin = start - timedelta(seconds=max(windows, default=0.0) // STEP_S * STEP_S)
     index = replace(FleetIndex.of(configuration), intervals_s={})  # missing data is not judged
-    replay = Replay(policy.paging, policy.objectives, index, start)
+    replay = Replay(policy.paging, policy.objectives, index, begin)
     pages: list[WouldPage] = []
     judged = 0
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeRemainingColumn())
     with Progress(*columns, console=session.err, transient=True) as progress:
-        task = progress.add_task("backtest", total=(end - start) / timedelta(hours=1), said="")
-        for until, observations in hours(configuration.settings.store, start, end):
-            pages += replay.feed(observations, until)
+        task = progress.add_task("backtest", total=(end - begin) / timedelta(hours=1), said="")
+        for until, observations in hours(configuration.settings.store, begin, end):
+            pages += (page for page in replay.feed(observations, until) if page.at >= start)
             judged += len(observations)
             said = f"{until:%Y-%m-%d}, {len(pages)} pages"
-            progress.update(task, completed=(until - start) / timedelta(hours=1), said=said)
+            progress.update(task, completed=(until - begin) / timedelta(hours=1), said=said)
     return sorted(pages, key=lambda page: (page.at, str(page.scope))), judged
 
 
