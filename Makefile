@@ -29,13 +29,15 @@ $(VENV)/.installed-dev: locks/dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.installed-up
 
-# What the tests need from Debian, by name; without root they are left out and their tests say so.
-DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji
-$(VENV)/.installed-debian: | $(BIN)/python
-	@if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
+# What the tests need from Debian, by name; without root they are left out and their tests say so. A service that comes
+# with a package is not left running.
+DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji prometheus-alertmanager
+$(VENV)/.installed-debian: Makefile | $(BIN)/python
+	@if command -v chromium >/dev/null && command -v prometheus-alertmanager >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
-	else echo "not root: install these for the browser tests: $(DEBIAN)"; fi
+	  had=$$(command -v prometheus-alertmanager); apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && \
+	  { [ -n "$$had" ] || systemctl disable --now prometheus-alertmanager >/dev/null 2>&1 || service prometheus-alertmanager stop >/dev/null 2>&1 || true; } && touch $@; \
+	else echo "not root: install these for the tests: $(DEBIAN)"; fi
 
 up: $(VENV)/.installed-up ## start everything on the embedded store with the simulated fleet (ARGS="--for 120s --json")
 	@$(BIN)/touchstone up $(ARGS)
