@@ -30,10 +30,11 @@ $(VENV)/.installed-dev: locks/dev.txt pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed-up
 
 # What the tests need from Debian, by name; without root they are left out and their tests say so. RUNLEVEL=1: no service
-# of a package (prometheus, here for its promtool) is started.
-DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji prometheus
-$(VENV)/.installed-debian: | $(BIN)/python
-	@if command -v chromium >/dev/null && command -v promtool >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
+# of a package (here for its tools and for tests) is started.
+DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji prometheus prometheus-alertmanager postgresql
+$(VENV)/.installed-debian: Makefile | $(BIN)/python
+	@if command -v chromium >/dev/null && command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null && \
+	  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
 	else echo "not root: install these for the tests: $(DEBIAN)"; fi

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from schemas.destinations import Destination
 from schemas.fleet import Name, Strict, Url
@@ -129,6 +129,10 @@ class Paging(Strict):
     deployment: Name = "touchstone"
     dashboard_url: Url | None = Field(default=None, description="where people open the dashboard: links lead there")
     api_url: Url | None = Field(default=None, description="where people reach the collector: signed links lead there")
+    link_secret: SecretStr | None = Field(
+        default=None, description="signs the links to acknowledge; write ${ENV_NAME}, never the secret"
+    )
+    link_secret_file: str | None = None
     runbooks: dict[Signal | Literal["default"], Url] = Field(
         default_factory=dict, description="a page to follow, by what the incident is about"
     )

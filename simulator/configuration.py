@@ -130,6 +130,7 @@ def _paging(receiver_url: str, secret_files: bool) -> dict[str, Any]:
     both = ["webhook", "pagerduty"]
     return {
         "deployment": "simulated",
+        "private_addresses": True,  # the receiver is on loopback
         "destinations": {"webhook": webhook, "pagerduty": pagerduty},
         "routes": {"P0": both, "P1": list(both)},
     }

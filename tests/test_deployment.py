@@ -31,7 +31,7 @@ def configuration_of(service: Service, tmp_path: Path) -> Configuration:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     for name in service.secrets:
-        (secrets / name).write_text("c2VjcmV0LW9mLXRoZS10ZXN0cw==")
+        (secrets / name).write_text("whsec_c2VjcmV0LW9mLXRoZS10ZXN0cy10aGF0LWlzLWxvbmc=")
     for inside, outside in service.folders.items():
         for file in outside.rglob("*.yaml"):
             copy = tmp_path / inside.relative_to("/") / file.relative_to(outside)

@@ -18,10 +18,12 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from probes.subjects import subjects_at
 from schemas.config import Configuration, Settings, Store, check_token
+from schemas.destinations import Destination
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Provider, Strict
 from schemas.objectives import Objective
 from schemas.paging import Paging
+from schemas.private_address import literal_private
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
@@ -29,6 +31,11 @@ SECRET_BYTES_MAX = 16_384
 FLEET_FILES_MAX = 1_000
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_HIDDEN: frozenset[PathKey] = frozenset({"bearer", "headers", "link_secret", "password", "secret", "token"})
+_HIDDEN_OF_DESTINATIONS: frozenset[PathKey] = frozenset(
+    name for kind in get_args(get_args(Destination)[0]) for name in (*kind.SECRETS, *kind.OPTIONAL_SECRETS)
+)
 
 _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[^}]*)\})")
 _VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -326,18 +333,48 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         for path in [("collector", "tokens", name, "secret_file")]
     }
     collector = collector.model_copy(update={"tokens": tokens})
-    destinations: dict[str, Any] = {}
-    for name, destination in settings.paging.destinations.items():
-        key = "secret" if destination.kind == "webhook" else "routing_key"
-        path: tuple[PathKey, ...] = ("paging", "destinations", name, f"{key}_file")
-        secret = _secret(getattr(destination, f"{key}_file"), document, path, findings)
-        destinations[name] = destination.model_copy(update={key: secret}) if secret else destination
-        if getattr(destinations[name], key) is None:
-            findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
-    paging = settings.paging.model_copy(update={"destinations": destinations})
+    paging = _paging_with_secrets(settings.paging, document, findings)
     return settings.model_copy(
         update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
     )
+
+
+def _paging_with_secrets(paging: Paging, document: Document, findings: list[Finding]) -> Paging:
+    """The destinations with the secrets that files hold, and the one that signs links; each judged once it is read."""
+    destinations = {}
+    for name, destination in paging.destinations.items():
+        path: tuple[PathKey, ...] = ("paging", "destinations", name)
+        read = _destination_with_secrets(destination, document, path, findings)
+        destinations[name] = read
+        host = read.host()
+        why = literal_private(host) if host and not paging.private_addresses else None
+        if why is not None:
+            message = f"the host is {why}: nothing is sent there, unless paging.private_addresses is true"
+            findings.append(document.finding(path, message))
+    where = ("paging", "link_secret_file")
+    if paging.link_secret is not None and paging.link_secret_file is not None:
+        findings.append(document.finding(where, "link_secret and link_secret_file exclude each other; give one"))
+    secret = _token(paging.link_secret_file, document, where, findings) or paging.link_secret
+    return paging.model_copy(update={"destinations": destinations, "link_secret": secret})
+
+
+def _destination_with_secrets(
+    destination: Destination, document: Document, path: tuple[PathKey, ...], findings: list[Finding]
+) -> Destination:
+    update: dict[str, SecretStr] = {}
+    before = len(findings)
+    for key in (*destination.SECRETS, *destination.OPTIONAL_SECRETS):
+        file = getattr(destination, f"{key}_file")
+        if file is not None and getattr(destination, key) is not None:
+            findings.append(document.finding((*path, f"{key}_file"), f"{key} and {key}_file exclude each other"))
+        elif secret := _secret(file, document, (*path, f"{key}_file"), findings):
+            update[key] = secret
+    read = destination.model_copy(update=update)
+    if len(findings) == before:
+        for key, problem in read.problems():
+            where = (*path, f"{key}_file" if key in update else key) if key else path
+            findings.append(document.finding(where, problem))
+    return read
 
 
 def _with_readers_secret(store: Store, document: Document, findings: list[Finding]) -> Store:
@@ -415,9 +452,8 @@ def _token(
 
 def _show(document: Document, path: tuple[PathKey, ...]) -> str:
     """What stands at *path*, short; a value that came from the environment or is a secret is not shown."""
-    if path in document.secrets or any(
-        str(part) in {"bearer", "headers", "password", "secret", "routing_key", "token"} for part in path
-    ):
+    hidden = _HIDDEN | _HIDDEN_OF_DESTINATIONS if path[:2] == ("paging", "destinations") else _HIDDEN
+    if path in document.secrets or any(part in hidden for part in path):
         return "a value that is not shown"
     found = document.at(path)
     if isinstance(found, dict | list):

@@ -1,10 +1,10 @@
-"""A real receiver of pages on loopback: what PagerDuty and a webhook's owner would see."""
+"""A real receiver of pages on loopback: what PagerDuty, a chat or a webhook's owner would see and answer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,25 @@ from pydantic import BaseModel, ValidationError
 
 from collector.paging.signing import verified
 from schemas.clock import Clock
+from touchstone.services.catalog import SERVICES
+from touchstone.services.reply import Asked, Reply, Service, document_of, mapping
 
 KEPT_MAX = 10_000
 BODY_BYTES_MAX = 512 * 1024
 
 
 class Fault(BaseModel, extra="forbid"):
-    """How the next *times* requests fail: after *hang_s* seconds, with *status* (0: the connection is dropped)."""
+    """
+    How the next *times* requests fail: after *hang_s* seconds, with *status* (0: the connection is dropped).
+
+    service names one of them (`slack`, `webhook`, ...); '' means any.
+    """
 
     status: int = 503
     times: int = 1
     hang_s: float = 0.0
     retry_after: float | None = None
+    service: str = ""
 
 
 class Receiver:
@@ -40,7 +47,9 @@ class Receiver:
         """The aiohttp application."""
         app = web.Application(client_max_size=BODY_BYTES_MAX)
         app.router.add_post("/webhook", self._webhook)
-        app.router.add_post("/v2/enqueue", self._pagerduty)
+        for service in SERVICES:
+            for route in service.routes:
+                app.router.add_post(route, self._served(service))
         app.router.add_post("/fail", self._fail)
         app.router.add_get("/pages", self._pages)
         return app
@@ -48,53 +57,58 @@ class Receiver:
     async def _webhook(self, request: web.Request) -> web.Response:
         body = await request.read()
         signed = self._signed(request, body)
-        if signed is False:
-            return await self._answer(request, body, 401, {"error": "the signature is missing or wrong"})
-        return await self._answer(request, body, 204, None, signed=signed)
+        data = mapping(mapping(document_of(body)).get("data"))
+        refused = Reply(401, {"error": "the signature is missing or wrong"})
+        reply = Reply(204, key=str(data.get("dedup_key", "")), said=str(data.get("summary", "")))
+        return await self._answer(request, _WEBHOOK, body, refused if signed is False else reply, signed=signed)
 
-    async def _pagerduty(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        problem = event_problem(body)
-        if problem:
-            return await self._answer(request, body, 400, {"status": "invalid event", "errors": [problem]})
-        key = orjson.loads(body)["dedup_key"]
-        accepted = {"status": "success", "message": "Event processed", "dedup_key": key}
-        return await self._answer(request, body, 202, accepted)
+    def _served(self, service: Service) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            body = await request.read()
+            asked = Asked(request.match_info, request.query, request.headers, body)
+            return await self._answer(request, service, body, service.judge(asked))
+
+        return answer
 
     async def _answer(
-        self, request: web.Request, body: bytes, status: int, answer: Any, *, signed: bool | None = None
+        self, request: web.Request, service: Service, body: bytes, reply: Reply, *, signed: bool | None = None
     ) -> web.Response:
-        fault = self._next_fault()
-        headers = {}
+        fault, headers = self._next_fault(service), {}
         if fault is not None:
             await self._clock.sleep(fault.hang_s)
-            status, answer = fault.status, {"error": "told to fail"}
+            reply = Reply(fault.status, service.rate_limited(fault.retry_after or 0.0), reply.key, reply.said)
             headers = {"Retry-After": str(fault.retry_after)} if fault.retry_after is not None else {}
-        page = self._page(request, body, status, signed)
-        if 200 <= status < 300:
+        page = self._page(request, service, body, reply, signed)
+        if 200 <= reply.status < 300:
             self.pages.append(page)
         if self._record is not None:
             await asyncio.to_thread(self._write, page)
         self._said(line_of(page))
-        if status == 0:
+        if reply.status == 0:
             assert request.transport is not None
             request.transport.abort()
-        content = orjson.dumps(answer) if answer is not None else None
-        return web.Response(status=status or 500, body=content, content_type="application/json", headers=headers)
+        plain = isinstance(reply.answer, bytes)
+        content = reply.answer if plain or reply.answer is None else orjson.dumps(reply.answer)
+        kind = "text/html" if plain else "application/json"
+        return web.Response(status=reply.status or 500, body=content, content_type=kind, headers=headers)
 
-    def _page(self, request: web.Request, body: bytes, status: int, signed: bool | None) -> dict[str, Any]:
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            document = None
+    def _page(
+        self, request: web.Request, service: Service, body: bytes, reply: Reply, signed: bool | None
+    ) -> dict[str, Any]:
+        """What is recorded: never a key, a token, or the part of an address that is one."""
+        document = document_of(body)
         if isinstance(document, dict):
-            document.pop("routing_key", None)  # a secret: never recorded
-        else:
-            document = {"unreadable_bytes": len(body)}  # a routing key may stand anywhere in it
+            document.pop("routing_key", None)
+        elif not isinstance(document, list) or service.name != "alertmanager":
+            document = {"unreadable_bytes": len(body)}  # a key may stand anywhere in it
+        resource = request.match_info.route.resource
         return {
             "received_at": self._clock.now().isoformat(),
-            "path": request.path,
-            "status": status,
+            "service": service.name,
+            "path": resource.canonical if resource is not None else "",
+            "status": reply.status,
+            "key": reply.key,
+            "said": reply.said,
             "webhook_id": request.headers.get("webhook-id"),
             "signed": signed,
             "body": document,
@@ -122,9 +136,9 @@ class Receiver:
     async def _pages(self, _request: web.Request) -> web.Response:
         return web.Response(body=orjson.dumps(list(self.pages)), content_type="application/json")
 
-    def _next_fault(self) -> Fault | None:
+    def _next_fault(self, service: Service) -> Fault | None:
         fault = self._fault
-        if fault is None or fault.times <= 0:
+        if fault is None or fault.times <= 0 or fault.service not in {"", service.name}:
             return None
         fault.times -= 1
         return fault
@@ -136,41 +150,9 @@ class Receiver:
             file.write(orjson.dumps(page) + b"\n")
 
 
-def event_problem(body: bytes) -> str | None:
-    """What PagerDuty's Events API v2 would refuse in *body*; None when nothing."""
-    try:
-        event = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return "the body is not JSON"
-    if not isinstance(event, dict):
-        return "the body is not an object"
-    if event.get("event_action") not in ("trigger", "acknowledge", "resolve"):  # may be unhashable
-        return "event_action is not trigger, acknowledge or resolve"
-    if not event.get("routing_key"):
-        return "routing_key is missing"
-    key = event.get("dedup_key")
-    if not isinstance(key, str) or not 0 < len(key) <= 255:
-        return "dedup_key is missing or longer than 255 characters"
-    payload = event.get("payload")
-    if event["event_action"] != "trigger":
-        return None
-    if not isinstance(payload, dict):
-        return "payload is missing"
-    wrong = [name for name in ("summary", "source", "severity") if not isinstance(payload.get(name) or None, str)]
-    if wrong:
-        return f"payload.{wrong[0]} is missing, or no text"
-    if payload["severity"] not in {"critical", "error", "warning", "info"}:
-        return "payload.severity is not critical, error, warning or info"
-    return "payload.summary is longer than 1024 characters" if len(payload["summary"]) > 1024 else None
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+_WEBHOOK = Service("webhook", ("/webhook",), lambda asked: Reply(204))
 
 
 def line_of(page: dict[str, Any]) -> str:
     """One line for a terminal."""
-    body = page["body"]
-    data = _mapping(body.get("data")) or _mapping(_mapping(body.get("payload")).get("custom_details")) or body
-    said = data.get("summary") or f"{body.get('event_action', '')} {body.get('dedup_key', '')}".strip()
-    return f"{page['received_at'][11:19]}Z {page['path']} {page['status']} {said}"
+    return f"{page['received_at'][11:19]}Z {page['path']} {page['status']} {page['said'] or page['key']}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from collections.abc import Iterable
 
+from schemas.destinations import WEBHOOK_SECRET_PREFIX as PREFIX
 from schemas.errors import TouchstoneError
-
-PREFIX = "whsec_"
 
 
 def key_of(secret: str) -> bytes:
@@ -26,6 +26,11 @@ def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
     """The value of the `webhook-signature` header; *timestamp* in Unix seconds of the attempt."""
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key_of(secret), signed, hashlib.sha256).digest()).decode()
+
+
+def signatures(secrets: Iterable[str], webhook_id: str, timestamp: int, body: bytes) -> str:
+    """The header with one signature for each secret: two while receivers change from one to the other."""
+    return " ".join(signature(secret, webhook_id, timestamp, body) for secret in secrets)
 
 
 def verified(secret: str, webhook_id: str, timestamp: int, body: bytes, header: str) -> bool:

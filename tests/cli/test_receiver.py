@@ -19,12 +19,14 @@ import pytest
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
+from collector.paging.hand_over import Carrier
 from collector.paging.outbox import deliveries_of
 from collector.paging.sender import Sender
 from collector.storage.ledger import Ledger
 from schemas.incident import Change, IncidentState, Level, PageIntent, Scope, Severity, Signal
 from schemas.page import Delivery, SendResult
 from schemas.paging import Paging
+from tests.support.pages import every_kind, settings_of
 from tests.support.processes import WEBHOOK_SECRET, wait_for
 from touchstone.address import free_port
 from touchstone.system_clock import SystemClock
@@ -88,6 +90,13 @@ def intent(change: Change, seq: int) -> PageIntent:
     )  # fmt: skip
 
 
+def posting(url: str) -> dict[str, dict[str, Any]]:
+    """Destinations of the kinds that post, at the receiver."""
+    made = settings_of(url, "s3cr3t-mark")
+    made["webhook"]["secret"] = WEBHOOK_SECRET
+    return {kind: settings for kind, settings in made.items() if kind not in {"email", "apprise"}}
+
+
 class Outbox:
     """The real ledger, in a thread."""
 
@@ -107,6 +116,7 @@ async def delivered(receiver: Receiver, ledger_file: Path, *, wait_s: float) -> 
     """Put a trigger and its resolve into a real ledger, and send until nothing waits."""
     paging = Paging.model_validate(
         {
+            "private_addresses": True,
             "destinations": {
                 "hook": {
                     "kind": "webhook", "url": f"{receiver.url}/webhook", "secret": WEBHOOK_SECRET, "timeout": "500ms",
@@ -133,6 +143,43 @@ async def delivered(receiver: Receiver, ledger_file: Path, *, wait_s: float) -> 
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
         ledger.close()
+
+
+async def test_every_kind_is_taken_by_the_service_that_it_is_for(receiver: Receiver) -> None:
+    """Opened, acknowledged and resolved, under one key; no secret of addresses, headers and bodies is recorded."""
+    paging = every_kind(receiver.url, mark="s3cr3t-mark", destinations=posting(receiver.url))
+    async with Carrier(paging) as carrier:
+        for kind, settings in paging.destinations.items():
+            for number, change in enumerate((Change.OPENED, Change.ACKNOWLEDGED, Change.RESOLVED), 1):
+                page = Delivery(intent=intent(change, number), destination=kind, next_attempt_at=datetime.now(UTC))
+                answer = await carrier.hand_over(page, settings, datetime.now(UTC))
+                assert answer.accepted, (kind, change, answer)
+
+    recorded = receiver.recorded()
+    assert {page["service"] for page in recorded} == set(paging.destinations)
+    assert {page["key"].removeprefix("touchstone:").removeprefix("prod:") for page in recorded} == {
+        "",
+        "inc-000000000001",
+    }
+    for name, times in {"opsgenie": 3, "pagerduty": 3, "webhook": 3, "slack": 2, "alertmanager": 2}.items():
+        assert len([page for page in recorded if page["service"] == name]) == times, name
+    assert "s3cr3t" not in receiver.file.read_text()
+
+
+async def test_a_service_can_be_told_to_fail_alone(receiver: Receiver) -> None:
+    """Discord's way to say how long to wait, while Slack goes on."""
+    receiver.fail(service="discord", status=429, times=1, retry_after=0.25)
+    paging = every_kind(receiver.url, destinations=posting(receiver.url))
+    page = Delivery(intent=intent(Change.OPENED, 1), destination="x", next_attempt_at=datetime.now(UTC))
+    async with Carrier(paging) as carrier:
+        answers = [
+            await carrier.hand_over(page, paging.destinations[kind], datetime.now(UTC))
+            for kind in ("slack", "discord", "discord")
+        ]
+
+    assert [answer.accepted for answer in answers] == [True, False, True]
+    assert (answers[1].status, answers[1].retry_after_s) == (429, 0.25)
+    assert answers[1].error == "HTTP 429: You are being rate limited."
 
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.support.pages import SECRET
 from touchstone.config_file import load_configuration
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -15,7 +16,9 @@ def test_the_example_of_eighteen_clouds_is_valid() -> None:
     folder = EXAMPLES / "eighteen-clouds"
     names = {name for file in folder.rglob("*.yaml") for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
 
-    configuration = load_configuration(folder / "touchstone.yaml", dict.fromkeys(names, "a-key"))
+    configuration = load_configuration(
+        folder / "touchstone.yaml", dict.fromkeys(names, "a-key") | {"WEBHOOK_SECRET": SECRET}
+    )
 
     assert len(configuration.fleet.providers) == 18
     assert len({place.cluster for place in configuration.fleet.places()}) == 90
@@ -26,7 +29,9 @@ def test_a_key_from_the_environment_is_not_shown_when_the_configuration_is_print
     folder = EXAMPLES / "eighteen-clouds"
     names = {name for file in folder.rglob("*.yaml") for name in re.findall(r"\$\{(\w+)\}", file.read_text())}
 
-    configuration = load_configuration(folder / "touchstone.yaml", dict.fromkeys(names, "hunter2-hunter2"))
+    configuration = load_configuration(
+        folder / "touchstone.yaml", dict.fromkeys(names, "hunter2-hunter2") | {"WEBHOOK_SECRET": SECRET}
+    )
 
     assert "hunter2" not in repr(configuration)
     assert "hunter2" not in configuration.model_dump_json()

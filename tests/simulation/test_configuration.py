@@ -15,6 +15,7 @@ from probes.kinds.chat_stream import ChatStreamModule
 from schemas.config import Configuration
 from simulator.configuration import write_configuration
 from simulator.world import World
+from tests.support.pages import SECRET
 from touchstone.config_file import load_configuration
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +102,8 @@ def test_the_checked_in_copy_is_valid_when_the_environment_holds_its_secrets() -
         "SIMULATED_CLOUD_KEY", "SIMULATED_WEBHOOK_SECRET", "SIMULATED_ROUTING_KEY", "SIMULATED_INGEST_TOKEN",
     )  # fmt: skip
 
-    loaded = load_configuration(EXAMPLE / "touchstone.yaml", dict.fromkeys(names, "a-secret-of-sixteen"))
+    values = dict.fromkeys(names, "a-secret-of-sixteen") | {"SIMULATED_WEBHOOK_SECRET": SECRET}
+    loaded = load_configuration(EXAMPLE / "touchstone.yaml", values)
 
     assert len(loaded.fleet.providers) == 18
 

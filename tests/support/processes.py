@@ -81,6 +81,7 @@ class Deployment:
             },
             "modules": {"chat": module},
             "paging": {
+                "private_addresses": True,
                 "destinations": {
                     "hook": {"kind": "webhook", "url": f"{receiver}/webhook", "secret": WEBHOOK_SECRET},
                     "duty": {"kind": "pagerduty", "url": f"{receiver}/v2/enqueue", "routing_key": "r" * 32},

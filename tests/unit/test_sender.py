@@ -42,7 +42,9 @@ async def sent(url: str, secret: str | None = SECRET, timeout: str = "20s") -> S
     """What becomes of one page for a webhook at *url*."""
     hook = {"kind": "webhook", "url": url, "timeout": timeout} | ({"secret": secret} if secret else {})
     queue = Queue(delivery())
-    sender = Sender(Paging.model_validate({"destinations": {"hook": hook}}), queue, SystemClock())
+    sender = Sender(
+        Paging.model_validate({"private_addresses": True, "destinations": {"hook": hook}}), queue, SystemClock()
+    )
     running = asyncio.create_task(sender.run())
     waiting = asyncio.create_task(queue.done.wait())
     await asyncio.wait({running, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,8 @@ import click
 
 from schemas.errors import ConfigurationError
 from touchstone import exit_codes
-from touchstone.session import Session, json_option, pass_session
+from touchstone.apprise_check import check_apprise
+from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_session
 
 
 @click.command("check-config")
@@ -26,6 +27,7 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
     findings: tuple[dict[str, Any], ...] = ()
     try:
         configuration = session.configuration
+        check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
     except ConfigurationError as error:
         findings = tuple({name: getattr(f, name) for name in f.__slots__} for f in error.findings)
         if not as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from touchstone import exit_codes
-from touchstone.session import Session, json_option, pass_session
+from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_session
 
 
 @click.command("collect")
@@ -15,10 +15,12 @@ def command(session: Session, as_json: bool) -> int:
     """Receive observations over OTLP, store, judge and page, until SIGTERM."""
     import asyncio
 
+    from touchstone.apprise_check import check_apprise
     from touchstone.collecting import collect
     from touchstone.signals import stop_on_signals
 
     configuration = session.configuration
+    check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
 
     def ready(url: str) -> None:
         if as_json:

@@ -18,9 +18,10 @@ from touchstone.session import Session, json_option, pass_session
 @pass_session
 def command(session: Session, listen: str, record: Path | None, secret_file: Path | None, as_json: bool) -> int:
     """
-    Receive pages at /webhook (Standard Webhooks) and /v2/enqueue (PagerDuty Events v2), until SIGTERM.
+    Receive pages at the paths of the services that destinations are for, answered as those answer, until SIGTERM.
 
-    POST /fail with {"status": 503, "times": 3, "hang_s": 0, "retry_after": 1} makes the next requests fail so.
+    POST /fail with {"status": 503, "times": 3, "hang_s": 0, "retry_after": 1, "service": ""} makes the next
+    requests fail so; GET /pages shows what was accepted.
     """
     import asyncio
 

@@ -7,17 +7,20 @@ from datetime import datetime
 import orjson
 
 from collector.paging.request import Request, plain_intent
-from collector.paging.signing import signature
+from collector.paging.screen import screen_of
+from collector.paging.signing import signatures
 from schemas.destinations import Webhook
 from schemas.page import Delivery
+from schemas.paging import Paging
 
 
-def render(delivery: Delivery, settings: Webhook, deployment: str, now: datetime) -> Request:
+def render(delivery: Delivery, settings: Webhook, paging: Paging, now: datetime) -> Request:
     """The request of one attempt at *now*; without a secret it is sent unsigned."""
+    links = {name.lower(): address for name, address in screen_of(delivery, paging, now).links}
     document = {
         "type": f"incident.{delivery.intent.change}",
         "timestamp": delivery.intent.at.isoformat(),
-        "data": plain_intent(delivery, deployment, now),
+        "data": plain_intent(delivery, paging.deployment, now) | {"links": links},
     }
     body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     stamp = int(now.timestamp())
@@ -26,12 +29,6 @@ def render(delivery: Delivery, settings: Webhook, deployment: str, now: datetime
         "webhook-id": delivery.webhook_id(),
         "webhook-timestamp": str(stamp),
     }
-    if settings.secret is not None:
-        secret = settings.secret.get_secret_value()
-        headers["webhook-signature"] = signature(secret, delivery.webhook_id(), stamp, body)
-    return Request(settings.url, headers, body, settings.timeout)
-
-
-def accepted(status: int) -> bool:
-    """Only 2xx is success."""
-    return 200 <= status < 300
+    if secrets := settings.secrets():
+        headers["webhook-signature"] = signatures(secrets, delivery.webhook_id(), stamp, body)
+    return Request(settings.url, headers, body, settings.timeout, settings.tls.ca_file)
