@@ -30,12 +30,12 @@ $(VENV)/.installed-dev: locks/dev.txt pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.installed-up
 
 # What the tests need from Debian, by name; without root they are left out and their tests say so.
-DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji
+DEBIAN := chromium fonts-dejavu-core fonts-liberation fonts-noto-color-emoji postgresql
 $(VENV)/.installed-debian: | $(BIN)/python
-	@if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi dejavu; then touch $@; \
+	@if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -qi dejavu && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(DEBIAN) >/dev/null && touch $@; \
-	else echo "not root: install these for the browser tests: $(DEBIAN)"; fi
+	else echo "not root: install these for the tests of the browser and of PostgreSQL: $(DEBIAN)"; fi
 
 up: $(VENV)/.installed-up ## start everything on the embedded store with the simulated fleet (ARGS="--for 120s --json")
 	@$(BIN)/touchstone up $(ARGS)
@@ -65,7 +65,7 @@ schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration a
 
 locks: ## pin the dependencies anew (needs pip-tools)
 	for name in agent up dev; do \
-	  case $$name in agent) extras="--extra build";; up) extras="--extra build --extra embedded --extra dashboard";; dev) extras="--extra build --extra embedded --extra dashboard --extra dev";; esac; \
+	  case $$name in agent) extras="--extra build";; up) extras="--extra build --extra embedded --extra dashboard";; dev) extras="--extra build --extra embedded --extra dashboard --extra postgres --extra dev";; esac; \
 	  $(PYTHON) -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-trusted-host --no-emit-find-links $$extras -o locks/$$name.txt pyproject.toml; \
 	done

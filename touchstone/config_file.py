@@ -299,6 +299,8 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         for path in [("collector", "tokens", name, "secret_file")]
     }
     collector = collector.model_copy(update={"tokens": tokens})
+    if password := _secret(collector.state_password_file, document, ("collector", "state_password_file"), findings):
+        collector = collector.model_copy(update={"state_password": password})
     destinations: dict[str, Any] = {}
     for name, destination in settings.paging.destinations.items():
         key = "secret" if destination.kind == "webhook" else "routing_key"
