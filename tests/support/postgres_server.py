@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from glob import glob
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,7 +33,9 @@ class PostgresServer:
         secret = folder / "password"
         secret.write_text(PASSWORD)
         secret.chmod(0o644)
-        self._run("initdb", "-D", str(folder / "data"), "-U", USER, "-A", "scram-sha-256", "--pwfile", str(secret), "-N")
+        self._run(
+            "initdb", "-D", str(folder / "data"), "-U", USER, "-A", "scram-sha-256", "--pwfile", str(secret), "-N"
+        )
         self.start()
 
     def start(self) -> None:
@@ -85,14 +86,14 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running server; skips, saying what is missing, where Debian's package or the driver is not installed."""
-    found = sorted(glob("/usr/lib/postgresql/*/bin/initdb")) or [found for found in [shutil.which("initdb")] if found]
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("Debian's postgresql is not installed (apt-get install --no-install-recommends postgresql)")
     if find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed (the extra `postgres`)")
     folder = Path(tempfile.mkdtemp(prefix="touchstone-postgres-"))
     folder.chmod(0o755)
-    server = PostgresServer(Path(found[-1]).parent, folder)
+    server = PostgresServer(found[-1].parent, folder)
     try:
         yield server
     finally:
