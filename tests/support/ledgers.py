@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
+from collector.paging.outbox import deliveries_of, stand_in
 from collector.storage.ledger import Deliveries, Ledger
-from collector.storage.ledger_outbox import LEASE_S
+from collector.storage.ledger_outbox import LEASE_S, Covered
 from schemas.incident import Change, Incident, IncidentState, PageIntent, Severity, Transition
 from schemas.page import Delivery, DeliveryState, SendResult
+from schemas.paging import Paging
 from tests.support.pages import NOW, PAGING, intent
 from tests.support.postgres_server import PostgresServer, secret
 
@@ -110,6 +113,13 @@ class Place:
         """A ledger of *owner*."""
         return Ledger(self.where, owner=owner, password=secret() if self.server else None)
 
+    def emptied(self, file: Path) -> Place:
+        """A place of the same kind in which nothing is: *file*, or the same database."""
+        if self.server is None:
+            return Place(file)
+        self.server.tell("DROP SCHEMA public CASCADE; CREATE SCHEMA public", str(self.where).rpartition("/")[2])
+        return self
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
@@ -126,3 +136,31 @@ def ledger(place: Place) -> Iterator[Ledger]:
     """An open ledger."""
     with closing(place.open("me")) as opened:
         yield opened
+
+
+BACKED = Paging.model_validate(
+    {
+        "destinations": {
+            "hook": {"kind": "webhook", "url": "http://127.0.0.1:1/", "backup": "quiet", "per_minute": 1000},
+            "on-call": {"kind": "webhook", "url": "http://127.0.0.1:1/", "per_minute": 1000},
+            "quiet": {"kind": "webhook", "url": "http://127.0.0.1:1/", "per_minute": 1000},
+        },
+        "routes": {"P0": ["hook"], "P1": ["on-call"]},
+    }
+)
+
+
+def cover(ledger: Ledger, after_s: float, paging: Paging = BACKED) -> list[Covered]:
+    """Have others told, so many seconds after NOW."""
+    now = NOW + seconds(after_s)
+    return ledger.cover(now, 15.0, partial(stand_in, paging=paging, now=now))
+
+
+def routed(intents: Sequence[PageIntent], known: dict[str, frozenset[str]]) -> Sequence[Delivery]:
+    """As the collector does it."""
+    return deliveries_of(intents, BACKED, known)
+
+
+def stands(ledger: Ledger, incident: str = "inc-1") -> list[tuple[int, str, str, str]]:
+    """Every delivery: which, where, instead of whom, how far."""
+    return [(one.intent.seq, one.destination, one.instead_of, one.state.value) for one in ledger.deliveries(incident)]

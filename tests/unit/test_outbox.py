@@ -84,7 +84,7 @@ def test_a_delivery_is_due_at_once() -> None:
         (1, "hook"), (1, "on-call"), (1, "quiet"), (2, "hook"), (2, "on-call"), (2, "quiet"),
     ]  # fmt: skip
     assert {(one.state, one.attempt, one.next_attempt_at) for one in made} == {(PENDING, 0, NOW)}
-    assert len({one.webhook_id() for one in made}) == 5
+    assert len({one.webhook_id() for one in made}) == 6
 
 
 def test_an_end_that_is_decided_in_the_same_breath_as_its_opening_reaches_the_same_receivers() -> None:
