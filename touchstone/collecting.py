@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
@@ -235,9 +236,11 @@ class _Disk:
         return await asyncio.get_running_loop().run_in_executor(self._outbox_thread, work, *arguments)
 
     def close(self) -> None:
-        """Finish what runs, then let go of the store."""
+        """Finish what runs, give back what is held, so that another collector sends it at once, and let go."""
         self._thread.shutdown()
         self._outbox_thread.shutdown()
+        with suppress(StoreUnavailable):  # then it expires
+            self.ledger.release()
         self.ledger.close()
 
 

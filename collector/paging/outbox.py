@@ -87,10 +87,10 @@ def stand_in(late: Delivery, told: Sequence[Delivery], paging: Paging, now: date
 
 
 def _candidates(late: Delivery, paging: Paging, *, dead: bool) -> list[str]:
-    """Whom to ask, in order: the backup, then for what is dead and was not meant for a few alone, the route."""
+    """Whom to ask, in order: the backup, then for what is dead whoever else it was meant for."""
     settings = paging.destinations.get(late.destination)
     names = [settings.backup] if settings is not None and settings.backup else []
-    if dead and not late.intent.only:
+    if dead:
         names += sorted(routed(late.intent, paging))
     return [name for name in dict.fromkeys(names) if name != late.destination and name in paging.destinations]
 

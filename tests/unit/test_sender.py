@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from collector.paging.hand_over import Carrier
+from collector.paging.outbox import LEAST_CHARS_MAX
 from collector.paging.sender import DIRECT_MAX, Sender
 from collector.storage.ledger_outbox import Covered
 from schemas.destinations import Destination
@@ -209,9 +210,9 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else() -> None:
 
 
 async def test_what_is_too_much_goes_as_the_least() -> None:
-    """The evidence is left out, the keys stay."""
+    """A short summary, no evidence; the keys stay."""
     receiver = Receiver()
-    wish = intent(rule="3 of 5 clusters down", evidence=Evidence(certainty="sure", affected=("a/b/c",), affected_n=1))
+    wish = intent(summary="x" * 5000, evidence=Evidence(certainty="sure", affected=("a/b/c",), affected_n=1))
     async with TestServer(receiver.app) as server:
         queue = Queue(delivery(wish, minimal=True))
         sender = Sender(paging(hook=str(server.make_url("/hook"))), queue, SystemClock())
@@ -220,6 +221,7 @@ async def test_what_is_too_much_goes_as_the_least() -> None:
 
     assert "a/b/c" not in str(document)
     assert document["data"]["incident"] == wish.incident
+    assert document["data"]["summary"] == "x" * LEAST_CHARS_MAX
 
 
 async def test_an_answer_is_kept_until_the_store_takes_it() -> None:
