@@ -55,9 +55,8 @@ class Ledger(LedgerOutbox, LedgerReads):
 
         A decision that changes nothing writes nothing. What this process stored last it does not read again.
         """
-        last, self._last = self._last, None  # what a step that fails leaves behind is unknown
         with self._database.transaction("state") as db:
-            digest, state = self._state(db, last)
+            digest, state = self._state(db)
             decision = decide(state)
             if decision.state != state:
                 fresh = decision.state.to_json()
@@ -69,15 +68,15 @@ class Ledger(LedgerOutbox, LedgerReads):
         self._last = (digest, decision.state)
         return decision
 
-    def _state(self, db: sa.Connection, last: tuple[str, HotState] | None) -> tuple[str, HotState]:
+    def _state(self, db: sa.Connection) -> tuple[str, HotState]:
         """The stored state and its digest; its row is locked until the transaction ends, and is there afterwards."""
         lock = sa.select(STATE.c.digest).where(STATE.c.id == 1).with_for_update()
         row = db.execute(lock).one_or_none()
         if row is None:
             self._database.insert_new(db, STATE, {"id": 1, "body": "", "digest": ""})
             row = db.execute(lock).one()
-        if last is not None and row.digest == last[0]:
-            return last
+        if self._last is not None and row.digest == self._last[0]:
+            return self._last
         body = db.execute(sa.select(STATE.c.body).where(STATE.c.id == 1)).scalar_one()
         return row.digest or "", HotState.from_json(body) if body else HotState()
 

@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -238,3 +239,36 @@ def test_two_collectors_that_judge_the_same_facts_make_one_page_of_each(
         one.webhook_id() for one in deliveries
     }
     assert not held or both[1].exitcode
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_backup_that_is_told_while_the_end_is_decided_hears_of_the_end(place: Place, seed: int) -> None:
+    """Whichever of the two is first: nobody keeps a page that is over."""
+    ids = [f"inc-{number:02}" for number in range(40)]
+    with closing(place.open("me")) as ledger:
+        for id in ids:
+            ledger.step(deciding(OPENED, incident=id, at=NOW + seconds(ids.index(id))), routed)
+
+    def covers(ledger: Ledger) -> None:
+        for second in range(15, 15 + len(ids)):
+            cover(ledger, second)
+
+    def ends(ledger: Ledger) -> None:
+        for id in ids:
+            ledger.step(deciding(RESOLVED, incident=id, at=NOW + seconds(60)), routed)
+
+    def with_pauses(work: Callable[[Ledger], None]) -> None:
+        pauses = random.Random(f"{seed}{work.__name__}")
+        with closing(place.open(work.__name__)) as mine:
+            sa.event.listen(
+                mine._database._engine, "before_cursor_execute", lambda *_: time.sleep(pauses.random() * 0.002)
+            )
+            work(mine)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(with_pauses, [covers, ends]))
+    with closing(place.open("me")) as ledger:
+        heard = {(id, name, seq) for id in ids for seq, name, *_ in stands(ledger, id)}
+
+    assert {(id, "quiet") for id, name, seq in heard if name == "quiet"}
+    assert {(id, name) for id, name, seq in heard if seq == 1} <= {(id, name) for id, name, seq in heard if seq == 2}
