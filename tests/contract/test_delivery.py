@@ -1,4 +1,4 @@
-"""Ledger, sender and receivers together: what is late or refused reaches somebody else, and everybody hears of the end."""
+"""Ledger, sender and receivers together: what is late or refused reaches another, and everybody hears of the end."""
 
 from __future__ import annotations
 
