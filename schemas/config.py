@@ -221,12 +221,32 @@ class Agent(Strict):
         return canaries
 
 
+def _state(text: str) -> str:
+    """*text*, when it is a path, or the URL of a PostgreSQL database without a password."""
+    if "://" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+        password, query = parts.password, parts.query
+    except ValueError:
+        parts, password, query = urlsplit(""), None, ""
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise ValueError("neither a path nor postgresql://USER@HOST/DATABASE")
+    if password is not None or "password" in query:
+        raise ValueError("a URL is shown; give the password as state_password or state_password_file")
+    return text
+
+
 class Collector(Strict):
     """The receiving and judging process."""
 
     listen: Address = "127.0.0.1:4318"
     tokens: dict[Name, Token] = Field(default_factory=dict, max_length=64, description="any of them is let in")
-    state: str = "var/state.db"
+    state: Annotated[str, AfterValidator(_state)] = Field(
+        default="var/state.db", description="a file, or postgresql://USER@HOST/DATABASE for several collectors"
+    )
+    state_password: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the password")
+    state_password_file: str | None = None
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
@@ -237,6 +257,19 @@ class Collector(Strict):
         if not self.tokens and not is_loopback(host):
             raise ValueError(f"listens on {host} and has no tokens; give it tokens, or listen on 127.0.0.1")
         return self
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Collector:
+        if self.state_password is not None and self.state_password_file is not None:
+            raise ValueError("state_password and state_password_file exclude each other; give one")
+        if not self.shared_state and (self.state_password is not None or self.state_password_file is not None):
+            raise ValueError("a file has no password: state_password goes with a postgresql:// state")
+        return self
+
+    @property
+    def shared_state(self) -> bool:
+        """Whether the state is on a server, where several collectors share it."""
+        return "://" in self.state
 
 
 class Telemetry(Strict):

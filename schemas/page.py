@@ -26,7 +26,8 @@ class Delivery:
     """
     One intent for one destination. (incident, seq, destination) is unique; *attempt* counts those made.
 
-    instead_of names the destination that this one is the backup of, '' when it is told in its own right.
+    instead_of names the destination that this one is the backup of, '' when it is told in its own right. minimal: the
+    receiver could not take the whole page, so it goes once more as the least that says what is wrong.
     """
 
     intent: PageIntent
@@ -36,6 +37,7 @@ class Delivery:
     next_attempt_at: datetime
     first_attempt_at: datetime | None = None
     instead_of: str = ""
+    minimal: bool = False
 
     def webhook_id(self) -> str:
         """The same across retries, restarts and collectors."""
@@ -53,7 +55,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
-    """What one attempt came to. status 0: no answer. *retry_at* None with state PENDING never happens."""
+    """
+    What one attempt came to. status 0: no answer. *retry_at* None with state PENDING never happens.
+
+    minimal: the next attempt is the last, as the least that says what is wrong.
+    """
 
     state: DeliveryState
     status: int
@@ -61,3 +67,4 @@ class SendResult:
     at: datetime
     retry_at: datetime | None = None
     took_ms: float | None = None
+    minimal: bool = False

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support.postgres_server import postgres
 from tests.support.stores import SERVER_VARIABLE, store, store_process
 
-__all__ = ["store", "store_process"]
+__all__ = ["postgres", "store", "store_process"]
 
 # How long an example takes says how busy the machine is, and nothing of the code.
 settings.register_profile("touchstone", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -55,6 +55,7 @@ def python() -> Check:
 def extras(settings: Settings) -> Iterator[Check]:
     """The optional parts that these settings ask for are installed."""
     wanted = {"dashboard": "streamlit"} | ({"embedded": "chdb"} if settings.store.embedded else {})
+    wanted |= {"postgres": "psycopg"} if settings.collector.shared_state else {}
     for extra, module in wanted.items():
         there = find_spec(module) is not None
         yield Check(f"extra {extra}", "ok" if there else "warn", module if there else f"{module} is not installed")
@@ -62,7 +63,9 @@ def extras(settings: Settings) -> Iterator[Check]:
 
 def disk(settings: Settings) -> Iterator[Check]:
     """There is room where things are kept."""
-    kept = {"spool": settings.agent.spool, "state": settings.collector.state}
+    kept = {"spool": settings.agent.spool}
+    if not settings.collector.shared_state:
+        kept["state"] = settings.collector.state
     if settings.store.embedded:
         kept["store"] = settings.store.embedded.path
     for name, path in sorted(kept.items()):

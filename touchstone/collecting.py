@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -17,28 +17,33 @@ from collector.api import application
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
-from collector.paging.outbox import deliveries_of
+from collector.paging.fail_open import FailOpen
+from collector.paging.outbox import StandIn, deliveries_of
 from collector.paging.sender import Sender
 from collector.passive import TargetIndex
 from collector.service import Service, run_together
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.ledger import Ledger
+from collector.storage.ledger_outbox import Covered
 from collector.storage.migrations import migrate
 from collector.storage.otel_traces import install
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
 from collector.tokens import Tokens
 from schemas.clock import Clock
-from schemas.config import Configuration, Store
+from schemas.config import Configuration, Settings, Store
+from schemas.destinations import Destination
 from schemas.errors import StoreUnavailable, TouchstoneError
 from schemas.observation import Observation
 from schemas.page import Delivery, SendResult
 from touchstone import __version__
 from touchstone.address import split_address
+from touchstone.page_ledger import open_ledger
 
 STORE_WAIT_S = 60.0
 STORE_POLL_S = 0.25
 SHUTDOWN_S = 5.0
+OWNER_CHARS_MAX = 255  # what the ledger's column holds
 
 
 async def collect(
@@ -48,9 +53,11 @@ async def collect(
     store = await connected(configuration.settings.store, clock, stop)
     if store is None:
         return
-    settings = configuration.settings
-    ledger = Ledger(Path(settings.collector.state), owner=f"collect/{os.getpid()}", simulated=settings.simulated)
-    ledger.release()
+    try:
+        ledger = await _ledger(configuration.settings, clock, stop)
+    except BaseException:
+        await store.close()
+        raise
     disk = _Disk(ledger)
     try:
         await _run(configuration, clock, stop, ready, store, disk)
@@ -75,6 +82,21 @@ async def connected(settings: Store, clock: Clock, stop: asyncio.Event) -> Click
     return None
 
 
+async def _ledger(settings: Settings, clock: Clock, stop: asyncio.Event) -> Ledger:
+    """The open transactional store, with what this collector held when it died given back; a server is waited for."""
+    give_up = clock.monotonic() + STORE_WAIT_S
+    owner = f"{socket.gethostname()}/{settings.collector.listen}"[-OWNER_CHARS_MAX:]
+    while True:
+        try:
+            ledger = await asyncio.to_thread(open_ledger, settings, owner)
+            await asyncio.to_thread(ledger.release)
+            return ledger
+        except StoreUnavailable:
+            if not settings.collector.shared_state or stop.is_set() or clock.monotonic() > give_up:
+                raise
+            await clock.sleep(STORE_POLL_S)
+
+
 async def _run(
     configuration: Configuration,
     clock: Clock,
@@ -85,12 +107,13 @@ async def _run(
 ) -> None:
     settings = configuration.settings
     sender = Sender(settings.paging, disk, clock)
+    state = _FailingOpen(disk.ledger, sender, asyncio.get_running_loop())
     service = Service(
         configuration=configuration,
         index=FleetIndex.of(configuration),
         clock=clock,
         facts=store,
-        state=disk.ledger,
+        state=state,
         on_disk=disk.run,
         deliveries=partial(_deliveries, configuration),
         roll_up=store.rollups.advance,
@@ -172,29 +195,59 @@ class StoreWriter:
         await self._insert([StoredRow(one, 0, 0, ingested_at) for one in observations])
 
 
+class _FailingOpen(FailOpen):
+    """What the service needs of the ledger; while that does not answer, the sender is told from the ledger's thread."""
+
+    def __init__(self, ledger: Ledger, sender: Sender, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(ledger.step, self)
+        self.uncopied, self.copied = ledger.uncopied, ledger.copied
+        self.state, self.oldest_waiting = ledger.state, ledger.oldest_waiting
+        self._sender, self._loop = sender, loop
+
+    def send_directly(self, deliveries: Sequence[Delivery]) -> None:
+        """As Sender.send_directly."""
+        self._loop.call_soon_threadsafe(self._sender.send_directly, deliveries)
+
+    def store_is_back(self) -> None:
+        """As Sender.store_is_back."""
+        self._loop.call_soon_threadsafe(self._sender.store_is_back)
+
+
 class _Disk:
-    """The ledger off the event loop, one piece of work after the other; the sender's outbox."""
+    """The ledger off the event loop: decisions one after the other in a thread, the sender's outbox in another."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._outbox_thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
 
     async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """*work* in the ledger's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
-    async def lease(self, now: datetime, limit: int) -> Sequence[Delivery]:
+    async def lease(self, now: datetime, destinations: Mapping[str, Destination], at_once: int) -> Sequence[Delivery]:
         """As Ledger.lease."""
-        leased: list[Delivery] = await self.run(self.ledger.lease, now, limit)
+        leased: list[Delivery] = await self._in_outbox(self.ledger.lease, now, destinations, at_once)
         return leased
 
     async def settle(self, delivery: Delivery, result: SendResult) -> None:
         """As Ledger.settle."""
-        await self.run(self.ledger.settle, delivery, result)
+        await self._in_outbox(self.ledger.settle, delivery, result)
+
+    async def cover(self, now: datetime, after_s: float, stand_in: Callable[..., StandIn]) -> Sequence[Covered]:
+        """As Ledger.cover."""
+        covered: list[Covered] = await self._in_outbox(self.ledger.cover, now, after_s, stand_in)
+        return covered
+
+    async def _in_outbox(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._outbox_thread, work, *arguments)
 
     def close(self) -> None:
-        """Finish what runs, then let go of the file."""
+        """Finish what runs, give back what is held, so that another collector sends it at once, and let go."""
         self._thread.shutdown()
+        self._outbox_thread.shutdown()
+        with suppress(StoreUnavailable):  # then it expires
+            self.ledger.release()
         self.ledger.close()
 
 

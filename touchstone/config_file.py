@@ -333,6 +333,8 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         for path in [("collector", "tokens", name, "secret_file")]
     }
     collector = collector.model_copy(update={"tokens": tokens})
+    if password := _secret(collector.state_password_file, document, ("collector", "state_password_file"), findings):
+        collector = collector.model_copy(update={"state_password": password})
     paging = _paging_with_secrets(settings.paging, document, findings)
     return settings.model_copy(
         update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}

@@ -1,165 +1,100 @@
 """
 The transactional store: a decision and its deliveries are one transaction, and nothing that was decided is lost.
 
-SQLite in WAL mode, synchronous FULL. Every method raises StoreUnavailable. Use one Ledger per thread at a time.
+Several collectors may share one on a PostgreSQL server: loading the state, deciding and writing is one after the other
+for all of them. Every method raises StoreUnavailable. Steps come from one thread; the outbox and reads may have others.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
-from sqlalchemy.dialects.sqlite import insert
+from pydantic import SecretStr
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
-from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, METADATA, STATE, TRANSITIONS
-from schemas.errors import StoreUnavailable
+from collector.storage.ledger_database import Database
+from collector.storage.ledger_outbox import LedgerOutbox
+from collector.storage.ledger_reads import LedgerReads
+from collector.storage.ledger_rows import with_times
+from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, STATE, TRANSITIONS
 from schemas.incident import PageIntent
-from schemas.page import Delivery, DeliveryState, SendResult
-
-LEASE_S = 30.0
-_INTENT = TypeAdapter(PageIntent)
+from schemas.page import Delivery
 
 Decide = Callable[[HotState], Decision]
 Known = dict[str, frozenset[str]]
 Deliveries = Callable[[Sequence[PageIntent], Known], Sequence[Delivery]]
 
 
-class Ledger:
-    """An open transactional store; *owner* names this process in leases."""
+class Ledger(LedgerOutbox, LedgerReads):
+    """
+    An open transactional store: the path of a SQLite file, or `postgresql://USER@HOST/DATABASE`.
 
-    def __init__(self, path: Path, *, owner: str, simulated: bool = False) -> None:
+    *owner* names this collector in leases: the same after a restart, and another for another collector.
+    """
+
+    def __init__(
+        self, place: Path | str, *, owner: str, password: SecretStr | None = None, simulated: bool = False
+    ) -> None:
         self._owner, self._simulated = owner, simulated
-        self._engine = sa.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
-        sa.event.listen(self._engine, "connect", _durable)
-        with _named(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            METADATA.create_all(self._engine)
+        self._database = Database(place, password)
+        self._last: tuple[str, HotState] | None = None  # the digest of what is stored, and what it says
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._engine.dispose()
+        """Let go of the store."""
+        self._database.close()
 
     def step(self, decide: Decide, deliveries: Deliveries) -> Decision:
         """
         Load the state, decide, and store state, transitions and deliveries: all or nothing.
 
-        A decision that changes nothing writes nothing but the state.
+        A decision that changes nothing writes nothing. What this process stored last it does not read again.
         """
-        with _named("state"), self._engine.connect() as db, _Transaction(db):
-            body = db.execute(sa.select(STATE.c.body).where(STATE.c.id == 1)).scalar_one_or_none()
-            decision = decide(HotState.from_json(body) if body else HotState())
-            fresh = decision.state.to_json()
-            if fresh != body:
-                put = insert(STATE).values(id=1, body=fresh)
-                db.execute(put.on_conflict_do_update(index_elements=["id"], set_={"body": fresh}))
+        with self._database.transaction("state") as db:
+            digest, state = self._state(db)
+            decision = decide(state)
+            if decision.state != state:
+                fresh = decision.state.to_json()
+                digest = hashlib.blake2b(fresh.encode(), digest_size=16).hexdigest()
+                db.execute(sa.update(STATE).where(STATE.c.id == 1).values(body=fresh, digest=digest))
             self._add_transitions(db, decision)
             if decision.intents:
-                self._add_deliveries(db, deliveries(decision.intents, self._known(db, decision.intents)))
-            return decision
+                self.add(db, deliveries(decision.intents, self._known(db, decision.intents)))
+        self._last = (digest, decision.state)
+        return decision
 
     def state(self) -> HotState:
         """What the judge remembers."""
-        with _named("state"), self._engine.connect() as db:
+        with self._database.reading("state") as db:
             body = db.execute(sa.select(STATE.c.body).where(STATE.c.id == 1)).scalar_one_or_none()
             return HotState.from_json(body) if body else HotState()
 
-    def lease(self, now: datetime, limit: int) -> list[Delivery]:
-        """Due deliveries held for this owner; an earlier one of the same incident and destination goes first."""
-        earlier = DELIVERIES.alias("earlier")
-        waits = (
-            sa.select(sa.literal(1))
-            .where(
-                earlier.c.incident == DELIVERIES.c.incident,
-                earlier.c.destination == DELIVERIES.c.destination,
-                earlier.c.seq < DELIVERIES.c.seq,
-                earlier.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED]),
-            )
-            .exists()
-        )
-        stamp = now.timestamp()
-        free = sa.or_(
-            sa.and_(DELIVERIES.c.state == DeliveryState.PENDING, DELIVERIES.c.next_attempt_at <= stamp),
-            sa.and_(DELIVERIES.c.state == DeliveryState.LEASED, DELIVERIES.c.lease_until <= stamp),
-        )
-        due = sa.select(DELIVERIES).where(free, ~waits).order_by(DELIVERIES.c.next_attempt_at).limit(limit)
-        with _named("outbox"), self._engine.connect() as db:
-            if not db.execute(due.limit(1)).first():  # the common case writes nothing
-                return []
-            with _Transaction(db):
-                rows = db.execute(due).mappings().all()
-                for row in rows:
-                    db.execute(
-                        _one(row).values(
-                            state=DeliveryState.LEASED.value, lease_owner=self._owner, lease_until=stamp + LEASE_S,
-                            first_attempt_at=row["first_attempt_at"] or stamp,
-                        )
-                    )  # fmt: skip
-            return [_delivery(row) for row in rows]
-
-    def settle(self, delivery: Delivery, result: SendResult) -> None:
-        """Record one attempt and what follows from it."""
-        intent = delivery.intent
-        attempt = delivery.attempt + 1
-        done = result.state is DeliveryState.DELIVERED
-        audit = {
-            "incident": intent.incident,
-            "seq": intent.seq,
-            "destination": delivery.destination,
-            "attempt": attempt,
-            "provider": intent.provider,
-            "severity": intent.severity.value,
-            "change": intent.change.value,
-            "state": result.state.value,
-            "status": result.status,
-            "error": result.error,
-            "failed_at": intent.failed_at.isoformat(),
-            "at": result.at.isoformat(),
-        }
-        with _named("outbox"), self._engine.connect() as db, _Transaction(db):
-            db.execute(
-                _one({"incident": intent.incident, "seq": intent.seq, "destination": delivery.destination}).values(
-                    state=result.state.value,
-                    attempt=attempt,
-                    next_attempt_at=(result.retry_at or result.at).timestamp(),
-                    lease_owner=None,
-                    lease_until=None,
-                    delivered_at=result.at.timestamp() if done else None,
-                    last_status=result.status,
-                    last_error=result.error,
-                )
-            )
-            db.execute(
-                insert(ATTEMPTS)
-                .values(
-                    incident=intent.incident, seq=intent.seq, destination=delivery.destination, attempt=attempt,
-                    body=json.dumps(audit), copied=False,
-                )
-                .on_conflict_do_nothing()
-            )  # fmt: skip
-
-    def release(self) -> None:
-        """Give back what an earlier process of this machine held when it died."""
-        with _named("outbox"), self._engine.connect() as db:
-            db.execute(
-                sa.update(DELIVERIES)
-                .where(DELIVERIES.c.state == DeliveryState.LEASED)
-                .values(state=DeliveryState.PENDING.value, lease_owner=None, lease_until=None)
-            )
+    def _state(self, db: sa.Connection) -> tuple[str, HotState]:
+        """The stored state and its digest; its row is locked until the transaction ends, and is there afterwards."""
+        lock = sa.select(STATE.c.digest).where(STATE.c.id == 1).with_for_update()
+        row = db.execute(lock).one_or_none()
+        if row is None:
+            self._database.insert_new(db, STATE, {"id": 1, "body": "", "digest": ""})
+            row = db.execute(lock).one()
+        if self._last is not None and row.digest == self._last[0]:
+            return self._last
+        body = db.execute(sa.select(STATE.c.body).where(STATE.c.id == 1)).scalar_one()
+        return row.digest or "", HotState.from_json(body) if body else HotState()
 
     def uncopied(self, limit: int) -> dict[str, list[dict[str, Any]]]:
         """Rows that ClickHouse has not got yet, by its table name; datetimes aware."""
-        with _named("copies"), self._engine.connect() as db:
+        with self._database.reading("copies") as db:
             return {
                 name: [
-                    _with_times(json.loads(body))
-                    for body in db.execute(sa.select(table.c.body).where(~table.c.copied).limit(limit)).scalars()
+                    with_times(json.loads(body))
+                    for body in db.execute(
+                        sa.select(table.c.body).where(table.c.copied.is_(sa.false())).limit(limit)
+                    ).scalars()
                 ]
                 for name, table in (("incident_transitions", TRANSITIONS), ("page_attempts", ATTEMPTS))
             }
@@ -167,26 +102,12 @@ class Ledger:
     def copied(self, rows: dict[str, list[dict[str, Any]]]) -> None:
         """Mark rows of `uncopied` as copied."""
         tables = {"incident_transitions": TRANSITIONS, "page_attempts": ATTEMPTS}
-        with _named("copies"), self._engine.connect() as db, _Transaction(db):
+        with self._database.transaction("copies") as db:
             for name, several in rows.items():
                 table = tables[name]
                 for row in several:
                     same = sa.and_(*(column == row[column.name] for column in table.primary_key))
                     db.execute(sa.update(table).where(same).values(copied=True))
-
-    def waiting(self) -> int:
-        """How many deliveries are neither delivered nor dead."""
-        with _named("outbox"), self._engine.connect() as db:
-            open_ = DELIVERIES.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED])
-            return db.execute(sa.select(sa.func.count()).select_from(DELIVERIES).where(open_)).scalar_one()
-
-    def oldest_waiting(self, now: datetime) -> float | None:
-        """How many seconds the oldest page waits that is due; None when none does."""
-        with _named("outbox"), self._engine.connect() as db:
-            open_ = DELIVERIES.c.state.in_([DeliveryState.PENDING, DeliveryState.LEASED])
-            due = sa.select(sa.func.min(DELIVERIES.c.next_attempt_at)).where(open_)
-            oldest = db.execute(due).scalar_one_or_none()
-            return None if oldest is None or oldest > now.timestamp() else now.timestamp() - oldest
 
     def _known(self, db: sa.Connection, intents: Sequence[PageIntent]) -> Known:
         ids = {intent.incident for intent in intents}
@@ -227,76 +148,7 @@ class Ledger:
                 "simulated": self._simulated,
             }
             db.execute(
-                insert(TRANSITIONS).values(
+                sa.insert(TRANSITIONS).values(
                     incident=transition.incident, seq=transition.seq, body=json.dumps(body), copied=False
                 )
             )
-
-    def _add_deliveries(self, db: sa.Connection, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            db.execute(
-                insert(DELIVERIES)
-                .values(
-                    incident=delivery.intent.incident, seq=delivery.intent.seq, destination=delivery.destination,
-                    intent=_INTENT.dump_json(delivery.intent).decode(),
-                    state=delivery.state.value, attempt=0, next_attempt_at=delivery.next_attempt_at.timestamp(),
-                )
-                .on_conflict_do_nothing()
-            )  # fmt: skip
-
-
-class _Transaction:
-    """BEGIN IMMEDIATE ... COMMIT on a connection in autocommit mode, or ROLLBACK when the block raises."""
-
-    def __init__(self, db: sa.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._db.exec_driver_sql("COMMIT" if kind is None else "ROLLBACK")
-
-
-class _named:
-    """Every failure of the database as StoreUnavailable, naming *what*."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, sa.exc.SQLAlchemyError | OSError):
-            raise StoreUnavailable(f"transactional store ({self._what}): {str(error).splitlines()[0][:300]}") from error
-
-
-def _durable(connection: Any, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _one(row: Any) -> sa.Update:
-    return sa.update(DELIVERIES).where(
-        DELIVERIES.c.incident == row["incident"],
-        DELIVERIES.c.seq == row["seq"],
-        DELIVERIES.c.destination == row["destination"],
-    )
-
-
-def _delivery(row: Any) -> Delivery:
-    first = row["first_attempt_at"]
-    return Delivery(
-        intent=_INTENT.validate_json(row["intent"]),
-        destination=row["destination"],
-        state=DeliveryState.LEASED,
-        attempt=row["attempt"],
-        next_attempt_at=datetime.fromtimestamp(row["next_attempt_at"], UTC),
-        first_attempt_at=datetime.fromtimestamp(first, UTC) if first else None,
-    )
-
-
-def _with_times(row: dict[str, Any]) -> dict[str, Any]:
-    times = {name: datetime.fromisoformat(row[name]) for name in ("failed_at", "opened_at", "at") if name in row}
-    return row | times

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,11 @@ import pytest
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
 from collector.paging.hand_over import Carrier
-from collector.paging.outbox import deliveries_of
+from collector.paging.outbox import StandIn, deliveries_of
 from collector.paging.sender import Sender
 from collector.storage.ledger import Ledger
+from collector.storage.ledger_outbox import Covered
+from schemas.destinations import Destination
 from schemas.incident import Change, IncidentState, Level, PageIntent, Scope, Severity, Signal
 from schemas.page import Delivery, SendResult
 from schemas.paging import Paging
@@ -103,13 +105,17 @@ class Outbox:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    async def lease(self, now: datetime, limit: int) -> Sequence[Delivery]:
+    async def lease(self, now: datetime, destinations: Mapping[str, Destination], at_once: int) -> Sequence[Delivery]:
         """As the ledger."""
-        return await asyncio.to_thread(self._ledger.lease, now, limit)
+        return await asyncio.to_thread(self._ledger.lease, now, destinations, at_once)
 
     async def settle(self, delivery: Delivery, result: SendResult) -> None:
         """As the ledger."""
         await asyncio.to_thread(self._ledger.settle, delivery, result)
+
+    async def cover(self, now: datetime, after_s: float, stand_in: Callable[..., StandIn]) -> Sequence[Covered]:
+        """As the ledger."""
+        return await asyncio.to_thread(self._ledger.cover, now, after_s, stand_in)
 
 
 async def delivered(receiver: Receiver, ledger_file: Path, *, wait_s: float) -> None:

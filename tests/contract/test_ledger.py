@@ -5,105 +5,38 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision
-from collector.storage.ledger import LEASE_S, Deliveries, Ledger
+from collector.storage.ledger import Ledger
 from schemas.errors import StoreUnavailable
-from schemas.incident import Change, Incident, IncidentState, PageIntent, Severity, Transition
-from schemas.page import Delivery, DeliveryState, SendResult
-from tests.support.pages import NOW, intent
+from schemas.incident import Change, PageIntent
+from schemas.page import Delivery, DeliveryState
+from tests.support.ledgers import (
+    HELD_S,
+    Place,
+    Told,
+    deciding,
+    leased,
+    ledger,
+    nobody,
+    place,
+    result,
+    seconds,
+    state_of,
+    to,
+)
+from tests.support.pages import NOW
+
+__all__ = ["ledger", "place"]
 
 ROOT = Path(__file__).parents[2]
-Told = dict[str, frozenset[str]]
-
-
-def seconds(number: float) -> timedelta:
-    """So many of them."""
-    return timedelta(seconds=number)
-
-
-def deciding(
-    *changes: Change, incident: str = "inc-1", severity: Severity = Severity.P0, page: bool = True
-) -> Callable[[HotState], Decision]:
-    """A decision that moves *incident* through *changes*, each with its page."""
-
-    def decide(state: HotState) -> Decision:
-        known = state.incidents.get(incident)
-        seq = known.seq if known else 0
-        wishes = [
-            intent(change, severity, seq + number, incident=incident) for number, change in enumerate(changes, start=1)
-        ]
-        first = wishes[0]
-        after = Incident(
-            id=incident, signal=first.signal, scope=first.scope, provider="acme", severity=severity,
-            state=IncidentState.OPEN, reason=first.reason, rule="3 in a row", failed_at=first.failed_at,
-            opened_at=first.opened_at, updated_at=NOW, seq=seq + len(changes),
-        )  # fmt: skip
-        transitions = tuple(
-            Transition(
-                incident=incident, seq=wish.seq, change=wish.change, state=after.state, severity=severity,
-                scope=after.scope, cause="3 in a row", at=NOW,
-            )
-            for wish in wishes
-        )  # fmt: skip
-        fresh = replace(state, incidents={**state.incidents, incident: after})
-        return Decision(fresh, (after,), transitions, tuple(wishes) if page else (), ())
-
-    return decide
-
-
-def to(*names: str, due: datetime = NOW) -> Deliveries:
-    """One delivery to each of *names* for every intent."""
-
-    def deliveries(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
-        return [Delivery(intent=wish, destination=name, next_attempt_at=due) for wish in intents for name in names]
-
-    return deliveries
-
-
-def result(state: DeliveryState, at: datetime = NOW, retry_at: datetime | None = None) -> SendResult:
-    """What one attempt came to."""
-    status = {DeliveryState.DELIVERED: 202, DeliveryState.PENDING: 503}.get(state, 404)
-    return SendResult(state=state, status=status, error="", at=at, retry_at=retry_at)
-
-
-def nobody(intents: Sequence[PageIntent], known: Told) -> Sequence[Delivery]:
-    """No destination is configured."""
-    return []
-
-
-def state_of(ledger: Ledger) -> HotState:
-    """What the next decision would start from."""
-    seen: list[HotState] = []
-
-    def look(state: HotState) -> Decision:
-        seen.append(state)
-        return Decision(state, (), (), (), ())
-
-    ledger.step(look, nobody)
-    return seen[0]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a ledger may be made; its folder is not there yet."""
-    return tmp_path / "var" / "state.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[Ledger]:
-    """An open ledger."""
-    with closing(Ledger(path, owner="me")) as opened:
-        yield opened
 
 
 def test_a_step_keeps_state_transitions_and_deliveries(ledger: Ledger) -> None:
@@ -112,7 +45,7 @@ def test_a_step_keeps_state_transitions_and_deliveries(ledger: Ledger) -> None:
 
     assert state_of(ledger) == decision.state
     assert [row["change"] for row in ledger.uncopied(10)["incident_transitions"]] == ["opened"]
-    assert {one.destination for one in ledger.lease(NOW, 10)} == {"hook", "on-call"}
+    assert {one.destination for one in leased(ledger, NOW, 10)} == {"hook", "on-call"}
 
 
 def test_a_step_that_fails_leaves_no_trace(ledger: Ledger) -> None:
@@ -127,7 +60,7 @@ def test_a_step_that_fails_leaves_no_trace(ledger: Ledger) -> None:
 
     assert state_of(ledger) == before
     assert [row["seq"] for row in ledger.uncopied(10)["incident_transitions"]] == [1]
-    assert [one.intent.seq for one in ledger.lease(NOW, 10)] == [1]
+    assert [one.intent.seq for one in leased(ledger, NOW, 10)] == [1]
 
 
 def test_a_decision_that_fails_leaves_the_ledger_usable(ledger: Ledger) -> None:
@@ -142,14 +75,14 @@ def test_a_decision_that_fails_leaves_the_ledger_usable(ledger: Ledger) -> None:
     assert ledger.step(deciding(Change.OPENED), to("hook")).transitions
 
 
-def test_a_transition_is_never_written_twice(ledger: Ledger, path: Path) -> None:
+def test_a_transition_is_never_written_twice(ledger: Ledger, place: Place) -> None:
     """(incident, seq) is unique: a judge that forgot its state cannot page a second time."""
     ledger.step(deciding(Change.OPENED), to("hook"))
     forgetful = deciding(Change.OPENED)
     with pytest.raises(StoreUnavailable, match="transactional store"):
         ledger.step(lambda _: forgetful(HotState()), to("hook"))
 
-    assert len(ledger.lease(NOW, 10)) == 1
+    assert len(leased(ledger, NOW, 10)) == 1
 
 
 def test_the_outbox_is_told_who_heard_of_an_incident_before(ledger: Ledger) -> None:
@@ -171,78 +104,84 @@ def test_a_lease_is_in_order_per_incident_and_destination(ledger: Ledger) -> Non
     """A resolve never overtakes its trigger; other incidents and destinations do not wait for it."""
     ledger.step(deciding(Change.OPENED, Change.RESOLVED), to("hook", "on-call"))
     ledger.step(deciding(Change.OPENED, incident="inc-2"), to("hook"))
-    first = ledger.lease(NOW, 10)
+    first = leased(ledger, NOW, 10)
 
     assert sorted((one.intent.incident, one.intent.seq, one.destination) for one in first) == [
         ("inc-1", 1, "hook"), ("inc-1", 1, "on-call"), ("inc-2", 1, "hook"),
     ]  # fmt: skip
-    assert ledger.lease(NOW, 10) == []
+    assert leased(ledger, NOW, 10) == []
     done = next(one for one in first if one.intent.incident == "inc-1" and one.destination == "hook")
     ledger.settle(done, result(DeliveryState.DELIVERED))
-    (second,) = ledger.lease(NOW, 10)
+    (second,) = leased(ledger, NOW, 10)
     assert (second.intent.seq, second.destination, second.intent.change) == (2, "hook", Change.RESOLVED)
 
 
 def test_what_failed_waits_for_its_next_attempt_and_holds_back_what_follows(ledger: Ledger) -> None:
     """Until it is delivered or dead."""
     ledger.step(deciding(Change.OPENED, Change.RESOLVED), to("hook"))
-    (first,) = ledger.lease(NOW, 10)
+    (first,) = leased(ledger, NOW, 10)
     ledger.settle(first, result(DeliveryState.PENDING, retry_at=NOW + seconds(2)))
 
-    assert ledger.lease(NOW + seconds(1.9), 10) == []
-    (again,) = ledger.lease(NOW + seconds(2), 10)
+    assert leased(ledger, NOW + seconds(1.9), 10) == []
+    (again,) = leased(ledger, NOW + seconds(2), 10)
     assert (again.intent.seq, again.attempt, again.first_attempt_at) == (1, 1, NOW)
     ledger.settle(again, result(DeliveryState.DEAD))
-    (following,) = ledger.lease(NOW + seconds(2), 10)
+    (following,) = leased(ledger, NOW + seconds(2), 10)
     assert following.intent.seq == 2
 
 
 def test_a_lease_is_bounded_oldest_first(ledger: Ledger) -> None:
-    """At most as many as asked for."""
+    """At most as many as may be on their way at once; what is settled makes room."""
     for number in range(5):
-        ledger.step(deciding(Change.OPENED, incident=f"inc-{number}"), to("hook", due=NOW - seconds(number)))
-    taken = [ledger.lease(NOW, 2) for _ in range(3)]
+        ledger.step(deciding(Change.OPENED, incident=f"inc-{number}", at=NOW - seconds(number)), to("hook"))
+    taken = [leased(ledger, NOW, 2), leased(ledger, NOW, 2)]
+    ledger.settle(taken[0][0], result(DeliveryState.DELIVERED))
+    taken.append(leased(ledger, NOW, 2))
 
-    assert [[one.intent.incident for one in some] for some in taken] == [["inc-4", "inc-3"], ["inc-2", "inc-1"],
-                                                                         ["inc-0"]]  # fmt: skip
+    assert [[one.intent.incident for one in some] for some in taken] == [["inc-4", "inc-3"], [], ["inc-2"]]
 
 
 def test_what_is_not_due_is_not_leased(ledger: Ledger) -> None:
     """Not a moment before."""
     ledger.step(deciding(Change.OPENED), to("hook", due=NOW + seconds(1)))
 
-    assert ledger.lease(NOW + seconds(0.9), 10) == []
-    assert len(ledger.lease(NOW + seconds(1), 10)) == 1
+    assert leased(ledger, NOW + seconds(0.9), 10) == []
+    assert len(leased(ledger, NOW + seconds(1), 10)) == 1
 
 
 def test_a_lease_expires(ledger: Ledger) -> None:
     """Whoever took it is dead: another takes it, not before the time is over."""
     ledger.step(deciding(Change.OPENED), to("hook"))
-    first = ledger.lease(NOW, 10)
+    first = leased(ledger, NOW, 10)
 
-    assert ledger.lease(NOW + seconds(LEASE_S - 1), 10) == []
-    assert [one.webhook_id() for one in ledger.lease(NOW + seconds(LEASE_S), 10)] == [first[0].webhook_id()]
+    assert leased(ledger, NOW + seconds(HELD_S - 1), 10) == []
+    assert [one.webhook_id() for one in leased(ledger, NOW + seconds(HELD_S), 10)] == [first[0].webhook_id()]
 
 
-def test_a_restart_gives_back_what_the_process_before_it_held(ledger: Ledger, path: Path) -> None:
-    """At once, not after the lease; what is delivered stays so."""
+def test_a_restart_gives_back_what_the_process_before_it_held(ledger: Ledger, place: Place) -> None:
+    """At once, not after the lease; what is delivered stays so, and what another collector holds is its own."""
     ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
-    taken = ledger.lease(NOW, 10)
+    taken = leased(ledger, NOW, 10)
     ledger.settle(taken[0], result(DeliveryState.DELIVERED))
-    with closing(Ledger(path, owner="you")) as other:
-        assert other.lease(NOW, 10) == []
+    with closing(place.open("you")) as other:
         other.release()
-        assert [one.destination for one in other.lease(NOW, 10)] == [taken[1].destination]
+        assert leased(other, NOW, 10) == []
+    with closing(place.open("me")) as again:
+        again.release()
+        assert [one.destination for one in leased(again, NOW, 10)] == [taken[1].destination]
 
 
-def test_two_senders_never_hold_the_same_page(ledger: Ledger, path: Path) -> None:
+def test_two_senders_never_hold_the_same_page(ledger: Ledger, place: Place) -> None:
     """Leasing one at a time from two connections at once: each page once."""
     for number in range(20):
         ledger.step(deciding(Change.OPENED, incident=f"inc-{number}"), to("hook"))
 
     def take(owner: str) -> list[str]:
-        with closing(Ledger(path, owner=owner)) as mine:
-            return [one.webhook_id() for _ in range(30) for one in mine.lease(NOW, 1)]
+        with closing(place.open(owner)) as mine:
+            taken: list[str] = []
+            for _ in range(30):
+                taken += [one.webhook_id() for one in leased(mine, NOW, len(taken) + 1)]
+            return taken
 
     with ThreadPoolExecutor(2) as threads:
         taken = [id for some in threads.map(take, ["one", "two"]) for id in some]
@@ -250,11 +189,11 @@ def test_two_senders_never_hold_the_same_page(ledger: Ledger, path: Path) -> Non
     assert len(taken) == len(set(taken)) == 20
 
 
-def test_two_judges_never_lose_each_others_step(ledger: Ledger, path: Path) -> None:
+def test_two_judges_never_lose_each_others_step(ledger: Ledger, place: Place) -> None:
     """Reading the state and writing it is one transaction."""
 
     def judge(owner: str) -> None:
-        with closing(Ledger(path, owner=owner)) as mine:
+        with closing(place.open(owner)) as mine:
             for number in range(15):
                 mine.step(deciding(Change.OPENED, incident=f"inc-{owner}-{number}"), nobody)
 
@@ -268,7 +207,7 @@ def test_what_waits_is_counted(ledger: Ledger) -> None:
     """Pending or leased; neither what is delivered nor what is dead."""
     assert ledger.waiting() == 0
     ledger.step(deciding(Change.OPENED), to("hook", "on-call", "quiet"))
-    first, second, _ = ledger.lease(NOW, 10)
+    first, second, _ = leased(ledger, NOW, 10)
     assert ledger.waiting() == 3
     ledger.settle(first, result(DeliveryState.DELIVERED))
     ledger.settle(second, result(DeliveryState.DEAD))
@@ -279,7 +218,7 @@ def test_what_waits_is_counted(ledger: Ledger) -> None:
 def test_what_is_copied_is_not_copied_again(ledger: Ledger) -> None:
     """Transitions and attempts, with aware times, until they are marked."""
     ledger.step(deciding(Change.OPENED, Change.PROMOTED), to("hook"))
-    (one,) = ledger.lease(NOW, 10)
+    (one,) = leased(ledger, NOW, 10)
     ledger.settle(one, result(DeliveryState.PENDING, retry_at=NOW))
     some = ledger.uncopied(1)
     assert {name: len(rows) for name, rows in some.items()} == {"incident_transitions": 1, "page_attempts": 1}
@@ -297,46 +236,48 @@ def test_every_attempt_is_kept(ledger: Ledger) -> None:
     """Numbered from one, with what came of it."""
     ledger.step(deciding(Change.OPENED), to("hook"))
     for state in (DeliveryState.PENDING, DeliveryState.PENDING, DeliveryState.DELIVERED):
-        (one,) = ledger.lease(NOW, 10)
+        (one,) = leased(ledger, NOW, 10)
         ledger.settle(one, result(state, retry_at=NOW))
     rows = ledger.uncopied(10)["page_attempts"]
 
     assert [(row["attempt"], row["state"], row["status"]) for row in rows] == [
         (1, "pending", 503), (2, "pending", 503), (3, "delivered", 202),
     ]  # fmt: skip
-    assert ledger.lease(NOW + seconds(3600), 10) == []
+    assert leased(ledger, NOW + seconds(3600), 10) == []
 
 
-def test_reopening_keeps_everything(ledger: Ledger, path: Path) -> None:
+def test_reopening_keeps_everything(ledger: Ledger, place: Place) -> None:
     """State, pages, copies to make, leases."""
     decision = ledger.step(deciding(Change.OPENED), to("hook", "on-call"))
-    (one, _) = ledger.lease(NOW, 10)
+    (one, _) = leased(ledger, NOW, 10)
     ledger.settle(one, result(DeliveryState.DELIVERED))
     rows = ledger.uncopied(10)
     ledger.close()
 
-    with closing(Ledger(path, owner="again")) as again:
+    with closing(place.open("again")) as again:
         assert state_of(again) == decision.state
         assert (again.waiting(), again.uncopied(10)) == (1, rows)
-        assert again.lease(NOW, 10) == []
+        assert leased(again, NOW, 10) == []
 
 
 CHILD = """
 import sys
-from pathlib import Path
 from collector.storage.ledger import Ledger
 from schemas.incident import Change
-from tests.contract.test_ledger import deciding, to
-ledger = Ledger(Path(sys.argv[1]), owner="child")
+from tests.support.ledgers import deciding, to
+from tests.support.postgres_server import secret
+ledger = Ledger(sys.argv[1], owner="child", password=secret())
 for number in range(10**6):
     ledger.step(deciding(Change.OPENED, Change.PROMOTED, incident=f"inc-{number}"), to("hook", "on-call"))
     print(number, flush=True)
 """
 
 
-def test_a_killed_process_leaves_only_whole_decisions(path: Path) -> None:
+def test_a_killed_process_leaves_only_whole_decisions(place: Place) -> None:
     """kill -9 in the middle of steps: state, transitions and deliveries agree, and nothing that returned is missing."""
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(place.where)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert child.stdout is not None
     for _ in range(25):
         child.stdout.readline()
@@ -345,18 +286,18 @@ def test_a_killed_process_leaves_only_whole_decisions(path: Path) -> None:
     assert child.wait() == -signal.SIGKILL
     child.stdout.close()
 
-    with closing(Ledger(path, owner="me")) as ledger:
+    with closing(place.open("me")) as ledger:
         known = set(state_of(ledger).incidents)
         transitions = ledger.uncopied(10**6)["incident_transitions"]
-        first = ledger.lease(NOW, 10**4)
+        first = leased(ledger, NOW, 10**4)
         for one in first:
             ledger.settle(one, result(DeliveryState.DELIVERED))
-        second = ledger.lease(NOW, 10**4)
+        second = leased(ledger, NOW, 10**4)
 
     assert acknowledged <= len(known) <= acknowledged + 1
     assert {(row["incident"], row["seq"]) for row in transitions} == {(id, seq) for id in known for seq in (1, 2)}
-    for seq, leased in ((1, first), (2, second)):
-        keys = {(one.intent.incident, one.intent.seq, one.destination) for one in leased}
+    for seq, taken in ((1, first), (2, second)):
+        keys = {(one.intent.incident, one.intent.seq, one.destination) for one in taken}
         assert keys == {(id, seq, name) for id in known for name in ("hook", "on-call")}
 
 
@@ -364,6 +305,6 @@ def test_a_file_that_is_no_ledger_is_unavailable(tmp_path: Path) -> None:
     """Garbage, a folder, or a place that cannot be made: StoreUnavailable, which names the path."""
     garbage = tmp_path / "garbage.db"
     garbage.write_bytes(b"this is not a database at all" * 400)
-    for place in (garbage, tmp_path, garbage / "below" / "state.db"):
-        with pytest.raises(StoreUnavailable, match=str(place)):
-            Ledger(place, owner="me")
+    for where in (garbage, tmp_path, garbage / "below" / "state.db"):
+        with pytest.raises(StoreUnavailable, match=str(where)):
+            Ledger(where, owner="me")
