@@ -293,6 +293,9 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     agent, collector = settings.agent, settings.collector
     if token := _token(agent.token_file, document, ("agent", "token_file"), findings):
         agent = agent.model_copy(update={"token": token})
+    dashboard = settings.dashboard
+    if token := _token(dashboard.token_file, document, ("dashboard", "token_file"), findings):
+        dashboard = dashboard.model_copy(update={"token": token})
     tokens = {
         name: one.model_copy(update={"secret": _token(one.secret_file, document, path, findings) or one.secret})
         for name, one in collector.tokens.items()
@@ -308,9 +311,8 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
         if getattr(destinations[name], key) is None:
             findings.append(document.finding(path[:-1], f"missing: {key!r} or '{key}_file' is needed here"))
     paging = settings.paging.model_copy(update={"destinations": destinations})
-    return settings.model_copy(
-        update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
-    )
+    parts = {"store": store, "agent": agent, "collector": collector, "dashboard": dashboard}
+    return settings.model_copy(update=parts | {"telemetry": telemetry, "paging": paging})
 
 
 def _with_readers_secret(store: Store, document: Document, findings: list[Finding]) -> Store:
