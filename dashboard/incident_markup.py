@@ -1,4 +1,4 @@
-"""Incidents as HTML: the card, the head of a page, the timeline, the tries to page. What comes from outside is escaped."""
+"""Incidents as HTML: card, head, timeline, tries to page. What comes from outside goes through `text`."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from collector.judgement.wording import duration
 from collector.storage.incident_queries import IncidentRow
-from dashboard import collector, incident_markup, markup, reader
+from dashboard import incident_markup, markup, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
 from schemas.errors import DeliveryError, StoreError
@@ -125,7 +125,7 @@ def act(path: str, by: str, done: str, **more: Any) -> tuple[bool, str]:
     if more.get("why") == "":
         return False, "Say why: others see it when they wonder"
     try:
-        collector.ask(reader.page_settings(), path, {"by": by, "via": "dashboard"} | more)
+        reader.ask(path, {"by": by, "via": "dashboard"} | more)
     except DeliveryError as error:
         return False, str(error)
     reader.suppressions.clear()
