@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from collector.judgement.wording import duration
 from collector.storage.incident_queries import IncidentRow
 from dashboard import incident_markup, markup, reader
 from dashboard.markup import text
@@ -32,6 +31,7 @@ def show(pages: Pages) -> None:
     if story is None:
         st.html(f'<h1 class="ts-title">No incident is called <code>{text(id[:60]) or "?"}</code></h1>')
         return
+    st.session_state["seen_incident"] = None  # a whole run shows what is new; begun anew it would lose the click
     _head(id)
     _act(story.incident)
     _history(id)
@@ -55,7 +55,7 @@ def _head(id: str) -> None:
     st.html(incident_markup.head(story.incident, now))
     seen = (id, story.incident.seq, len(story.pages))
     before, st.session_state["seen_incident"] = st.session_state.get("seen_incident"), seen
-    if before is not None and before[0] == id and before != seen:
+    if before not in (None, seen):
         st.rerun()
 
 
@@ -70,9 +70,7 @@ def _act(incident: IncidentRow) -> None:
     """The buttons, or why there are none."""
     if not incident.open:
         return
-    said = st.session_state.pop("said", None)
-    if said:
-        (st.success if said[0] else st.error)(markup.plain(said[1]))
+    said_of(incident.id, incident.seq)
     if reader.page_settings().read_only:
         st.html('<div class="ts-calm">This dashboard is read-only: nothing can be acknowledged from here.</div>')
         return
@@ -84,9 +82,9 @@ def _act(incident: IncidentRow) -> None:
         name = responder()
         with st.container(horizontal=True, vertical_alignment="bottom", key="act-have"):
             if st.button("I have it", type="primary", disabled=bool(incident.acknowledged_by), key="have"):
-                _say(f"/api/v1/incidents/{incident.id}/acknowledge", name, f"{name} has it")
+                _say(incident, f"/api/v1/incidents/{incident.id}/acknowledge", name, f"{name} has it")
             if incident.acknowledged_by and st.button("Nobody has it", key="nobody"):
-                _say(f"/api/v1/incidents/{incident.id}/unacknowledge", name, "nobody has it")
+                _say(incident, f"/api/v1/incidents/{incident.id}/unacknowledge", name, "nobody has it")
         if incident.signal is Signal.DRILL:  # goes out whatever is silenced
             return
         with st.expander(markup.plain(f"Silence {incident.scope}")):
@@ -95,6 +93,7 @@ def _act(incident: IncidentRow) -> None:
                 for label, lasts in SILENCES.items():
                     if st.button(f"For {label}", key=f"silence-{lasts}"):
                         _say(
+                            incident,
                             "/api/v1/suppressions",
                             name,
                             f"{incident.scope} is silenced for {label}",
@@ -107,14 +106,21 @@ def _act(incident: IncidentRow) -> None:
 
 def responder() -> str:
     """Who acts, asked once a session."""
-    known = st.session_state.get("responder", "")
-    name = st.text_input("Your name", value=known, key="by", max_chars=NAME_CHARS_MAX, placeholder="who has it")
+    st.session_state.setdefault("by", st.session_state.get("responder", ""))  # a widget's own goes with its page
+    name = st.text_input("Your name", key="by", max_chars=NAME_CHARS_MAX, placeholder="others see it")
     st.session_state["responder"] = name.strip()
     return name.strip()
 
 
-def _say(path: str, by: str, done: str, **more: Any) -> None:
-    st.session_state["said"] = act(path, by, done, **more)
+def said_of(where: str, seq: int) -> None:
+    """What became of the last click at *where*: an error until the next one, success until the record has it."""
+    place, at, done, words = st.session_state.get("said", ("", 0, False, ""))
+    if place == where and (at == seq or not done):
+        (st.success if done else st.error)(markup.plain(words))
+
+
+def _say(incident: IncidentRow, path: str, by: str, done: str, **more: Any) -> None:
+    st.session_state["said"] = (incident.id, incident.seq, *act(path, by, done, **more))
     st.rerun()
 
 
@@ -129,4 +135,4 @@ def act(path: str, by: str, done: str, **more: Any) -> tuple[bool, str]:
     except DeliveryError as error:
         return False, str(error)
     reader.suppressions.clear()
-    return True, f"{done}. The record follows within {duration(LIVE_S)} or a few."
+    return True, f"{done}: the record follows in seconds"

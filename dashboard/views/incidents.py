@@ -65,8 +65,7 @@ def _quiet() -> None:
     if silent:
         st.html(f'<div class="ts-calm">Not known from here: {text(silent)}</div>')
         return
-    if said := st.session_state.pop("said", None):
-        (st.success if said[0] else st.error)(markup.plain(said[1]))
+    incident.said_of("held", len(held))
     if not held:
         st.html('<div class="ts-calm">None: every page goes out.</div>')
         return
@@ -77,7 +76,7 @@ def _quiet() -> None:
             st.html(_suppression(one))
             if may and st.button("End", key=f"end-{one['id']}"):
                 path = f"/api/v1/suppressions/{one['id']}/end"
-                st.session_state["said"] = incident.act(path, name, f"{one['id']} is ended")
+                st.session_state["said"] = ("held", len(held) - 1, *incident.act(path, name, f"{one['id']} is ended"))
                 st.rerun()
 
 
