@@ -14,12 +14,16 @@ SETTINGS = """
 version: 1
 fleet: fleet.yaml
 dashboard: {collector_url: "http://collect:4318", token_file: token, read_only: true}
+modules: {up: {kind: http_request}}
+"""
+FLEET = """
+providers: {acme: {clusters: {east: {targets: {chat: {model: m, url: "http://127.0.0.1:9/v1", modules: [up]}}}}}}
 """
 
 
 def written(folder: Path, token: str) -> Path:
     """Settings whose dashboard has a token in a file."""
-    (folder / "fleet.yaml").write_text("providers: {}\n")
+    (folder / "fleet.yaml").write_text(FLEET)
     (folder / "token").write_text(token)
     (folder / "touchstone.yaml").write_text(SETTINGS)
     return folder / "touchstone.yaml"
