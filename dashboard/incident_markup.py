@@ -25,7 +25,7 @@ _CHANGE_LOOK = {
     Change.RELAPSED: "bad", Change.ESCALATED: "bad", Change.RELEASED: "bad", Change.FLAPPING: "bad",
     Change.RESOLVED: "good", Change.RECOVERING: "good", Change.ACKNOWLEDGED: "good", Change.SEEING: "good",
 }  # fmt: skip
-_PAGE_LOOK = {"delivered": ("good", "✓"), "dead": ("severe", "✗"), "failed": ("bad", "~")}
+_PAGE_LOOK = {"delivered": ("good", "✓"), "dead": ("severe", "✗"), "failed": ("bad", "~"), "pending": ("bad", "~")}
 
 
 def what(incident: IncidentRow) -> str:

@@ -256,8 +256,8 @@ def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") == 0
     beyond = page.evaluate(
-        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-facts, .ts-bars, .ts-tiles, .ts-provider, .ts-cluster, "
-        ".ts-note-box, .ts-steps, .ts-held')]"
+        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-facts, .ts-bars, .ts-tiles, .ts-provider, "
+        ".ts-cluster, .ts-note-box, .ts-steps, .ts-held')]"
         ".filter(e => e.getBoundingClientRect().right > 391).map(e => e.className)"
     )
     assert beyond == []
