@@ -7,8 +7,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import markup
+from dashboard.pages import Pages
 from dashboard.reader import page_settings
-from dashboard.views import provider, status
+from dashboard.views import incident, incidents, provider, status
 from schemas.errors import StoreError
 
 STATIC = Path(__file__).with_name("static")
@@ -21,9 +22,13 @@ def main() -> None:
     st.html(STATIC / "style.css")
     if page_settings().simulated:
         st.html('<div class="ts-watermark" aria-hidden="true">simulated</div>')
-    home = st.Page(lambda: status.show(detail), title="Status", url_path="status", default=True)
-    detail = st.Page(lambda: provider.show(home), title="Provider", url_path="provider", visibility="hidden")
-    page = st.navigation([home, detail], position="hidden")
+    pages = Pages(
+        status=st.Page(lambda: status.show(pages), title="Status", url_path="status", default=True),
+        provider=st.Page(lambda: provider.show(pages), title="Provider", url_path="provider", visibility="hidden"),
+        incidents=st.Page(lambda: incidents.show(pages), title="Incidents", url_path="incidents", visibility="hidden"),
+        incident=st.Page(lambda: incident.show(pages), title="Incident", url_path="incident", visibility="hidden"),
+    )
+    page = st.navigation([pages.status, pages.provider, pages.incidents, pages.incident], position="hidden")
     try:
         page.run()
     except StoreError as error:

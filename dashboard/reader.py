@@ -9,17 +9,22 @@ from typing import Any
 
 import streamlit as st
 
+from collector import response_client
 from collector.judgement.beside import Beside
 from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
-from collector.storage.incident_queries import IncidentRow
+from collector.storage.incident_queries import IncidentRow, IncidentStory
 from collector.storage.queries import Freshness, Reader
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from dashboard.settings import PageSettings
+from schemas.errors import DeliveryError
 from schemas.verdict import Verdict
 
 FRESH_S = 5
+STORY_S = 1  # somebody waits for what they did to show
+ACT_S = 10.0  # for what somebody clicked
+COLLECTOR_S = 3.0  # a page waits no longer for a collector that does not answer
 CALM_S = 60  # what covers days changes slowly, and costs more
 ENTRIES_MAX = 64
 
@@ -58,6 +63,28 @@ def open_incidents() -> tuple[tuple[IncidentRow, ...], dict[str, datetime]]:
     """What is broken now, and when the first page of each was delivered."""
     found = _reader().open_incidents()
     return found, _reader().first_pages([incident.id for incident in found])
+
+
+@st.cache_data(ttl=STORY_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def incident(id: str) -> IncidentStory | None:
+    """One incident with everything that happened to it."""
+    return _reader().incident(id)
+
+
+def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT_S) -> dict[str, Any]:
+    """What the collector answers, never cached; raises DeliveryError."""
+    settings = page_settings()
+    return response_client.ask(settings.collector_url, settings.token, path, body, timeout_s=timeout_s)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def suppressions() -> tuple[tuple[dict[str, Any], ...], str]:
+    """Silences and windows as the collector holds them, and '' or why it cannot be asked."""
+    try:
+        document = ask("/api/v1/suppressions", timeout_s=COLLECTOR_S)
+    except DeliveryError as error:
+        return (), str(error)
+    return tuple(document.get("suppressions", ())), ""
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

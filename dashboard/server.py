@@ -15,7 +15,8 @@ import streamlit as st
 READY_VARIABLE = "TOUCHSTONE_DASHBOARD_READY"  # "json" or "text": how to say that it is ready
 URL_VARIABLE = "TOUCHSTONE_DASHBOARD_URL"
 # Imported before the first page is asked for: a cold first page took seconds, a warm one a third of one.
-WARM = ("pandas", "pyarrow", "altair", "clickhouse_connect", "dashboard.views.status", "dashboard.views.provider")
+WARM = ("pandas", "pyarrow", "altair", "clickhouse_connect", "dashboard.views.status", "dashboard.views.provider",
+        "dashboard.views.incident", "dashboard.views.incidents")  # fmt: skip
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from schemas.fleet import Strict
 
 SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
+TOKEN_VARIABLE = "TOUCHSTONE_DASHBOARD_TOKEN"
 STALE_INTERVALS = 3
 STALE_MIN_S = 60.0
 
@@ -23,12 +24,15 @@ class ProviderFace(Strict):
 
 
 class PageSettings(Strict):
-    """Everything the pages need beside the store; holds no secret but the store's password."""
+    """Everything the pages need beside the store; its secrets are the store's password and the collector's token."""
 
     store_url: str
     database: str
     user: str
     password: SecretStr | None = None
+    collector_url: str
+    token: SecretStr | None = None
+    read_only: bool
     deployment: str
     simulated: bool
     stale_after_s: float
@@ -42,17 +46,18 @@ class PageSettings(Strict):
 
     def to_environ(self) -> dict[str, str]:
         """The variables that `from_environ` reads."""
-        variables = {SETTINGS_VARIABLE: self.model_dump_json(exclude={"password"})}
-        if self.password is not None:
-            variables[PASSWORD_VARIABLE] = self.password.get_secret_value()
+        variables = {SETTINGS_VARIABLE: self.model_dump_json(exclude={"password", "token"})}
+        for name, secret in ((PASSWORD_VARIABLE, self.password), (TOKEN_VARIABLE, self.token)):
+            if secret is not None:
+                variables[name] = secret.get_secret_value()
         return variables
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> PageSettings:
         """The settings that the `dashboard` command put there; raises KeyError when it did not."""
         settings = cls.model_validate_json(environ[SETTINGS_VARIABLE])
-        password = environ.get(PASSWORD_VARIABLE)
-        return settings.model_copy(update={"password": SecretStr(password)}) if password else settings
+        secrets = {"password": environ.get(PASSWORD_VARIABLE), "token": environ.get(TOKEN_VARIABLE)}
+        return settings.model_copy(update={name: SecretStr(value) for name, value in secrets.items() if value})
 
     @classmethod
     def of(cls, configuration: Configuration) -> PageSettings:
@@ -65,6 +70,9 @@ class PageSettings(Strict):
             database=settings.store.database,
             user=settings.store.user,
             password=settings.store.password,
+            collector_url=settings.dashboard.collector_url,
+            token=settings.dashboard.token,
+            read_only=settings.dashboard.read_only,
             deployment=settings.paging.deployment,
             simulated=settings.simulated,
             stale_after_s=max(STALE_MIN_S, STALE_INTERVALS * shortest_s),

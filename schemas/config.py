@@ -308,6 +308,18 @@ class Dashboard(Strict):
     """The Streamlit process."""
 
     listen: Address = "127.0.0.1:8501"
+    collector_url: Url = Field(default="http://127.0.0.1:4318", description="where what people do on it is sent")
+    token: SecretStr | None = Field(default=None, description="one of the collector's tokens")
+    token_file: str | None = None
+    read_only: bool = Field(default=False, description="show everything, and let nobody acknowledge or silence")
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Dashboard:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("token and token_file exclude each other; give one")
+        if self.token is not None:
+            check_token(self.token)
+        return self
 
 
 class GoldGates(Strict):

@@ -74,7 +74,11 @@ def write_configuration(
             "state": state,
             "judge_every": "5s",
         },
-        "dashboard": {"listen": dashboard_listen},
+        "dashboard": {
+            "listen": dashboard_listen,
+            "collector_url": f"http://{collector_listen}",
+            **_secret("ingest", "token", secret_files),
+        },
         "modules": {MODULE: _module()},
         "objectives": [{"name": "chat-availability", "providers": ["*"], "objective": "99.5%", "window": "30d"}],
         "paging": _paging(receiver_url, secret_files),

@@ -327,6 +327,9 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     agent, collector = settings.agent, settings.collector
     if token := _token(agent.token_file, document, ("agent", "token_file"), findings):
         agent = agent.model_copy(update={"token": token})
+    dashboard = settings.dashboard
+    if token := _token(dashboard.token_file, document, ("dashboard", "token_file"), findings):
+        dashboard = dashboard.model_copy(update={"token": token})
     tokens = {
         name: one.model_copy(update={"secret": _token(one.secret_file, document, path, findings) or one.secret})
         for name, one in collector.tokens.items()
@@ -336,9 +339,8 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     if password := _secret(collector.state_password_file, document, ("collector", "state_password_file"), findings):
         collector = collector.model_copy(update={"state_password": password})
     paging = _paging_with_secrets(settings.paging, document, findings)
-    return settings.model_copy(
-        update={"store": store, "agent": agent, "collector": collector, "telemetry": telemetry, "paging": paging}
-    )
+    parts = {"store": store, "agent": agent, "collector": collector, "dashboard": dashboard}
+    return settings.model_copy(update=parts | {"telemetry": telemetry, "paging": paging})
 
 
 def _paging_with_secrets(paging: Paging, document: Document, findings: list[Finding]) -> Paging:

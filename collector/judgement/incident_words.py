@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.incident import Change, Incident, Level, Signal
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from schemas.incident import Change, Incident, IncidentState, Level, Signal
 from schemas.paging import Paging
 
 _DOWN = {
@@ -17,6 +20,16 @@ _BURNS = {
     Change.ABSORBED: "is part of a wider incident",
     Change.STABLE: "is stable: {state}",
 }
+KIND_NAME: Mapping[Signal, str] = MappingProxyType(
+    {
+        Signal.HARD_DOWN: "outage",
+        Signal.ERROR_BURN: "error budget",
+        Signal.LATENCY_BURN: "latency budget",
+        Signal.SLOW_BURN: "slow burn",
+        Signal.NO_DATA: "missing data",
+        Signal.DRILL: "drill",
+    }
+)
 _WHOSE = {
     Signal.ERROR_BURN: "error budget",
     Signal.LATENCY_BURN: "latency budget",
@@ -55,6 +68,48 @@ def _what(incident: Incident, change: Change) -> str:
         case _:
             said = _BURNS.get(change, "burns").format(state=incident.state)
             return f"{_WHOSE[incident.signal]} of {incident.scope.level} {incident.scope.id} {said}: {incident.rule}"
+
+
+def standing(signal: Signal, level: Level, scope: str, state: IncidentState) -> str:
+    """What an incident is as it stands now, without its rule: `provider acme is down`, `vantage a is blind`."""
+    over = state is IncidentState.RESOLVED
+    burns = signal in _WHOSE
+    match state:
+        case IncidentState.RESOLVED:
+            said = (_BURNS if burns else _DOWN)[Change.RESOLVED]
+        case IncidentState.CHILD:
+            said = _DOWN[Change.ABSORBED]
+        case IncidentState.RECOVERING:
+            said = "is recovering"
+        case _:
+            said = "burns" if burns else "is down"
+    match signal:
+        case Signal.DRILL:
+            return "drill, over: nothing was broken" if over else "drill: nothing is broken"
+        case Signal.NO_DATA:
+            return f"vantage {scope} {'sees again' if over else 'is blind'}"
+        case Signal.HARD_DOWN if level is Level.OBSERVER:
+            return f"vantage {scope} {'sees the providers again' if over else 'cannot see the providers'}"
+        case Signal.HARD_DOWN:
+            return f"{level} {scope} {said}"
+        case _:
+            return f"{_WHOSE[signal]} of {level} {scope} {said}"
+
+
+def held_words(*, acknowledged_by: str, suppressed_why: str, flapping: bool, blind: bool) -> tuple[str, ...]:
+    """Why an incident is quiet, or stays as it is; *suppressed_why* is '' when no silence and no window holds it."""
+    found = (
+        f"{acknowledged_by} has it" if acknowledged_by else "",
+        f"pages are held by {suppressed_why}" if suppressed_why else "",
+        "flapping: up and down too often, its pages are held" if flapping else "",
+        "no fresh evidence: it stays as it is" if blind else "",
+    )
+    return tuple(words for words in found if words)
+
+
+def affected_words(affected_n: int, watched_n: int) -> str:
+    """How much of what is watched is affected: `3 of 8 targets watched there`."""
+    return f"{affected_n} of {watched_n} targets watched there" if watched_n else f"{affected_n} targets"
 
 
 def ended_words(incident: Incident, paging: Paging, *, gone: bool) -> str:

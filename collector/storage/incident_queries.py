@@ -17,7 +17,7 @@ SELECT incident, argMax(provider, seq), argMax(severity, seq), argMax(state, seq
        maxIf(at, change = 'resolved'), max(seq), countIf(change = 'reopened'), max(simulated), argMax(signal, seq),
        argMax(acknowledged_by, seq), argMax(suppressed_by, seq), argMax(flapping, seq), argMax(blind, seq),
        argMax(certainty, seq), argMax(affected, seq), argMax(affected_n, seq), argMax(watched_n, seq),
-       minIf(at, change = 'acknowledged')
+       minIf(at, change = 'acknowledged'), argMaxIf(cause, seq, change = 'suppressed')
 FROM {database}.incident_transitions FINAL
 WHERE at < fromUnixTimestamp64Milli({until:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
   AND ({incident:String} = '' OR incident = {incident:String})
@@ -75,6 +75,7 @@ class IncidentRow:
     affected_n: int
     watched_n: int
     acknowledged_at: datetime | None  # the first time
+    suppressed_why: str  # of the last silence or window: which, whose, why
 
     @property
     def open(self) -> bool:
@@ -127,7 +128,7 @@ def incident_of(row: Sequence[Any]) -> IncidentRow:
     """One row of INCIDENTS."""
     (id, provider, severity, state, level, scope, reason, rule, parent, failed_at, opened_at, updated_at, resolved_at,
      seq, reopened, simulated, signal, acknowledged_by, suppressed_by, flapping, blind, certainty, affected,
-     affected_n, watched_n, acknowledged_at) = row  # fmt: skip
+     affected_n, watched_n, acknowledged_at, suppressed_why) = row  # fmt: skip
     over = IncidentState(state) is IncidentState.RESOLVED
     return IncidentRow(
         id=id, provider=provider, severity=Severity(severity), state=IncidentState(state), level=Level(level),
@@ -136,7 +137,7 @@ def incident_of(row: Sequence[Any]) -> IncidentRow:
         simulated=bool(simulated), signal=Signal(signal), acknowledged_by=acknowledged_by,
         suppressed_by=suppressed_by, flapping=bool(flapping), blind=bool(blind), certainty=certainty,
         affected=tuple(affected), affected_n=affected_n, watched_n=watched_n,
-        acknowledged_at=acknowledged_at if acknowledged_at.year > 1970 else None,
+        acknowledged_at=acknowledged_at if acknowledged_at.year > 1970 else None, suppressed_why=suppressed_why,
     )  # fmt: skip
 
 

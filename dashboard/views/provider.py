@@ -12,12 +12,12 @@ import streamlit as st
 from collector.judgement import wording
 from collector.judgement.beside import Beside, SideLine
 from collector.judgement.double_standard import DoubleStandard
-from collector.judgement.wording import duration
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import LatencyPoint
-from dashboard import charts, days, markup, reader
+from dashboard import charts, days, incident_markup, markup, reader
 from dashboard.markup import text
+from dashboard.pages import Pages
 from dashboard.settings import PageSettings, ProviderFace
 from dashboard.views import status
 from schemas.verdict import Tier, Verdict
@@ -31,13 +31,13 @@ MONTH_DAYS = 30
 ALL_CLUSTERS = "all clusters"
 
 
-def show(home: Any) -> None:
-    """Draw the page of the provider that the address names; *home* is the way back."""
+def show(pages: Pages) -> None:
+    """Draw the page of the provider that the address names."""
     settings = reader.page_settings()
     provider = str(st.query_params.get("provider", ""))
     verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
-    status.live(provider)
-    st.page_link(home, label="All providers", icon=":material/arrow_back:")
+    status.live(pages, provider)
+    st.page_link(pages.status, label="All providers", icon=":material/arrow_back:")
     if provider not in settings.providers and provider not in verdicts:
         st.html(f'<h1 class="ts-title">No provider is called <code>{text(provider) or "?"}</code></h1>')
         return
@@ -199,24 +199,7 @@ def _nothing(words: str) -> str:
 def _incidents(incidents: Sequence[IncidentRow]) -> str:
     if not incidents:
         return f"<h2>Incidents</h2>{_nothing('None is known.')}"
-    rows = [
-        markup.raw_row(
-            (
-                f"<b>{text(one.severity)}</b>",
-                text(one.state),
-                text(one.scope),
-                text(one.reason),
-                text(markup.stamp(one.failed_at)),
-                text(duration(one.opened_at - one.failed_at)),
-                text(duration(one.resolved_at - one.failed_at) if one.resolved_at else "open"),
-                f'<span class="ts-note">{text(one.rule)}</span>',
-                f"<code>{text(one.id)}</code>",
-            )
-        )
-        for one in incidents
-    ]
-    header = ("", "State", "Scope", "Reason", "First failure", "Noticed after", "Lasted", "Rule", "Id")
-    return f"<h2>Incidents</h2>{markup.table(header, rows, 'ts-list')}"
+    return f"<h2>Incidents</h2>{incident_markup.past(incidents)}"
 
 
 _LOOK = {"ok": ("good", "✓"), "degraded": ("minor", "~"), "failed": ("severe", "✗"), "not_observed": ("unknown", "?")}

@@ -5,30 +5,29 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import streamlit as st
 
 from collector.judgement import wording
 from collector.judgement.wording import TIER_ORDER, TIER_SIGN, duration
 from collector.storage.day_bars import DayBar
-from collector.storage.incident_queries import IncidentRow
 from dashboard import days, markup, reader
 from dashboard.markup import text
+from dashboard.pages import Pages
 from dashboard.settings import PageSettings
+from dashboard.views import incidents
 from schemas.errors import StoreError
-from schemas.incident import Severity
 from schemas.verdict import Tier, Verdict
 
 LIVE_S = 5
 INCIDENTS_SHOWN_MAX = 8
 
 
-def show(provider_page: Any) -> None:
-    """Draw the status page; names lead to *provider_page*."""
+def show(pages: Pages) -> None:
+    """Draw the status page; names lead to the provider's page."""
     settings = reader.page_settings()
     verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
-    live()
+    live(pages)
     names = sorted({*settings.providers, *verdicts})
     tiers = {name: verdicts[name].tier if name in verdicts else Tier.UNRATED for name in names}
     st.html(_tiles(tiers))
@@ -49,7 +48,7 @@ def show(provider_page: Any) -> None:
             face = settings.providers.get(name)
             with st.container(key=f"row-{name}"):
                 st.page_link(
-                    provider_page, label=markup.plain(face.name if face else name), query_params={"provider": name}
+                    pages.provider, label=markup.plain(face.name if face else name), query_params={"provider": name}
                 )
                 st.html(_about(name, verdict, since.get(name)))
                 st.html(markup.bars(days.row(bars[name], today, shown)))
@@ -58,16 +57,16 @@ def show(provider_page: Any) -> None:
 
 
 @st.fragment(run_every=LIVE_S)
-def live(provider: str = "") -> None:
+def live(pages: Pages, provider: str = "") -> None:
     """The head of a page, drawn again every few seconds; the rest follows when a verdict or an incident changed."""
     try:
-        _live(provider)
+        _live(pages, provider)
     except StoreError as error:
         title = "The store does not answer; what is below is as old as it is"
         st.error(markup.plain(str(error)[:160]), title=title, icon="⛔")
 
 
-def _live(provider: str) -> None:
+def _live(pages: Pages, provider: str) -> None:
     settings = reader.page_settings()
     fresh, (found, paged) = reader.freshness(), reader.open_incidents()
     verdicts = reader.latest_verdicts()
@@ -78,11 +77,12 @@ def _live(provider: str) -> None:
         done = f"{wording.count(load.rows_done)} of {wording.count(load.rows_total)} rows"
         st.progress(min(share, 1.0), text=f"Loading history: {done}. Tiers are judged when it is complete.")
     shown = [incident for incident in found if provider in {"", incident.provider}]
-    st.html(
-        "".join(_incident(one, fresh.now, paged.get(one.id)) for one in shown[:INCIDENTS_SHOWN_MAX]) or _calm(provider)
-    )
-    if len(shown) > INCIDENTS_SHOWN_MAX:
-        st.caption(f"and {len(shown) - INCIDENTS_SHOWN_MAX} more open incidents: touchstone incidents")
+    for one in shown[:INCIDENTS_SHOWN_MAX]:
+        incidents.card(pages, one, fresh.now, paged.get(one.id))
+    if not shown:
+        st.html(_calm(provider))
+    more = f" ({len(shown) - INCIDENTS_SHOWN_MAX} more are open)" if len(shown) > INCIDENTS_SHOWN_MAX else ""
+    st.page_link(pages.incidents, label=f"All incidents{more}")
     seen = (judged, tuple((incident.id, incident.seq) for incident in found))
     before, st.session_state["seen"] = st.session_state.get("seen"), seen
     if before not in (None, seen):
@@ -109,20 +109,6 @@ def _head(settings: PageSettings, now: datetime, newest: datetime | None, rows: 
 def _calm(provider: str) -> str:
     whose = " of this provider" if provider else ""
     return f'<div class="ts-calm"><b>✓</b> No incident{whose} is open.</div>'
-
-
-def _incident(incident: IncidentRow, now: datetime, paged: datetime | None) -> str:
-    what = f"{incident.level.value} {incident.scope}"
-    told = f"first page after {duration(paged - incident.failed_at)}" if paged else "no page delivered"
-    state = "is recovering" if incident.state.value == "recovering" else "is down"
-    loud = "ts-p0" if incident.severity is Severity.P0 else "ts-p1"
-    return (
-        f'<div class="ts-incident {loud}"><b class="ts-sev">{"‼" if loud == "ts-p0" else "!"} '
-        f"{text(incident.severity)}</b><div><b>{text(what)} {state}</b>"
-        f"<span>{text(incident.reason)}, for {text(duration(now - incident.failed_at))} since "
-        f"{text(f'{incident.failed_at:%H:%M:%S}')} UTC, {text(told)}</span>"
-        f"<small>{text(incident.rule)} <code>{text(incident.id)}</code></small></div></div>"
-    )
 
 
 def _tiles(tiers: Mapping[str, Tier]) -> str:

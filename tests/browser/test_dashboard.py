@@ -29,6 +29,7 @@ ARGUMENTS = [
     "--disable-dev-shm-usage",
 ]
 READY_MS = 60_000
+INCIDENT = "/incident?id=inc-c1a4c1a4c1a4"
 HOSTILE = "Clay ![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :material/home: $x$"
 
 FLEET = f"""
@@ -43,6 +44,7 @@ version: 1
 simulated: true
 fleet: fleet.yaml
 store: {{url: "{url}", database: {database}}}
+dashboard: {{collector_url: "http://127.0.0.1:9"}}
 modules: {{chat: {{kind: chat_stream}}}}
 """
 
@@ -207,8 +209,27 @@ def test_hostile_names_and_errors_are_shown_as_text(page: Any, address: str) -> 
 
     assert HOSTILE in page.locator(".ts-title").inner_text()
     assert "3 failures in a row on clay <b>&</b>" in page.locator(".ts-incident").inner_text()
+    show(page, f"{address}{INCIDENT}", ".ts-tries")
+    assert "3 failures in a row on clay <b>&</b>" in page.locator(".ts-steps").inner_text()
+    show(page, f"{address}/incident?id=%3Cimg%20src=x%20onerror=alert(1)%3E", ".ts-title")
+    assert "<img src=x" in page.locator(".ts-title").inner_text()
     assert page.locator("img[src='x'], img[src*='evil']").count() == 0
     assert page.dialogs == []
+
+
+def test_the_incidents_page_filters_in_the_address(page: Any, address: str) -> None:
+    """What is open stands above what is over; a provider in the address leaves only its own."""
+    show(page, f"{address}/incidents", ".ts-list")
+    assert "provider clay is down" in page.locator(".ts-incident").inner_text()
+    assert "inc-be41be41be41" in page.locator(".ts-list").inner_text()
+
+    show(page, f"{address}/incidents?of=beryl&severity=P1", ".ts-list")
+    assert page.locator(".ts-incident").count() == 0
+    assert page.locator(".ts-list tbody tr").count() == 1
+    page.locator(".ts-list a").click()
+    page.wait_for_selector(".ts-whole", timeout=READY_MS)
+    assert "is up again" in page.locator(".ts-whole").inner_text()
+    assert "/incident?id=inc-be41be41be41" in page.url
 
 
 def test_an_unknown_provider_is_said_to_be_unknown(page: Any, address: str) -> None:
@@ -225,18 +246,18 @@ def test_old_facts_are_called_stale(page: Any, address: str) -> None:
     assert "stale" in page.locator(".ts-fresh").inner_text()
 
 
-@pytest.mark.parametrize("path", ["/", "/provider?provider=clay", "/provider?provider=beryl"])
+@pytest.mark.parametrize("path", ["/", "/provider?provider=clay", "/provider?provider=beryl", INCIDENT, "/incidents"])
 def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str) -> None:
     """At 390 pixels nothing is wider than the screen; wide tables scroll within themselves."""
     page.set_viewport_size({"width": 390, "height": 844})
-    show(page, f"{address}{path}", ".ts-foot, .ts-long")
+    show(page, f"{address}{path}", ".ts-foot, .ts-long, .ts-tries, .ts-list")
 
     main = "document.querySelector('[data-testid=stMain]')"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") == 0
     beyond = page.evaluate(
-        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-bars, .ts-tiles, .ts-provider, .ts-cluster, "
-        ".ts-note-box')]"
+        "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-facts, .ts-bars, .ts-tiles, .ts-provider, "
+        ".ts-cluster, .ts-note-box, .ts-steps, .ts-held')]"
         ".filter(e => e.getBoundingClientRect().right > 391).map(e => e.className)"
     )
     assert beyond == []

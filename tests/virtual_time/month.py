@@ -210,7 +210,7 @@ class _Play:
             self.incidents[incident.id] = incident
 
     def _send(self, now: datetime, second: float) -> None:
-        while due := self.ledger.lease(now, LEASED_MAX):
+        while due := self.ledger.lease(now, PAGING.destinations, LEASED_MAX):
             for delivery in due:
                 answer = self.receivers[delivery.destination].take(delivery, second)
                 self.ledger.settle(delivery, after_answer(delivery, answer, at=now))
