@@ -9,7 +9,6 @@ from math import inf
 from types import MappingProxyType
 
 from bench.page import rows
-from bench.page.arrival import What
 from bench.page.outage import Outage, flapping
 from bench.page.receiver import Fault, Manner
 from bench.page.rows import RowRule
@@ -54,6 +53,10 @@ class Case:
     backup: bool = False
     brisk: bool = False  # whether the peers with a short group interval are measured, too
 
+    def fault_of(self, *, ours: bool) -> Fault | None:
+        """What the receiver of that side does."""
+        return self.fault if ours else self.peers_fault or self.fault
+
     def names(self) -> tuple[str, ...]:
         """Its subjects."""
         return tuple(f"{self.name}-{number}" for number in range(self.subjects))
@@ -70,7 +73,7 @@ def _row(name: str, unit: str, bound: float | None, rule: rows.Rule, **more: boo
 CASES = (
     Case(
         "resolve-fails",
-        (_row("resolve_fails_s", "s after its return", BACK_S, rows.since_return(90, What.CLOSED)),),
+        (_row("resolve_fails_s", "s after its return", BACK_S, rows.resolve_since_return),),
         ours_s=130, peers_s=410, outages=(Outage(0, 30),),
         fault=Fault(Manner.REFUSE, 30, 90), peers_fault=Fault(Manner.REFUSE, 290, 350),
     ),
@@ -91,7 +94,7 @@ CASES = (
     ),
     Case(
         "429",
-        (_row("429_s", "s after its return", BACK_S, rows.since_return(30)),),
+        (_row("429_s", "s after its return", BACK_S, rows.page_since_return),),
         ours_s=70, peers_s=PEER_S, fault=Fault(Manner.THROTTLE, 0, 30),
     ),
     Case(
@@ -115,7 +118,7 @@ CASES = (
     Case(
         "503",
         (
-            _row("503_s", "s after its return", BACK_S, rows.since_return(90)),
+            _row("503_s", "s after its return", BACK_S, rows.page_since_return),
             _row("503_backup_s", "s to the second", 16, rows.backup_since_first_attempt, peers=False),
         ),
         ours_s=130, peers_s=160, fault=Fault(Manner.REFUSE, 0, 90), backup=True,

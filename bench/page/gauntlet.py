@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from bench.page.cases import Blow, Case
 from bench.page.errors import BenchError
@@ -62,11 +63,9 @@ def _script(house: House, played: Played) -> None:
     case, zero_s = played.case, played.zero_s
     for subject in case.names():
         house.targets_of(case).plan(subject, [one.after(zero_s) for one in case.outages])
-    if case.fault is not None:
-        house.receiver.misbehave(OURS, case.name, case.fault.after(zero_s))
-        peers_fault = case.peers_fault or case.fault
-        for side in peer_sides(case):
-            house.receiver.misbehave(side, case.name, peers_fault.after(zero_s))
+    for side in (OURS, *peer_sides(case)):
+        if (fault := case.fault_of(ours=side == OURS)) is not None:
+            house.receiver.misbehave(side, case.name, fault.after(zero_s))
 
 
 async def _strike(house: House, played: Played, ours: Touchstone) -> None:
@@ -95,11 +94,13 @@ async def _strike(house: House, played: Played, ours: Touchstone) -> None:
 
 def _heard(house: House, played: Played, side: str) -> Heard:
     case = played.case
+    fault = case.fault_of(ours=side == OURS)
     mine = [one for one in house.receiver.arrivals if one.case == case.name and one.at_s >= played.zero_s]
     return Heard(
         subjects=case.names(),
         arrivals=[one for one in mine if one.side == side],
         zero_s=played.zero_s,
+        back_s=played.zero_s + fault.until_s if fault else inf,
         restarted_s=played.restarted_s.get(side),
         backup=[one for one in mine if one.side == BACKUP],
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import sys
@@ -140,8 +139,9 @@ class Touchstone:
         self._agent.kill()
 
     async def stop(self) -> None:
-        """Stop both."""
-        await asyncio.gather(self._agent.stop(), self._collector.stop())
+        """Stop the agent, which hands over what it has, then the collector."""
+        await self._agent.stop()
+        await self._collector.stop()
 
 
 def _touchstone(name: str, verb: str, *, folder: Path, logs: Path, environ: Mapping[str, str]) -> Process:

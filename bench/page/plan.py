@@ -15,8 +15,8 @@ class Plan:
     *outages* targets have one outage each, within a window; beside them *bystanders* are healthy.
 
     *at_once_max* stays below half of all, which would be an incident of our own, and *known_s* is how long after its
-    end an outage still counts. *settle_s* comes before the first fault of all, *case_settle_s* before that of a case;
-    *lanes* cases of ours run at once.
+    end an outage still counts. *settle_s* comes before the first fault of all, *case_settle_s* before that of a case:
+    every target has been seen by then. *lanes* cases of ours run at once.
     """
 
     quick: bool
@@ -51,5 +51,5 @@ FULL = Plan(
 )  # fmt: skip
 QUICK = Plan(
     quick=True, outages=4, bystanders=5, window_s=5, lasts_s=(15, 18), at_once_max=4, settle_s=8, ours_s=36,
-    peers_s=0, cases=(BY_NAME["reply-lost"], BY_NAME["429-once"]), default=False, case_settle_s=2,
+    peers_s=0, cases=(BY_NAME["reply-lost"], BY_NAME["429-once"]), default=False, case_settle_s=7,
 )  # fmt: skip

@@ -15,13 +15,14 @@ class Heard:
     """
     What one side's receiver of a case heard, in order; instants are monotonic.
 
-    *zero_s* is the instant of the case's first fault, *restarted_s* when its killed process was started again, *backup*
-    what its second receiver heard.
+    *zero_s* is the instant of the case's first fault, *back_s* when the receiver was back, *restarted_s* when the process
+    that was killed was started again, *backup* what the second receiver heard.
     """
 
     subjects: Sequence[str]
     arrivals: Sequence[Arrival]
     zero_s: float
+    back_s: float = inf
     restarted_s: float | None = None
     backup: Sequence[Arrival] = ()
 
@@ -91,14 +92,14 @@ def _less(later_s: float | None, earlier_s: float | None) -> float | None:
     return None if later_s is None or earlier_s is None else later_s - earlier_s
 
 
-def since_return(back_s: float, what: What = What.OPENED) -> Rule:
-    """How long after the receiver's return (*back_s* after the fault) it had the message."""
+def page_since_return(heard: Heard) -> Values:
+    """How long after its return the receiver had the page."""
+    return _for_each(heard, lambda subject: _less(heard.first(subject, What.OPENED), heard.back_s))
 
-    def rule(heard: Heard) -> Values:
-        back = heard.zero_s + back_s
-        return _for_each(heard, lambda subject: _less(heard.first(subject, what), back))
 
-    return rule
+def resolve_since_return(heard: Heard) -> Values:
+    """How long after its return the receiver had the resolve."""
+    return _for_each(heard, lambda subject: _less(heard.first(subject, What.CLOSED), heard.back_s))
 
 
 def since_first_attempt(heard: Heard) -> Values:

@@ -25,14 +25,16 @@ def heard(*arrivals: Arrival, subjects: tuple[str, ...] = ("a",), **more: Any) -
 
 def test_delay_counts_from_the_return_of_the_receiver() -> None:
     """Attempts that it refused are none; a page that never came is missing."""
-    found = rows.since_return(30)(heard(arrival(5, taken=False), arrival(41), arrival(50), subjects=("a", "b")))
+    found = rows.page_since_return(
+        heard(arrival(5, taken=False), arrival(41), arrival(50), subjects=("a", "b"), back_s=ZERO_S + 30)
+    )
 
     assert found == Values((11.0,), missing=1)
 
 
 def test_a_resolve_is_looked_for_among_the_closings() -> None:
     """Not among the pages."""
-    found = rows.since_return(90, What.CLOSED)(heard(arrival(95), arrival(97, what=What.CLOSED)))
+    found = rows.resolve_since_return(heard(arrival(95), arrival(97, what=What.CLOSED), back_s=ZERO_S + 90))
 
     assert found == Values((7.0,))
 
