@@ -15,8 +15,8 @@ class Heard:
     """
     What one side's receiver of a case heard, in order; instants are monotonic.
 
-    *zero_s* is the instant of the case's first fault, *back_s* when the receiver was back, *restarted_s* when the process
-    that was killed was started again, *backup* what the second receiver heard.
+    *zero_s* is the instant of the case's first fault, *back_s* when the receiver was back, *restarted_s* when what was
+    killed was started again, *backup* what the second receiver heard.
     """
 
     subjects: Sequence[str]
