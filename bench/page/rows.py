@@ -161,17 +161,22 @@ def closings(heard: Heard) -> Values:
 
 def observer_pages(heard: Heard) -> Values:
     """How many pages said that it is our own side that cannot see."""
-    return Values((float(sum(one.said.subject == OBSERVER for one in _taken(heard, What.OPENED))),))
+    return Values((float(sum(one.said.subject == OBSERVER for one in _pages(heard))),))
 
 
 def pages(heard: Heard) -> Values:
     """How many pages there were, whatever about."""
-    return Values((float(len(_taken(heard, What.OPENED))),))
+    return Values((float(len(_pages(heard))),))
 
 
 def messages_each(heard: Heard) -> Values:
     """How many messages of any kind there were for each subject."""
     return Values((sum(one.taken for one in heard.arrivals) / len(heard.subjects),))
+
+
+def _pages(heard: Heard) -> list[Arrival]:
+    """Everything that may wake somebody: a page that says worse is one more."""
+    return [one for one in heard.arrivals if one.taken and one.said.what is not What.CLOSED]
 
 
 def _taken(heard: Heard, what: What) -> list[Arrival]:
