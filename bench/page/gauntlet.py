@@ -90,6 +90,9 @@ async def _strike(house: House, played: Played, ours: Touchstone) -> None:
             played.restarted_s[OURS] = ours.start_pager()
             if peers is not None:
                 played.restarted_s[TUNED] = peers.start_pager(case.name)
+            await ours.pager_listens()
+            took_s = time.monotonic() - played.restarted_s[OURS]
+            house.say(f"{case.name}: the collector listens {took_s:.1f} s after its start")
 
 
 def _heard(house: House, played: Played, side: str) -> Heard:

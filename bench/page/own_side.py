@@ -123,7 +123,7 @@ class Touchstone:
             fleet_of(self._wanted),
         )
         self._collector.start()
-        await self._collector.listens(self._port, within_s=START_S)
+        await self.pager_listens()
         self._agent.start()
 
     def kill_pager(self) -> None:
@@ -133,6 +133,10 @@ class Touchstone:
     def start_pager(self) -> float:
         """Start the collector again; gives the instant."""
         return self._collector.start()
+
+    async def pager_listens(self) -> None:
+        """Wait until the collector takes connections."""
+        await self._collector.listens(self._port, within_s=START_S)
 
     def kill_prober(self) -> None:
         """Kill -9 the agent; the kernel ends its worker."""

@@ -92,7 +92,8 @@ def test_a_page_with_the_same_key_is_no_duplicate_and_one_without_a_key_is() -> 
 def test_pages_of_our_own_are_counted_apart() -> None:
     """And every page, one that says worse as well, and every message."""
     whole = heard(
-        arrival(5, "observer"), arrival(5.5, "observer", What.OTHER), arrival(6), arrival(7, "b", What.OTHER), arrival(8, what=What.CLOSED),
+        arrival(5, "observer"), arrival(5.5, "observer", What.OTHER), arrival(6), arrival(7, "b", What.OTHER),
+        arrival(8, what=What.CLOSED),
         arrival(9, taken=False), subjects=("a", "b"),
     )  # fmt: skip
 
