@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from rich.console import Console
 from bench.chart import log_chart
 from bench.machine import Watch
 from bench.page import figures, peer_side, plan, trial
+from bench.page.cases import BY_NAME
 from bench.page.errors import BenchError
 from bench.page.figures import Played
 from bench.page.gauntlet import run_gauntlet
@@ -88,7 +90,11 @@ def main() -> int:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="four outages and two cases, in about a minute")
-    chosen = plan.QUICK if parser.parse_args().quick else plan.FULL
+    parser.add_argument("--only", choices=sorted(BY_NAME), nargs="+", help="these cases, instead of all of the run's")
+    options = parser.parse_args()
+    chosen = plan.QUICK if options.quick else plan.FULL
+    if options.only:
+        chosen = replace(chosen, cases=tuple(BY_NAME[name] for name in options.only))
     console, watch, began_s = Console(), Watch(), time.monotonic()
     logs = PLACE / "logs"
     shutil.rmtree(logs, ignore_errors=True)
