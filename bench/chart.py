@@ -1,4 +1,4 @@
-"""Curves on two logarithmic axes as an SVG file, without any library."""
+"""Curves on logarithmic axes, or over a logarithmic and a linear one, as an SVG file, without any library."""
 
 from __future__ import annotations
 
@@ -17,27 +17,41 @@ COLOURS = ("#0072B2", "#000000", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#5
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes with a curve for each series."""
+    """
+    One pair of axes with a curve for each series.
+
+    *x_ticks* are the values named on the axis, every x of the series when there are none. With *y_linear* that axis
+    goes from 0 to 100.
+    """
 
     title: str
     x_label: str
     y_label: str
     series: Mapping[str, Points]
+    x_ticks: Sequence[float] = ()
+    y_linear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A logarithmic axis from *low* to *high*, drawn from *start* to *end* (pixels)."""
+    """An axis from *low* to *high*, drawn from *start* to *end* (pixels); logarithmic unless *linear*."""
 
     low: float
     high: float
     start: float
     end: float
+    linear: bool = False
 
     def at(self, value: float) -> float:
         """Where *value* is drawn."""
-        share = (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
-        return round(self.start + share * (self.end - self.start), 1)
+        place, low, high = (one if self.linear else math.log10(one) for one in (value, self.low, self.high))
+        return round(self.start + (place - low) / (high - low) * (self.end - self.start), 1)
+
+    def ticks(self) -> list[float]:
+        """The values at which it is marked: quarters, or powers of ten."""
+        if self.linear:
+            return [self.low + part * (self.high - self.low) / 4 for part in range(5)]
+        return [10.0**power for power in range(round(math.log10(self.low)), round(math.log10(self.high)) + 1)]
 
 
 def log_chart(panels: Sequence[Panel]) -> str:
@@ -64,13 +78,13 @@ def _panel(panel: Panel, colours: Mapping[str, str]) -> str:
     xs = [x for points in drawn.values() for x, _ in points] or [1.0]
     ys = [y for points in drawn.values() for _, y in points] or [1.0]
     across = Axis(min(xs) / 1.3, max(xs) * 1.3, LEFT, WIDTH - RIGHT)
-    up = Axis(10 ** math.floor(math.log10(min(ys))), 10 ** (math.floor(math.log10(max(ys))) + 1), HEIGHT - BOTTOM, TOP)
+    up = _upward(ys, panel.y_linear)
     parts = [f'<text x="{LEFT}" y="{TOP - 16}" font-weight="bold">{escape(panel.title)}</text>']
-    for power in range(round(math.log10(up.low)), round(math.log10(up.high)) + 1):
-        y = up.at(10.0**power)
+    for tick in up.ticks():
+        y = up.at(tick)
         parts.append(f'<line x1="{LEFT}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{10.0**power:g}</text>')
-    for x in sorted(set(xs)):
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4}" text-anchor="end">{tick:g}</text>')
+    for x in [tick for tick in panel.x_ticks if across.low <= tick <= across.high] or sorted(set(xs)):
         parts.append(f'<text x="{across.at(x)}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(panel.x_label)}</text>')
     middle = (TOP + HEIGHT - BOTTOM) / 2
@@ -82,3 +96,10 @@ def _panel(panel: Panel, colours: Mapping[str, str]) -> str:
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colours[name]}" stroke-width="2"/>')
         parts += [f'<circle cx="{across.at(x)}" cy="{up.at(y)}" r="3" fill="{colours[name]}"/>' for x, y in points]
     return "".join(parts)
+
+
+def _upward(ys: Sequence[float], linear: bool) -> Axis:
+    if linear:
+        return Axis(0.0, 100.0, HEIGHT - BOTTOM, TOP, linear=True)
+    low, high = math.floor(math.log10(min(ys))), math.floor(math.log10(max(ys))) + 1
+    return Axis(10**low, 10**high, HEIGHT - BOTTOM, TOP)

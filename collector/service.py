@@ -34,7 +34,7 @@ from schemas.verdict import Tier, Verdict
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-DECIDE_S = 0.5
+DECIDE_S = 0.25
 BURN_S = 15.0
 COPY_S = 0.5
 COPY_ROWS_MAX = 500

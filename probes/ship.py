@@ -18,7 +18,8 @@ from schemas.wire import SCOPE_NAME
 
 ANSWER_S = 30.0
 RETRY_MIN_S = 0.25
-RETRY_MAX_S = 5.0
+RETRY_MAX_S = 1.0  # a collector that comes back is not kept waiting
+RETRY_AFTER_MAX_S = 5.0
 
 # Tags of the OTLP schema: field number * 8 + 2, a message or text.
 _RESOURCE_SPANS = _RESOURCE = _SCOPE = _RESOURCE_ATTRIBUTE = _SCOPE_NAME = b"\x0a"
@@ -64,7 +65,7 @@ async def post(
 def backoff_s(failures: int, retry_after_s: float | None) -> float:
     """How long to wait after *failures* (>= 1) failures in a row; what the collector asked for wins."""
     if retry_after_s is not None:
-        return min(max(retry_after_s, 0.0), RETRY_MAX_S)
+        return min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S)
     return float(min(RETRY_MIN_S * 2 ** min(failures - 1, 10), RETRY_MAX_S))
 
 

@@ -45,6 +45,11 @@ class Sight:
     index: FleetIndex
     now: datetime
 
+    def longest_interval(self, vantage: str) -> timedelta:
+        """Of everything that is asked from *vantage*."""
+        asked = ((watch.target, watch.module) for watch in self.watches.values() if watch.vantage == vantage)
+        return timedelta(seconds=max((self.index.intervals_s.get(one, 0.0) for one in asked), default=0.0))
+
     def silent_watches(self) -> list[Watch]:
         """The watches of which nothing usable comes."""
         return [self.watches[key] for key in self.silence.silent]
@@ -112,11 +117,12 @@ def _observer_causes(sight: Sight, paging: Paging) -> list[Cause]:
         if watch.down:
             failing[watch.vantage].add(watch.provider)
     for vantage, providers in sorted(failing.items()):
-        needed = max(OBSERVER_PROVIDERS_MIN, math.ceil(rule.observer_providers_share * len(everybody[vantage])))
+        known = max(len(everybody[vantage]), len(sight.index.clusters))  # not only those heard of since a start
+        needed = max(OBSERVER_PROVIDERS_MIN, math.ceil(rule.observer_providers_share * known))
         elsewhere: set[str] = set().union(*(failing[other] for other in failing if other != vantage))
         if len(providers - elsewhere) < needed:
             continue
-        said = f"{len(providers)} of {len(everybody[vantage])} providers down at once from {vantage}"
+        said = f"{len(providers)} of {known} providers down at once from {vantage}"
         here = [watch for watch in sight.watches.values() if watch.vantage == vantage]
         found.append(
             _cause(

@@ -316,7 +316,9 @@ class _Round:
         fresh = replace(incident, rule=cause.rule, reason=cause.reason, evidence=cause.evidence)
         if cause.severity < incident.severity:
             worse = _unheld(replace(fresh, severity=cause.severity), self._now)
-            self._page(self._record(worse, Change.RAISED, cause.rule), Change.RAISED)
+            raised = self._record(worse, Change.RAISED, cause.rule)
+            if raised.told:
+                self._page(raised, Change.RAISED)
         elif fresh != incident:
             self.incidents[incident.id] = fresh
 
@@ -460,9 +462,21 @@ class _Round:
             self._lapse(incident, f"{self._paging.acknowledgement.lasts:g} s after {incident.acknowledged.by} had it")
 
     def _first_page(self, incident: Incident) -> None:
-        waited = self._now - incident.opened_at >= timedelta(seconds=self._paging.hard_down.coalesce)
-        if not incident.told and waited:
+        if not incident.told and self._now >= self._due(incident):
             self._page(incident, Change.OPENED)
+
+    def _due(self, incident: Incident) -> datetime:
+        """
+        When the first page goes out, unless a wider cause comes before.
+
+        A `coalesce` after the first failure, of which the re-probes have used up most, and a quarter of it after the
+        decision. A blind spot waits for one interval more: it may be the beginning of a vantage that sees nothing.
+        """
+        coalesce = timedelta(seconds=self._paging.hard_down.coalesce)
+        due = max(incident.failed_at + coalesce, incident.opened_at + coalesce / 4)
+        if incident.signal is Signal.NO_DATA and incident.severity != self._paging.severities.no_data:
+            return max(due, incident.opened_at + self.sight.longest_interval(incident.scope.id))
+        return due
 
     def _escalate(self, incident: Incident) -> None:
         steps = [step for step in self._paging.escalation if incident.severity in step.severities]

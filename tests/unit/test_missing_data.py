@@ -90,6 +90,17 @@ def test_some_subjects_that_fall_silent_are_a_lesser_incident_that_can_get_worse
     assert [(page.change, page.severity) for page in judge.pages[1:]] == [(Change.RAISED, Severity.P1)]
 
 
+def test_a_vantage_that_falls_silent_bit_by_bit_is_still_one_page() -> None:
+    """What is silent first waits one interval for the rest: P1 at once then, not P2 and worse."""
+    judge = Judge(index=TIMED)
+    seen_until(judge, 30)
+    judge.decide(38, facts_of(35, OK, "acme", "coil", "dyne"))
+    quiet(judge, 39, 200)
+
+    assert [(page.change, page.severity) for page in judge.pages] == [(Change.OPENED, Severity.P1)]
+    assert Change.RAISED in [change for _, change in judge.changes]
+
+
 def test_a_collector_that_was_down_blames_nobody_for_its_own_gap() -> None:
     """An hour without a judge is not an hour of silence: it waits three intervals from its own start."""
     judge = Judge(index=TIMED)

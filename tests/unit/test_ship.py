@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 
 from collector.ingest import Received, read_body, unpacked
-from probes.ship import RETRY_MAX_S, RETRY_MIN_S, backoff_s, encoded, post
+from probes.ship import RETRY_AFTER_MAX_S, RETRY_MAX_S, RETRY_MIN_S, backoff_s, encoded, post
 from probes.span_bytes import observation_of, span_bytes
 from probes.telemetry.spans import conventional_span
 from schemas.errors import DeliveryError
@@ -69,15 +69,15 @@ def test_a_span_is_what_any_backend_understands() -> None:
 
 
 def test_waiting_doubles_up_to_a_bound() -> None:
-    """A quarter of a second, then twice as long each time, never longer than five."""
+    """A quarter of a second, then twice as long each time, never longer than one."""
     waits = [backoff_s(failures, None) for failures in range(1, 100)]
 
-    assert waits[:5] == [RETRY_MIN_S, 0.5, 1.0, 2.0, 4.0]
+    assert waits[:5] == [RETRY_MIN_S, 0.5, 1.0, 1.0, 1.0]
     assert set(waits[5:]) == {RETRY_MAX_S}
     assert all(a <= b for a, b in itertools.pairwise(waits))
 
 
-@pytest.mark.parametrize(("asked_s", "waits_s"), [(0.0, 0.0), (1.5, 1.5), (-3.0, 0.0), (3600.0, RETRY_MAX_S)])
+@pytest.mark.parametrize(("asked_s", "waits_s"), [(0.0, 0.0), (1.5, 1.5), (-3.0, 0.0), (3600.0, RETRY_AFTER_MAX_S)])
 def test_what_the_collector_asks_for_wins_within_the_bound(asked_s: float, waits_s: float) -> None:
     """Retry-After: an hour would be an hour of lateness."""
     assert backoff_s(9, asked_s) == waits_s
