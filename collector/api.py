@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -19,7 +19,7 @@ import orjson
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from collector import response_api
+from collector import outside_api, response_api
 from collector.ingest import Ingest
 from collector.tokens import CHALLENGE, Tokens
 from collector.waiting_room import Full, TooLarge, WaitingRoom
@@ -33,7 +33,7 @@ LIMIT_MAX = 1000
 DAYS = 7
 DAYS_MAX = 90
 _PROTOBUF = {"application/x-protobuf", "application/protobuf"}
-_OPEN = {"/healthz", "/readyz"}
+_OPEN = {"/healthz", "/readyz"} | outside_api.OPEN
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -77,6 +77,7 @@ def application(
     ready: Callable[[], Awaitable[bool]],
     desk: response_api.Desk,
     clock: Clock,
+    outside: Sequence[web.RouteDef],
     *,
     tokens: Tokens,
     body_bytes_max: int,
@@ -174,6 +175,7 @@ def application(
     app.router.add_get("/api/v1/incidents", incidents)
     app.router.add_get("/api/v1/ingest", ingested)
     app.router.add_routes(response_api.routes(desk, clock))
+    app.router.add_routes(outside)
     app.router.add_get("/healthz", alive)
     app.router.add_get("/readyz", is_ready)
     return app

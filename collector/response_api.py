@@ -45,6 +45,10 @@ class Desk(Protocol):
         """What agents of *vantages* should look at now."""
         ...
 
+    async def told(self, incident: str) -> list[dict[str, Any]]:
+        """Who was told of an incident, or will be."""
+        ...
+
     async def suppressions(self) -> Mapping[str, Suppression]:
         """Silences and windows that have not expired."""
         ...
@@ -93,6 +97,10 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         now = clock.now()
         return 200, {"suppressions": [plain(one) | {"active": one.active(now)} for _, one in sorted(held.items())]}
 
+    async def deliveries(request: web.Request) -> Answered:
+        incident = _incident(request)
+        return 200, {"incident": incident, "deliveries": await desk.told(incident)}
+
     async def health(_request: web.Request) -> Answered:
         signs = await desk.vital_signs()
         ails = ailments(signs)
@@ -111,6 +119,7 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         web.post("/api/v1/incidents/{id}/acknowledge", _json(acknowledge)),
         web.post("/api/v1/incidents/{id}/unacknowledge", _json(unacknowledge)),
         web.post("/api/v1/incidents/{id}/close", _json(close)),
+        web.get("/api/v1/incidents/{id}/deliveries", _json(deliveries)),
         web.get("/api/v1/suppressions", _json(suppressions)),
         web.post("/api/v1/suppressions", _json(suppress)),
         web.post("/api/v1/suppressions/{id}/end", _json(unsuppress)),

@@ -19,14 +19,14 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.tiers import judge
-from collector.vital_signs import VitalSigns
+from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
 from schemas.errors import StoreError
 from schemas.incident import PageIntent
 from schemas.observation import Observation
-from schemas.page import Delivery
+from schemas.page import Delivery, DeliveryState
 from schemas.paging import Drill
 from schemas.response import Command, Exercise, Suppression
 from schemas.verdict import Tier, Verdict
@@ -78,6 +78,14 @@ class State(Protocol):
 
     def state(self) -> HotState:
         """What the judge remembers."""
+        ...
+
+    def deliveries(self, incident: str) -> Sequence[Delivery]:
+        """Every delivery of *incident*."""
+        ...
+
+    def attempts(self, incident: str) -> Sequence[Mapping[str, Any]]:
+        """Every attempt to hand over a page of it."""
         ...
 
     def oldest_waiting(self, now: datetime) -> float | None:
@@ -141,6 +149,14 @@ class Service:
         state: HotState = await self.on_disk(self.state.state)
         return state.suppressions
 
+    async def told(self, incident: str) -> list[dict[str, Any]]:
+        """Who was told of *incident*, or will be, and how that went. Raises StoreUnavailable."""
+        deliveries = await self.on_disk(self.state.deliveries, incident)
+        tries: dict[tuple[int, str], Mapping[str, Any]] = {
+            (one["seq"], one["destination"]): one for one in await self.on_disk(self.state.attempts, incident)
+        }
+        return [_told(one, tries.get((one.intent.seq, one.destination), {})) for one in deliveries]
+
     async def _decide(self, inputs: Inputs) -> Decision:
         paging = self.configuration.settings.paging
 
@@ -169,6 +185,10 @@ class Service:
             outbox_s=outbox_s,
         )
 
+    async def ailments(self) -> tuple[str, ...]:
+        """What is not as it must be with the collector itself."""
+        return ailments(await self.vital_signs())
+
     async def keep_timing(self) -> None:
         """Look at how late the event loop wakes."""
         while True:
@@ -176,11 +196,9 @@ class Service:
             await self.clock.sleep(LOOK_S)
             self.lag_s = max(0.0, self.clock.monotonic() - before - LOOK_S)
 
-    async def keep_drilling(self) -> None:
+    async def keep_drilling(self, drill: Drill) -> None:
         """Exercise the path of a page, every so often, to a destination for tests."""
-        drill = self.configuration.settings.paging.drill
-        if drill is not None:
-            await self._keep(LOOK_S, lambda: self._drill(drill), "drilling")
+        await self._keep(LOOK_S, lambda: self._drill(drill), "drilling")
 
     async def _drill(self, drill: Drill) -> None:
         """One exercise for each round of *drill.every*, whoever of several collectors comes first."""
@@ -198,8 +216,7 @@ class Service:
 
     async def keep_burning(self) -> None:
         """Look at how fast error budgets burn, and decide on it."""
-        if self.configuration.settings.objectives:
-            await self._keep(BURN_S, self._burn, "reading burn rates")
+        await self._keep(BURN_S, self._burn, "reading burn rates")
 
     async def _burn(self) -> None:
         await self._decide(Inputs(burns=await self.burn_rates(self.clock.now())))
@@ -258,6 +275,21 @@ class Service:
                 logger.warning("%s: %s", what, error)
                 await self.clock.sleep(RETRY_S)
             await self.clock.sleep(max(0.0, every_s - (self.clock.monotonic() - began)))
+
+
+def _told(delivery: Delivery, last: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery with its last attempt, as plain values."""
+    return {
+        "seq": delivery.intent.seq,
+        "change": delivery.intent.change.value,
+        "destination": delivery.destination,
+        "instead_of": delivery.instead_of,
+        "state": delivery.state.value,
+        "attempt": delivery.attempt,
+        "status": last.get("status"),
+        "error": last.get("error", ""),
+        "delivered_at": last.get("at") if delivery.state is DeliveryState.DELIVERED else None,
+    }
 
 
 async def run_together(stop: asyncio.Event, *loops: Awaitable[Any]) -> None:

@@ -116,11 +116,16 @@ class PagerDuty(ADestination):
     """PagerDuty Events API v2."""
 
     SECRETS: ClassVar[tuple[str, ...]] = ("routing_key",)
+    OPTIONAL_SECRETS: ClassVar[tuple[str, ...]] = ("webhook_secret",)
 
     kind: Literal["pagerduty"]
     url: Url = "https://events.pagerduty.com/v2/enqueue"
     routing_key: SecretStr | None = None
     routing_key_file: str | None = None
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="of a webhook subscription that leads to /api/v1/pagerduty of the collector"
+    )
+    webhook_secret_file: str | None = None
     per_minute: Annotated[int, Field(ge=1, le=10_000)] = 120  # what the API takes for one key
 
 

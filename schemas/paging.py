@@ -111,7 +111,8 @@ class Acknowledgement(Strict):
 class Heartbeat(Strict):
     """A URL outside that is called only while we are well, so that somebody hears when we are not."""
 
-    url: Url
+    url: SecretStr | None = None
+    url_file: str | None = None
     every: DurationS = 30.0
     timeout: DurationS = 5.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -13,11 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
+from collector import outside_api
 from collector.api import application
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
+from collector.paging import ack_link
 from collector.paging.fail_open import FailOpen
+from collector.paging.heartbeat import keep_beating
 from collector.paging.outbox import StandIn, deliveries_of
 from collector.paging.sender import Sender
 from collector.passive import TargetIndex
@@ -36,6 +39,7 @@ from schemas.destinations import Destination
 from schemas.errors import StoreUnavailable, TouchstoneError
 from schemas.observation import Observation
 from schemas.page import Delivery, SendResult
+from schemas.paging import Paging
 from touchstone import __version__
 from touchstone.address import split_address
 from touchstone.page_ledger import open_ledger
@@ -140,6 +144,7 @@ async def _run(
         store.ping,
         service,
         clock,
+        outside_api.routes(service, partial(_link_verified, settings.paging, clock), *_webhooks(settings.paging)),
         tokens=Tokens(
             {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
         ),
@@ -160,6 +165,7 @@ async def _run(
         service.keep_judging(),
         service.keep_rolling_up(),
         service.keep_timing(),
+        *_wished(settings, service, clock),
         sender.run(),
         *(loop() for door in exported for loop in (door.keep_deciding, door.keep_sweeping, door.keep_reconciling)),
     )
@@ -168,6 +174,29 @@ async def _run(
     finally:
         await runner.cleanup()
         await service.finish()
+
+
+def _wished(settings: Settings, service: Service, clock: Clock) -> Iterator[Coroutine[Any, Any, None]]:
+    """The loops that only some settings ask for."""
+    paging = settings.paging
+    if settings.objectives:
+        yield service.keep_burning()
+    if paging.drill is not None:
+        yield service.keep_drilling(paging.drill)
+    if paging.heartbeat is not None:
+        yield keep_beating(paging.heartbeat, service.ailments, clock, outside_only=not paging.private_addresses)
+
+
+def _link_verified(paging: Paging, clock: Clock, incident: str, expires: str, signature: str) -> bool:
+    """Whether a link to acknowledge is ours; none is without a secret."""
+    secret = paging.link_secret.get_secret_value() if paging.link_secret else ""
+    return bool(secret and incident) and ack_link.verified(secret, incident, expires, signature, clock.now())
+
+
+def _webhooks(paging: Paging) -> tuple[str, tuple[str, ...]]:
+    """The deployment, and the secrets that PagerDuty's webhooks are signed with."""
+    given = (getattr(one, "webhook_secret", None) for one in paging.destinations.values())
+    return paging.deployment, tuple(secret.get_secret_value() for secret in given if secret is not None)
 
 
 def _exported(configuration: Configuration, clock: Clock, store: ClickHouse, service: Service) -> tuple[Exported, ...]:
@@ -202,6 +231,7 @@ class _FailingOpen(FailOpen):
         super().__init__(ledger.step, self)
         self.uncopied, self.copied = ledger.uncopied, ledger.copied
         self.state, self.oldest_waiting = ledger.state, ledger.oldest_waiting
+        self.deliveries, self.attempts = ledger.deliveries, ledger.attempts
         self._sender, self._loop = sender, loop
 
     def send_directly(self, deliveries: Sequence[Delivery]) -> None:

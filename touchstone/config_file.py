@@ -22,7 +22,7 @@ from schemas.destinations import Destination
 from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Provider, Strict
 from schemas.objectives import Objective
-from schemas.paging import Paging
+from schemas.paging import Heartbeat, Paging
 from schemas.private_address import literal_private
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
@@ -359,7 +359,19 @@ def _paging_with_secrets(paging: Paging, document: Document, findings: list[Find
     if paging.link_secret is not None and paging.link_secret_file is not None:
         findings.append(document.finding(where, "link_secret and link_secret_file exclude each other; give one"))
     secret = _token(paging.link_secret_file, document, where, findings) or paging.link_secret
-    return paging.model_copy(update={"destinations": destinations, "link_secret": secret})
+    heartbeat = _heartbeat_with_secret(paging.heartbeat, document, findings) if paging.heartbeat else None
+    return paging.model_copy(update={"destinations": destinations, "link_secret": secret, "heartbeat": heartbeat})
+
+
+def _heartbeat_with_secret(heartbeat: Heartbeat, document: Document, findings: list[Finding]) -> Heartbeat:
+    path: tuple[PathKey, ...] = ("paging", "heartbeat")
+    if (heartbeat.url is None) == (heartbeat.url_file is None):
+        findings.append(document.finding(path, "give one of url and url_file"))
+        return heartbeat
+    url = _secret(heartbeat.url_file, document, (*path, "url_file"), findings) or heartbeat.url
+    if url is not None and not url.get_secret_value().startswith(("http://", "https://")):
+        findings.append(document.finding(path, "the URL does not begin with http:// or https://"))
+    return heartbeat.model_copy(update={"url": url})
 
 
 def _destination_with_secrets(

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from collector.paging import ack_link
 from tests.support.processes import Deployment, deployment, wait_for
+
+LINK_SECRET, WEBHOOK_V3_SECRET = "l" * 32, "w" * 32
+
+
+class Beat(BaseHTTPRequestHandler):
+    """A service that waits to be called."""
+
+    calls = 0
+
+    def do_GET(self) -> None:
+        """Count."""
+        Beat.calls += 1
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -24,12 +49,22 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
             target={"model": "m", "url": "http://127.0.0.1:1/v1"},
             module={"kind": "http_request", "interval": "1s", "timeout": "1s"},
         )
+        beat = ThreadingHTTPServer(("127.0.0.1", 0), Beat)
+        threading.Thread(target=beat.serve_forever, daemon=True).start()
+        settings = yaml.safe_load(made.config.read_text())
+        settings["paging"] |= {
+            "link_secret": LINK_SECRET,
+            "heartbeat": {"url": f"http://127.0.0.1:{beat.server_port}/uuid", "every": "1s"},
+        }
+        settings["paging"]["destinations"]["duty"]["webhook_secret"] = WEBHOOK_V3_SECRET
+        made.config.write_text(yaml.safe_dump(settings))
         for name, words in (("receiver", "receiver: http"), ("store", "store: http"), ("collect", "collector: http")):
             made.start(name, *receiver_arguments(made) if name == "receiver" else ())
             made.said(name, words)
         made.start("agent")
         wait_for("a page", lambda: pages(made))
         yield made
+        beat.shutdown()
 
 
 def receiver_arguments(house: Deployment) -> tuple[str, ...]:
@@ -156,6 +191,91 @@ def test_what_cannot_be_used_is_refused_by_name(
 def test_a_body_that_is_no_json_is_refused(house: Deployment, content: bytes, kind: str, status: int) -> None:
     """A form, as any page in a browser can send, half a document, and too much."""
     assert asked(house, "/api/v1/suppressions", content, kind)[0] == status
+
+
+def test_a_drill_goes_out_and_is_measured(house: Deployment) -> None:
+    """To the destination that was named, as a P0 that says what it is; nobody is called without one."""
+    drilled = run(house, "drill", "--to", "hook", "--by", "ana", "--json")
+    assert drilled.returncode == 0, drilled.stderr
+    report = json.loads(drilled.stdout)
+    assert list(report["seconds"]) == ["hook"] and 0 < report["seconds"]["hook"] < 30
+    (page,) = [page for page in pages(house) if page["incident"] == report["incident"] and page["change"] == "opened"]
+    assert page["summary"].startswith("P0 DRILL nothing is broken: asked for by ana (cli)")
+
+    unknown = run(house, "drill", "--to", "nobody")
+    assert (unknown.returncode, "no destination is called 'nobody' (known: duty, hook)" in unknown.stderr) == (2, True)
+
+
+def test_a_signed_link_leads_to_a_button_and_the_button_acknowledges(house: Deployment) -> None:
+    """Opening it changes nothing; a link that is not ours, or over, is refused; a name is asked for."""
+    incident = next(
+        page["incident"] for page in pages(house) if page["severity"] == "P0" and "DRILL" not in page["summary"]
+    )
+    base = f"http://127.0.0.1:{house.collector_port}"
+    good = ack_link.link(base, LINK_SECRET, incident, datetime.now(UTC) + timedelta(hours=1))
+    late = ack_link.link(base, LINK_SECRET, incident, datetime.now(UTC) - timedelta(hours=1))
+    forged = ack_link.link(base, "f" * 32, incident, datetime.now(UTC) + timedelta(hours=1))
+
+    assert [opened(link)[0] for link in (good, late, forged, f"{base}/acknowledge")] == [200, 403, 403, 403]
+    assert "acked" not in run(house, "incidents").stdout
+    form = good.partition("?")[2]
+    assert opened(f"{base}/acknowledge", f"{form}&by=")[0] == 400
+    assert opened(f"{base}/acknowledge", f"{forged.partition('?')[2]}&by=Eve")[0] == 403
+    status, text = opened(f"{base}/acknowledge", f"{form}&by=%3Cb%3EAna")
+    assert (status, "&lt;b&gt;Ana</b> has" in text) == (200, True)
+    wait_for("the record", lambda: "by <b>Ana (link)" in run(house, "explain", incident).stdout)
+    assert run(house, "ack", incident, "--undo").returncode == 0
+
+
+def test_pagerduty_says_who_has_it(house: Deployment) -> None:
+    """With its signature; without, nobody is believed."""
+    incident = next(
+        page["incident"] for page in pages(house) if page["severity"] == "P0" and "DRILL" not in page["summary"]
+    )
+    event = {
+        "event_type": "incident.acknowledged",
+        "agent": {"type": "user_reference", "summary": "Ben"},
+        "data": {"incident_key": f"touchstone:{incident}"},
+    }
+    body = json.dumps({"event": event}).encode()
+    good = "v1=" + hmac.new(WEBHOOK_V3_SECRET.encode(), body, hashlib.sha256).hexdigest()
+
+    assert [told(house, body, header) for header in ("", "v1=00", good)] == [401, 401, 202]
+    wait_for("the record", lambda: "by Ben (pagerduty)" in run(house, "explain", incident).stdout)
+    assert run(house, "ack", incident, "--undo").returncode == 0
+
+
+def down(house: Deployment) -> str:
+    """The incident that was paged first, and is open."""
+    return str(pages(house)[0]["incident"])
+
+
+def opened(url: str, form: str | None = None) -> tuple[int, str]:
+    """Status and text of a page, opened or, with *form*, posted to."""
+    try:
+        with urllib.request.urlopen(url, data=form.encode() if form is not None else None, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def told(house: Deployment, body: bytes, signature: str) -> int:
+    """The status of one webhook."""
+    url = f"http://127.0.0.1:{house.collector_port}/api/v1/pagerduty"
+    request = urllib.request.Request(url, data=body, headers={"X-PagerDuty-Signature": signature})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_heartbeat_is_called_while_all_is_well(house: Deployment) -> None:
+    """And /api/v1/health says so."""
+    wait_for("a call", lambda: Beat.calls >= 2)
+    status, answer = asked(house, "/api/v1/health", None)
+
+    assert (status, answer["well"], answer["ailments"]) == (200, True, [])
 
 
 def test_an_incident_is_closed_by_hand(house: Deployment, tmp_path: Path) -> None:
