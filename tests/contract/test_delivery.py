@@ -78,7 +78,9 @@ async def house(folder: Path, **more: Any) -> AsyncIterator[House]:
             name: {"kind": "webhook", "url": str(server.make_url(f"/{name}"))} for name in ("ann", "bob")
         }
         hooks["ann"]["backup"] = "bob"
-        paging = Paging.model_validate({"destinations": hooks, "routes": {"P0": ["ann"]}} | more)
+        paging = Paging.model_validate(
+            {"destinations": hooks, "routes": {"P0": ["ann"]}, "private_addresses": True} | more
+        )
         ledger = Ledger(folder / "state.db", owner="me")
         disk = _Disk(ledger)
         with closing(disk):
