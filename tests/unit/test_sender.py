@@ -177,7 +177,7 @@ async def running(sender: Sender, until: Callable[[], bool]) -> None:
 def paging(**urls: str) -> Paging:
     """A hook by each name."""
     hooks = {name: {"kind": "webhook", "url": url, "timeout": "20s"} for name, url in urls.items()}
-    return Paging.model_validate({"destinations": hooks})
+    return Paging.model_validate({"private_addresses": True, "destinations": hooks})
 
 
 class Receiver:
