@@ -106,7 +106,7 @@ def test_latency_is_a_bounded_number_of_points(reader: Reader) -> None:
     assert 50 < len(points) / 2 <= 100
     assert sum(point.n for point in points if point.connection == "cold") == 2880
     assert sum(point.n for point in points) == 2 * sum(point.n for point in one) == 5760
-    assert all(240 <= point.p50_ms <= point.p95_ms <= 336 for point in points)
+    assert all(240 * 0.99 <= point.p50_ms <= point.p95_ms <= 336 * 1.01 for point in points)  # from log buckets
 
 
 def test_errors_are_counted_by_reason(reader: Reader) -> None:
