@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from collector.storage.ledger_bucket import burst, filled
 from collector.storage.ledger_database import Database
-from collector.storage.ledger_rows import OPEN, delivery_of, key_of, row_of, this
+from collector.storage.ledger_rows import OPEN, delivery_of, key_of, row_of, this, waits_behind
 from collector.storage.ledger_tables import ATTEMPTS, BUCKETS, DELIVERIES, STATE
 from schemas.destinations import Destination
 from schemas.page import Delivery, DeliveryState, SendResult
@@ -188,23 +188,12 @@ class LedgerOutbox:
 def _due(now: datetime, known: set[str]) -> sa.ColumnElement[bool]:
     """Whether a delivery may be sent now, as far as time and order go."""
     stamp = now.timestamp()
-    earlier = DELIVERIES.alias("earlier")
-    waits = (
-        sa.select(sa.literal(1))
-        .where(
-            earlier.c.incident == DELIVERIES.c.incident,
-            earlier.c.destination == DELIVERIES.c.destination,
-            earlier.c.seq < DELIVERIES.c.seq,
-            earlier.c.state.in_(OPEN),
-        )
-        .exists()
-    )
     free = sa.or_(
         sa.and_(DELIVERIES.c.state == _PENDING, DELIVERIES.c.next_attempt_at <= stamp),
         sa.and_(DELIVERIES.c.state == _LEASED, DELIVERIES.c.lease_until <= stamp),
     )
     ours = sa.or_(DELIVERIES.c.destination.in_(known), DELIVERIES.c.queued_at <= stamp - STRANGE_S)
-    return sa.and_(DELIVERIES.c.state.in_(OPEN), free, ours, ~waits)
+    return sa.and_(DELIVERIES.c.state.in_(OPEN), free, ours, ~waits_behind())
 
 
 def _key(row: Any) -> tuple[str, int, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from collector.storage.ledger_database import Database
-from collector.storage.ledger_rows import OPEN, delivery_of, with_times
+from collector.storage.ledger_rows import OPEN, delivery_of, waits_behind, with_times
 from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES
 from schemas.page import LATE, Delivery, DeliveryState
 
@@ -55,20 +55,9 @@ class LedgerReads:
         """
         pending = DELIVERIES.c.state == DeliveryState.PENDING.value
         since = sa.case((pending, DELIVERIES.c.next_attempt_at), else_=DELIVERIES.c.lease_until)
-        earlier = DELIVERIES.alias("earlier")
-        behind = (
-            sa.select(sa.literal(1))
-            .where(
-                earlier.c.incident == DELIVERIES.c.incident,
-                earlier.c.destination == DELIVERIES.c.destination,
-                earlier.c.seq < DELIVERIES.c.seq,
-                earlier.c.state.in_(OPEN),
-            )
-            .exists()
-        )
         with self._database.reading("outbox") as db:
             oldest = db.execute(
-                sa.select(sa.func.min(since)).where(DELIVERIES.c.state.in_(OPEN), ~behind)
+                sa.select(sa.func.min(since)).where(DELIVERIES.c.state.in_(OPEN), ~waits_behind())
             ).scalar_one_or_none()
         waited_s = None if oldest is None else now.timestamp() - oldest
         return waited_s if waited_s is not None and waited_s >= 0 else None

@@ -17,6 +17,21 @@ OPEN = (DeliveryState.PENDING.value, DeliveryState.LEASED.value)
 _INTENT = TypeAdapter(PageIntent)
 
 
+def waits_behind() -> sa.ColumnElement[bool]:
+    """Whether an earlier delivery of the same incident and destination is still open."""
+    earlier = DELIVERIES.alias("earlier")
+    return (
+        sa.select(sa.literal(1))
+        .where(
+            earlier.c.incident == DELIVERIES.c.incident,
+            earlier.c.destination == DELIVERIES.c.destination,
+            earlier.c.seq < DELIVERIES.c.seq,
+            earlier.c.state.in_(OPEN),
+        )
+        .exists()
+    )
+
+
 def row_of(delivery: Delivery) -> dict[str, Any]:
     """The row of a delivery that nobody has tried."""
     intent = delivery.intent
