@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+from collector.judgement.blind_spans import BlindSpan, blind_spans
 from collector.judgement.burn_rate import BurnReading
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.fleet_index import FleetIndex
@@ -123,10 +124,11 @@ class Service:
     on_disk: Callable[..., Awaitable[Any]]
     deliveries: Deliveries
     roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
-    burn_rates: Callable[[datetime], Awaitable[Sequence[BurnReading]]]
+    burn_rates: Callable[[datetime, Sequence[BlindSpan]], Awaitable[Sequence[BurnReading]]]
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
     asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail
+    blind: tuple[BlindSpan, ...] = ()  # when a vantage of ours could not see the providers
     decided_at: float | None = None  # monotonic
     lag_s: float = 0.0  # of the last look at the loop
     drilled: int | None = None  # the last round that was drilled
@@ -137,8 +139,8 @@ class Service:
 
     async def respond(self, command: Command) -> str:
         """Do what somebody asks: '' when it is on disk, else why it is not done. Raises StoreUnavailable."""
-        (answer,) = (await self._decide(Inputs(commands=(command,)))).answers
-        return answer
+        (line,) = (await self._decide(Inputs(commands=(command,)))).said
+        return line.refused
 
     def asked(self, vantages: Collection[str]) -> frozenset[asking.Subject]:
         """What agents of *vantages* should look at now, because others see it fail."""
@@ -168,7 +170,8 @@ class Service:
             logger.info("%s %s %s: %s", transition.incident, transition.change, transition.scope, transition.cause)
         if made.intents:
             self.wake_sender()
-        self.asks, self.decided_at = made.asks, self.clock.monotonic()
+        self.asks, self.blind = made.asks, blind_spans(made.state.incidents.values())
+        self.decided_at = self.clock.monotonic()
         return made
 
     async def vital_signs(self) -> VitalSigns:
@@ -219,7 +222,10 @@ class Service:
         await self._keep(BURN_S, self._burn, "reading burn rates")
 
     async def _burn(self) -> None:
-        await self._decide(Inputs(burns=await self.burn_rates(self.clock.now())))
+        if self.decided_at is None:
+            await self._decide(Inputs())  # what is known of our own blindness
+        burns = await self.burn_rates(self.clock.now(), self.blind)
+        await self._decide(Inputs(burns=burns))
 
     async def keep_copying(self) -> None:
         """Copy transitions and attempts to ClickHouse for reading."""

@@ -144,7 +144,7 @@ def tries(story: IncidentStory) -> str:
 def _try(page: PageRow, failed_at: datetime) -> Sequence[str]:
     colour, sign = _PAGE_LOOK.get(page.state, ("unknown", "?"))
     return (
-        text(f"+{duration(page.at - failed_at)}"),
+        text(f"+{duration(page.at - failed_at)}" + (" late" if page.late_s is not None else "")),
         f"<b>{text(page.destination)}</b>",
         text(page.attempt),
         text(f"{page.severity} {page.change}"),

@@ -182,8 +182,8 @@ class PageIntent:
     """
     A wish to notify: the outbox turns it into one delivery per destination of the route.
 
-    only names destinations that are told instead of the route's (a drill). step counts the ladder's steps: those
-    up to it are told as well.
+    only names destinations that are told instead of the route's (a drill). step counts the steps of its severity's
+    ladder: those up to it are told as well.
     """
 
     incident: str

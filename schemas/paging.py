@@ -185,6 +185,10 @@ class Paging(Strict):
         """The destinations that *names* mean at *now*: a rota means whoever has the turn."""
         return frozenset(self.rotas[name].member_at(now) if name in self.rotas else name for name in names)
 
+    def ladder(self, severity: Severity) -> tuple[EscalationStep, ...]:
+        """The steps that an incident of *severity* climbs, in order."""
+        return tuple(step for step in self.escalation if severity in step.severities)
+
     def runbook_of(self, signal: Signal) -> str | None:
         """What to follow for such an incident."""
         return self.runbooks.get(signal) or self.runbooks.get("default")

@@ -135,3 +135,54 @@ def suppression_id(kind: SuppressionKind, scope: str, owner: str, starts: dateti
     """The id of a suppression, derived: saying the same twice is saying it once."""
     derived = uuid5(NAMESPACE, f"suppression|{kind}|{scope}|{owner}|{starts.isoformat()}")
     return f"sup-{derived.hex[:12]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """
+    One thing that somebody asked for: the line of the audit.
+
+    subject is the id of an incident or a suppression; scope what a suppression covers, '' for all else. refused: ''
+    when it was done, else why it was not.
+    """
+
+    at: datetime
+    what: str  # acknowledge, unacknowledge, close, silence, maintenance, end, drill
+    subject: str
+    scope: str
+    by: str
+    via: str
+    why: str
+    refused: str
+
+    @property
+    def id(self) -> str:
+        """The line's own name, derived."""
+        return uuid5(NAMESPACE, f"said|{self.at.isoformat()}|{self.what}|{self.subject}|{self.by}|{self.via}").hex
+
+
+def said(command: Command, refused: str, at: datetime) -> Said:
+    """The line of *command*, which was decided on at *at*."""
+    what, subject, scope, why = _told(command)
+    return Said(
+        at=at, what=what, subject=subject, scope=scope, by=command.by, via=command.via, why=why, refused=refused
+    )
+
+
+def _told(command: Command) -> tuple[str, str, str, str]:
+    match command:
+        case Acknowledge():
+            return "acknowledge", command.incident, "", ""
+        case Unacknowledge():
+            return "unacknowledge", command.incident, "", ""
+        case Close():
+            return "close", command.incident, "", command.why
+        case Suppress():
+            one = command.suppression
+            span = f"from {one.starts.isoformat()} for {one.lasts}, until {one.expires.isoformat()}"
+            again = f", every {one.every} ({one.zone})" if one.every else ""
+            return one.kind.value, one.id, one.scope, f"{one.why} ({span}{again}; {one.owner} owns it)"
+        case Unsuppress():
+            return "end", command.suppression, "", ""
+        case Exercise():
+            return "drill", drill_id(command), "", ", ".join(command.destinations)

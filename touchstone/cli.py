@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "silence": ("silence", "Hold the pages of a scope from now on."),
     "maintenance": ("maintenance", "Plan a window in which the pages of a scope are held."),
     "suppressions": ("suppressions", "Silences and maintenance windows; end one."),
+    "responses": ("responses", "Who asked for what, when, and why."),
     "drill": ("drill", "A marked P0 through the real path, measured."),
     "oncall": ("oncall", "Pages a week, time to page, to acknowledge, to repair."),
     "compare": ("compare", "Every provider over a window, side by side."),

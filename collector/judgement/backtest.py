@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from collector.judgement.burn_past import Past, Track
-from collector.judgement.burn_rate import SLOW, BurnReading, readings
+from collector.judgement.blind_spans import blind_spans
+from collector.judgement.burn_past import BurnReader
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
-from collector.judgement.incidents import OVER, Inputs, decide
+from collector.judgement.incident_book import OVER
+from collector.judgement.incidents import Inputs, decide
 from schemas.incident import Change, Scope, Severity, Signal
-from schemas.objectives import Alarm, Objective
+from schemas.objectives import Objective
 from schemas.observation import Observation, Outcome
 from schemas.paging import Paging
 
@@ -49,12 +50,8 @@ class Replay:
     """One policy over a past that is fed in the order of arrival."""
 
     def __init__(self, paging: Paging, objectives: Sequence[Objective], index: FleetIndex, start: datetime) -> None:
-        self._paging, self._objectives, self._index = paging, tuple(objectives), index
-        self._state, self._past = HotState(), Past(objectives)
-        self._windows = {
-            objective.name: tuple(sorted({w for pair in objective.burn.pairs for w in (pair.long, pair.short)}))
-            for objective in objectives
-        }
+        self._paging, self._index = paging, index
+        self._state, self._burns = HotState(), BurnReader(objectives)
         self._waiting: list[Observation] = []  # not finished by now
         self._now, self._steps = start, 0
 
@@ -72,7 +69,12 @@ class Replay:
 
     def _step(self, facts: list[Observation], end: datetime) -> Iterator[WouldPage]:
         """A calm step is one decision; one with a failure is decided second by second, as it would be live."""
-        burns = tuple(self._burning(facts, end))
+        burns = tuple(
+            self._burns.read(
+                facts, end, self._state.burning.values(), blind=blind_spans(self._state.incidents.values()),
+                everywhere=self._steps % _STEPS_OF_A_MINUTE == 0, tickets=self._steps % _STEPS_OF_TICKETS == 0,
+            )
+        )  # fmt: skip
         if self._said_everything() and all(one.outcome is not Outcome.FAILED for one in facts):
             yield from self._decided(Inputs(facts, burns), end)
             return
@@ -104,21 +106,6 @@ class Replay:
                     rule=intent.rule,
                     failed_at=intent.failed_at,
                 )
-
-    def _burning(self, facts: list[Observation], now: datetime) -> Iterator[BurnReading]:
-        """What the budgets say now that have to be looked at."""
-        worse = self._past.take(facts)
-        minute = self._steps % _STEPS_OF_A_MINUTE == 0
-        standing = {(one.objective.removesuffix(SLOW), one.scope.id) for one in self._state.burning.values()}
-        for key, track in self._past.tracks() if minute else ((key, self._past[key]) for key in sorted(worse)):
-            if key in worse or key in standing or self._due(track, now):
-                tally = track.tally(now, self._windows[track.objective.name])
-                yield from readings([tally], (track.objective,), now)
-
-    def _due(self, track: Track, now: datetime) -> bool:
-        if track.may_fire(now, Alarm.PAGE):
-            return True
-        return self._steps % _STEPS_OF_TICKETS == 0 and track.may_fire(now, Alarm.TICKET)
 
 
 def minutes_to_page(pages: Iterable[WouldPage], signal: Signal | None = None) -> float | None:

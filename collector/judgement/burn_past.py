@@ -1,4 +1,8 @@
-"""What targets have left lately, in order of arrival, so that the counts of any window can be had at any instant."""
+"""
+What targets have left lately, in order of arrival, so that the counts of any window can be had at any instant.
+
+BurnReader reads it as it grows, looking only where something can have changed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from collector.judgement.burn_rate import Counts, Tally
+from collector.judgement.blind_spans import BlindSpan, seen_clearly
+from collector.judgement.burn_rate import SLOW, BurnReading, Counts, Tally, readings
 from schemas.objectives import Alarm, Objective
 from schemas.observation import Observation
 
@@ -32,6 +37,7 @@ class Track:
     objective: Objective
     times: array[int] = field(default_factory=lambda: array("q", [0]))
     bad: array[int] = field(default_factory=lambda: array("q", [0]))
+    vantages: list[str] = field(default_factory=lambda: [""])
     reasons: deque[str] = field(default_factory=lambda: deque(maxlen=REASONS_MAX))
 
     def take(self, one: Observation, good: bool, oldest_ms: int) -> None:
@@ -39,10 +45,24 @@ class Track:
         arrived = max(self.times[-1], (one.finished_at - _EPOCH) // _MS)
         self.times.append(arrived)
         self.bad.append(self.bad[-1] + (not good))
+        self.vantages.append(one.vantage)
         if not good:
             self.reasons.append("slow" if self.objective.ttft is not None else str(one.reason))
         if len(self.times) > TRIM_AT and self.times[TRIM_AT] < oldest_ms:
-            del self.times[:TRIM_AT], self.bad[:TRIM_AT]
+            del self.times[:TRIM_AT], self.bad[:TRIM_AT], self.vantages[:TRIM_AT]
+
+    def forget(self, span: BlindSpan) -> None:
+        """Take out what its vantage saw from its start on."""
+        start = (span.start - _EPOCH) // _MS
+        times, vantages = self.times, self.vantages
+        kept = [n for n in range(1, len(times)) if vantages[n] != span.vantage or times[n] < start]
+        if len(kept) == len(times) - 1:
+            return
+        bad, more = array("q", [self.bad[0]]), {n: self.bad[n] - self.bad[n - 1] for n in kept}
+        for n in kept:
+            bad.append(bad[-1] + more[n])
+        self.times = array("q", [times[0], *(times[n] for n in kept)])
+        self.bad, self.vantages = bad, ["", *(vantages[n] for n in kept)]
 
     def counts(self, at: datetime, window_s: float) -> Counts:
         """What arrived in [at - window, at)."""
@@ -107,6 +127,11 @@ class Past:
                     worse.add(key)
         return worse
 
+    def forget(self, span: BlindSpan) -> None:
+        """Take out what was seen in *span* and is taken in already."""
+        for track in self._tracks.values():
+            track.forget(span)
+
     def _of(self, provider: str) -> tuple[Objective, ...]:
         if provider not in self._covering:
             self._covering[provider] = tuple(one for one in self._objectives if one.covers(provider))
@@ -118,3 +143,45 @@ class Past:
 
     def __getitem__(self, key: tuple[str, str]) -> Track:
         return self._tracks[key]
+
+
+class BurnReader:
+    """The burn rates of a past that grows, under *objectives*."""
+
+    def __init__(self, objectives: Sequence[Objective]) -> None:
+        self._past = Past(objectives)
+        self._windows = {
+            objective.name: tuple(sorted({w for pair in objective.burn.pairs for w in (pair.long, pair.short)}))
+            for objective in objectives
+        }
+        self._forgotten: set[tuple[str, datetime]] = set()  # vantage and start of a span
+
+    def read(
+        self,
+        facts: Iterable[Observation],
+        now: datetime,
+        standing: Iterable[BurnReading],
+        *,
+        blind: Sequence[BlindSpan] = (),
+        everywhere: bool,
+        tickets: bool,
+    ) -> Iterator[BurnReading]:
+        """
+        Take in *facts*, and read what has to be looked at at *now*.
+
+        That is what just got a bad one, and *everywhere* also what is *standing* and what may fire a page, or one of
+        *tickets*. Nothing else can say anything that was not said. What was seen in a *blind* span does not count.
+        """
+        for span in blind:
+            if (span.vantage, span.start) not in self._forgotten:
+                self._forgotten.add((span.vantage, span.start))
+                self._past.forget(span)
+        worse = self._past.take(seen_clearly(facts, blind))
+        stood = {(one.objective.removesuffix(SLOW), one.scope.id) for one in standing}
+        for key, track in self._past.tracks() if everywhere else ((key, self._past[key]) for key in sorted(worse)):
+            if key in worse or key in stood or _due(track, now, tickets=tickets):
+                yield from readings([track.tally(now, self._windows[track.objective.name])], (track.objective,), now)
+
+
+def _due(track: Track, now: datetime, *, tickets: bool) -> bool:
+    return track.may_fire(now, Alarm.PAGE) or (tickets and track.may_fire(now, Alarm.TICKET))

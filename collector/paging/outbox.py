@@ -46,7 +46,7 @@ def routed(intent: PageIntent, paging: Paging) -> frozenset[str]:
     """The destinations that the settings name for *intent*, at the instant of its decision."""
     names = intent.only
     if not names:
-        steps = paging.escalation[: intent.step]
+        steps = paging.ladder(intent.severity)[: intent.step]
         names = (*paging.routes.get(intent.severity, ()), *(name for step in steps for name in step.to))
     return paging.destinations_named(names, intent.at)
 

@@ -149,8 +149,7 @@ def _short(address: str | None) -> str | None:
 
 
 def _dashboard(intent: PageIntent, paging: Paging) -> str | None:
-    """The dashboard's page of the provider, or its first page."""
+    """The dashboard's page of the incident."""
     if paging.dashboard_url is None:
         return None
-    home = paging.dashboard_url.rstrip("/")
-    return f"{home}/provider?{urlencode({'provider': intent.provider})}" if intent.provider else home
+    return f"{paging.dashboard_url.rstrip('/')}/incident?{urlencode({'id': intent.incident})}"

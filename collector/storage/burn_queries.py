@@ -2,7 +2,8 @@
 What burn rates are made of, from raw observations: one row for each target and step of age, added up here.
 
 The same numbers as `Objective.judges` gives row by row. Parameters: at (ms; ticks before it count), windows (ms,
-ascending), since (ms: at minus the longest window), and the bounds of latency objectives, b0, b1, ... (ms).
+ascending), since (ms: at minus the longest window), the bounds of latency objectives, b0, b1, ... (ms), and spans in
+which a vantage could not see anybody: blind (its name), blind_from and blind_to (ms).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from collector.judgement.blind_spans import BlindSpan
 from collector.judgement.burn_rate import FIRING, BurnReading, BurnVerdict, Counts, Tally, readings
 from collector.storage.client import of_ms, to_ms
 from collector.storage.fact_queries import UNKNOWN
@@ -30,8 +32,11 @@ _BAD_UP = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 _KNOWN_UP = f"(outcome IN ('ok', 'degraded') OR {_BAD_UP})"
 _KNOWN_FAST = f"({ANSWERED} AND kind NOT IN {_LONG})"
 _TABLE = "FROM {database}.observations"
+_SEEN = """NOT arrayExists(
+    (place, a, b) -> vantage = place AND tick >= fromUnixTimestamp64Milli(a) AND tick < fromUnixTimestamp64Milli(b),
+    {blind:Array(String)}, {blind_from:Array(Int64)}, {blind_to:Array(Int64)})"""
 _ROWS = f"""tick >= fromUnixTimestamp64Milli({{since:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
-  AND attempt = 0 AND source = 'active' AND {SERVES}"""
+  AND attempt = 0 AND source = 'active' AND {SERVES} AND {_SEEN}"""
 _OF_SOME = f"{_ROWS} AND target IN {{targets:Array(String)}}"
 # 0 for what lies in every window, 1 for what the shortest leaves out, ...
 _STEP = "arrayCount(window -> {at:Int64} - toUnixTimestamp64Milli(tick) > window, {windows:Array(Int64)})"
@@ -107,10 +112,12 @@ class Lately:
     observations: tuple[str, ...] = ()
 
 
-async def counted(rows: Rows, bounds_ms: Sequence[float], windows: Sequence[float], at: datetime) -> Counted:
-    """What is known of every target in each of *windows* (s) that ends at *at*."""
+async def counted(
+    rows: Rows, bounds_ms: Sequence[float], windows: Sequence[float], at: datetime, blind: Sequence[BlindSpan] = ()
+) -> Counted:
+    """What is known of every target in each of *windows* (s) that ends at *at*, without what was seen *blind*."""
     several = tuple(sorted(windows))
-    found = await rows(counts_sql(len(bounds_ms)), **_parameters(bounds_ms, several, at))
+    found = await rows(counts_sql(len(bounds_ms)), **_parameters(bounds_ms, several, at, blind))
     return Counted(several, added_up(found, bounds_ms, several))
 
 
@@ -143,10 +150,15 @@ def _sum(several: Iterable[Counts]) -> Counts:
 
 
 async def lately(
-    rows: Rows, bounds_ms: Sequence[float], window: float, at: datetime, targets: Sequence[str]
+    rows: Rows,
+    bounds_ms: Sequence[float],
+    window: float,
+    at: datetime,
+    targets: Sequence[str],
+    blind: Sequence[BlindSpan] = (),
 ) -> dict[tuple[str, float | None], Lately]:
     """What *window* (s) says of the newest bad ones of *targets*, by target and bound."""
-    parameters = _parameters(bounds_ms, (window,), at) | {"targets": list(targets)}
+    parameters = _parameters(bounds_ms, (window,), at, blind) | {"targets": list(targets)}
     del parameters["windows"]
     bounds = (None, *bounds_ms)
     reasons: dict[tuple[str, float | None], Counter[str]] = {}
@@ -164,8 +176,13 @@ async def lately(
     }
 
 
-def _parameters(bounds_ms: Sequence[float], windows: Sequence[float], at: datetime) -> dict[str, Any]:
+def _parameters(
+    bounds_ms: Sequence[float], windows: Sequence[float], at: datetime, blind: Sequence[BlindSpan]
+) -> dict[str, Any]:
     return {
+        "blind": [span.vantage for span in blind],
+        "blind_from": [to_ms(span.start) for span in blind],
+        "blind_to": [to_ms(span.end or at) for span in blind],
         "at": to_ms(at),
         "since": to_ms(at - timedelta(seconds=windows[-1])),
         "windows": [round(window * 1000) for window in windows],
@@ -234,24 +251,30 @@ class BurnRates:
         places = self.configuration.fleet.places()
         self._subjects = tuple(Subject(place.provider, place.cluster, place.id) for place in places)
 
-    async def readings(self, at: datetime) -> tuple[BurnReading, ...]:
-        """What every budget says at *at*; nothing without objectives. Raises StoreUnavailable."""
+    async def readings(self, at: datetime, blind: Sequence[BlindSpan] = ()) -> tuple[BurnReading, ...]:
+        """
+        What every budget says at *at*, without what was seen *blind*; nothing without objectives.
+
+        Raises StoreUnavailable.
+        """
         objectives = self.configuration.settings.objectives
         if not objectives:
             return ()
-        bounds, several = bounds_of(objectives), await self._several(objectives, at)
+        bounds, several = bounds_of(objectives), await self._several(objectives, at, blind)
         found = readings(tallies(objectives, self._subjects, several, {}), objectives, at)
         doubtful = sorted({one.scope.id for one in found if one.verdict in DOUBTFUL})
         if not doubtful:
             return found
-        newest = await lately(self.rows, bounds, several[0].windows[-1], at, doubtful)
+        newest = await lately(self.rows, bounds, several[0].windows[-1], at, doubtful, blind)
         return readings(tallies(objectives, self._subjects, several, newest), objectives, at)
 
-    async def _several(self, objectives: tuple[Objective, ...], at: datetime) -> list[Counted]:
+    async def _several(
+        self, objectives: tuple[Objective, ...], at: datetime, blind: Sequence[BlindSpan]
+    ) -> list[Counted]:
         """The counts of pages now, and of tickets as they were lately."""
         bounds = bounds_of(objectives)
         pages, tickets = windows_of(objectives, Alarm.PAGE), windows_of(objectives, Alarm.TICKET)
-        several = [await counted(self.rows, bounds, pages, at)] if pages else []
+        several = [await counted(self.rows, bounds, pages, at, blind)] if pages else []
         if tickets and (self._long_at is None or at - self._long_at >= LONG_EVERY):
-            self._long, self._long_at = await counted(self.rows, bounds, tickets, at), at
+            self._long, self._long_at = await counted(self.rows, bounds, tickets, at, blind), at
         return [*several, self._long] if self._long is not None else several

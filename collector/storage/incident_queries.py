@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.incident import Change, IncidentState, Level, Severity, Signal
+from schemas.response import Said
 
 # Parameters: until (ms; later transitions are not seen), since (ms), provider and incident ('' for all), limit, open.
 INCIDENTS = """
@@ -31,7 +32,7 @@ SELECT seq, change, state, severity, level, scope, reason, cause, parent, at
 FROM {database}.incident_transitions FINAL WHERE incident = {incident:String} ORDER BY seq"""
 
 PAGES = """
-SELECT seq, destination, attempt, change, severity, state, status, error, failed_at, at
+SELECT seq, destination, attempt, change, severity, state, status, error, failed_at, at, late_s, took_ms
 FROM {database}.page_attempts FINAL WHERE incident = {incident:String} ORDER BY at, seq, destination, attempt"""
 
 FIRST_PAGES = """
@@ -43,6 +44,11 @@ DELIVERED = """
 SELECT incident, count() FROM {database}.page_attempts FINAL
 WHERE incident IN {incidents:Array(String)} AND (state = 'delivered' OR (status >= 200 AND status < 300))
 GROUP BY incident"""
+
+
+RESPONSES = """
+SELECT at, what, subject, scope, by, via, why, refused FROM {database}.responses FINAL
+WHERE at >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY at DESC, id LIMIT {limit:UInt32}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ class TransitionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRow:
-    """One try to notify one destination of one transition."""
+    """One try to notify one destination of one transition; *late_s* after its decision, None when it was in time."""
 
     seq: int
     destination: str
@@ -113,6 +119,8 @@ class PageRow:
     error: str
     failed_at: datetime
     at: datetime
+    late_s: float | None
+    took_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +160,14 @@ def transition_of(row: Sequence[Any]) -> TransitionRow:
 
 def page_of(row: Sequence[Any]) -> PageRow:
     """One row of PAGES."""
-    seq, destination, attempt, change, severity, state, status, error, failed_at, at = row
+    seq, destination, attempt, change, severity, state, status, error, failed_at, at, late_s, took_ms = row
     return PageRow(
         seq=seq, destination=destination, attempt=attempt, change=change, severity=severity, state=state,
-        status=status, error=error, failed_at=failed_at, at=at,
+        status=status, error=error, failed_at=failed_at, at=at, late_s=late_s, took_ms=took_ms,
     )  # fmt: skip
+
+
+def said_of(row: Sequence[Any]) -> Said:
+    """One row of RESPONSES."""
+    at, what, subject, scope, by, via, why, refused = row
+    return Said(at=at, what=what, subject=subject, scope=scope, by=by, via=via, why=why, refused=refused)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from collector.storage.ledger_database import Database
 from collector.storage.ledger_outbox import LedgerOutbox
 from collector.storage.ledger_reads import LedgerReads
 from collector.storage.ledger_rows import with_times
-from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, STATE, TRANSITIONS
+from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, RESPONSES, STATE, TRANSITIONS
 from schemas.incident import PageIntent
 from schemas.page import Delivery
 
 Decide = Callable[[HotState], Decision]
 Known = dict[str, frozenset[str]]
 Deliveries = Callable[[Sequence[PageIntent], Known], Sequence[Delivery]]
+COPIES = {"incident_transitions": TRANSITIONS, "page_attempts": ATTEMPTS, "responses": RESPONSES}
 
 
 class Ledger(LedgerOutbox, LedgerReads):
@@ -63,6 +65,7 @@ class Ledger(LedgerOutbox, LedgerReads):
                 digest = hashlib.blake2b(fresh.encode(), digest_size=16).hexdigest()
                 db.execute(sa.update(STATE).where(STATE.c.id == 1).values(body=fresh, digest=digest))
             self._add_transitions(db, decision)
+            self._add_responses(db, decision)
             if decision.intents:
                 self.add(db, deliveries(decision.intents, self._known(db, decision.intents)))
         self._last = (digest, decision.state)
@@ -89,22 +92,13 @@ class Ledger(LedgerOutbox, LedgerReads):
     def uncopied(self, limit: int) -> dict[str, list[dict[str, Any]]]:
         """Rows that ClickHouse has not got yet, by its table name; datetimes aware."""
         with self._database.reading("copies") as db:
-            return {
-                name: [
-                    with_times(json.loads(body))
-                    for body in db.execute(
-                        sa.select(table.c.body).where(table.c.copied.is_(sa.false())).limit(limit)
-                    ).scalars()
-                ]
-                for name, table in (("incident_transitions", TRANSITIONS), ("page_attempts", ATTEMPTS))
-            }
+            return {name: _bodies(db, table, limit) for name, table in COPIES.items()}
 
     def copied(self, rows: dict[str, list[dict[str, Any]]]) -> None:
         """Mark rows of `uncopied` as copied."""
-        tables = {"incident_transitions": TRANSITIONS, "page_attempts": ATTEMPTS}
         with self._database.transaction("copies") as db:
             for name, several in rows.items():
-                table = tables[name]
+                table = COPIES[name]
                 for row in several:
                     same = sa.and_(*(column == row[column.name] for column in table.primary_key))
                     db.execute(sa.update(table).where(same).values(copied=True))
@@ -152,3 +146,18 @@ class Ledger(LedgerOutbox, LedgerReads):
                     incident=transition.incident, seq=transition.seq, body=json.dumps(body), copied=False
                 )
             )
+
+    def _add_responses(self, db: sa.Connection, decision: Decision) -> None:
+        for line in decision.said:
+            body = {"id": line.id, **asdict(line), "at": line.at.isoformat(), "simulated": self._simulated}
+            self._database.insert_new(db, RESPONSES, {"id": line.id, "body": json.dumps(body), "copied": False})
+
+
+def _bodies(db: sa.Connection, table: sa.Table, limit: int) -> list[dict[str, Any]]:
+    """The rows of *table* that are not copied: its body, and what an attempt has in columns of its own."""
+    beside = [column for column in table.columns if column.name in {"late_s", "took_ms"}]
+    chosen = sa.select(table.c.body, *beside).where(table.c.copied.is_(sa.false())).limit(limit)
+    return [
+        with_times(json.loads(body)) | dict(zip((column.name for column in beside), more, strict=True))
+        for body, *more in db.execute(chosen)
+    ]

@@ -1,4 +1,4 @@
-"""The tables of the transactional store: the judge's state, transitions, deliveries and every attempt."""
+"""The tables of the transactional store: the judge's state, transitions, responses, deliveries and every attempt."""
 
 from __future__ import annotations
 
@@ -86,6 +86,15 @@ ATTEMPTS = Table(
     PrimaryKeyConstraint("incident", "seq", "destination", "attempt"),
 )
 
+# body: what somebody asked for, and what became of it, as it is copied to ClickHouse, JSON.
+RESPONSES = Table(
+    "responses",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("copied", Boolean, nullable=False, default=False),
+)
+
 # What a destination takes: tokens left at an instant. Its row is also the lock under which its pages are leased.
 BUCKETS = Table(
     "buckets",
@@ -95,7 +104,7 @@ BUCKETS = Table(
     Column("at", Float, nullable=False),
 )
 
-for _table in (TRANSITIONS, ATTEMPTS):
+for _table in (TRANSITIONS, ATTEMPTS, RESPONSES):
     _open = _table.c.copied.is_(false())
     Index(f"{_table.name}_uncopied", _table.c.copied, sqlite_where=_open, postgresql_where=_open)
 

@@ -39,6 +39,7 @@ from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
 from schemas.incident import IncidentState, Signal
+from schemas.response import Said
 from schemas.verdict import Verdict
 
 POINTS_MAX = 500
@@ -228,6 +229,11 @@ class Reader:
         """When the first page of each incident was delivered; those of which none was are left out."""
         rows = self._rows(incident_queries.FIRST_PAGES, incidents=list(incidents)) if incidents else ()
         return dict(rows)
+
+    def responses(self, since: datetime, limit: int = ROWS_MAX) -> tuple[Said, ...]:
+        """What people asked for since then, the newest first."""
+        rows = self._rows(incident_queries.RESPONSES, since=_ms(since), limit=limit)
+        return tuple(incident_queries.said_of(row) for row in rows)
 
     def recent_observations(self, provider: str, limit: int = 50) -> list[dict[str, Any]]:
         """The last of our own observations of *provider*, re-probes included, newest first."""

@@ -29,7 +29,7 @@ def show(pages: Pages) -> None:
         st.page_link(pages.incidents, label="All incidents")
     story = reader.incident(id) if _ID.match(id) else None
     if story is None:
-        st.html(f'<h1 class="ts-title">No incident is called <code>{text(id[:60]) or "?"}</code></h1>')
+        _absent(id)
         return
     st.session_state["seen_incident"] = None  # a whole run shows what is new; begun anew it would lose the click
     _head(id)
@@ -40,6 +40,14 @@ def show(pages: Pages) -> None:
         label=markup.plain(f"Provider {story.incident.provider}"),
         query_params={"provider": story.incident.provider},
     )
+
+
+@st.fragment(run_every=LIVE_S)
+def _absent(id: str) -> None:
+    """Say that nothing is known of *id*; a page can be there before its incident is, so look again."""
+    st.html(f'<h1 class="ts-title">No incident is called <code>{text(id[:60]) or "?"}</code></h1>')
+    if _ID.match(id) and reader.incident(id) is not None:
+        st.rerun()
 
 
 @st.fragment(run_every=LIVE_S)

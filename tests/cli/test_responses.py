@@ -129,6 +129,23 @@ def test_a_silence_is_listed_and_ended(house: Deployment) -> None:
     assert (gone.returncode, gone.stderr) == (3, f"DeliveryError: no silence or maintenance window has the id '{id}'\n")
 
 
+def test_who_asked_for_what_is_on_record(house: Deployment) -> None:
+    """Silences and acknowledgements with their why, and what was refused; the newest first."""
+    run(house, "silence", "acme/nowhere", "--for", "1m", "--why", "for the record", "--by", "eve")
+
+    def mine() -> list[dict[str, Any]]:
+        found = json.loads(run(house, "responses", "--json").stdout)
+        return [line for line in found if line["scope"] == "acme/nowhere"]
+
+    wait_for("the line", mine)
+    (line,) = mine()
+    assert (line["what"], line["by"], line["via"], line["refused"]) == ("silence", "eve", "cli", "")
+    assert line["why"].startswith("for the record (from ")
+    listed = run(house, "responses").stdout
+    assert " eve (cli): silence sup-" in listed.splitlines()[0]
+    assert "    refused: " in listed
+
+
 def test_a_window_is_planned(house: Deployment) -> None:
     """In a zone of its own, again and again."""
     planned = run(

@@ -91,7 +91,7 @@ async def test_an_alert_fires_past_the_time_out_without_being_sent_again(alertma
     assert alert["annotations"]["summary"].startswith("P0 provider acme is down")
     assert "Affected: 2 of 5 watched" in alert["annotations"]["description"]
     assert alert["status"]["state"] in {"active", "unprocessed"}
-    assert alert["generatorURL"] == "https://touchstone.example/provider?provider=acme"
+    assert alert["generatorURL"] == "https://touchstone.example/incident?id=inc-000000000001"
 
 
 @pytest.mark.parametrize("change", [Change.RESOLVED, Change.ABSORBED])

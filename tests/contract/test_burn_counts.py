@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pytest
 
+from collector.judgement.blind_spans import BlindSpan, seen_clearly
 from collector.judgement.burn_rate import BurnReading, BurnVerdict, Counts
 from collector.storage.burn_queries import IDS_MAX, Counted, Lately, Subject, bounds_of, counted, lately
 from collector.storage.clickhouse import ClickHouse
@@ -73,10 +75,13 @@ def any_past(seed: int, n: int) -> list[Observation]:
     return list(past.values())
 
 
-def folded(past: list[Observation], objective: Objective, target: str, window_s: float) -> Counts:
+def folded(
+    past: list[Observation], objective: Objective, target: str, window_s: float, blind: Sequence[BlindSpan] = ()
+) -> Counts:
     """What `judges` says of them, one by one."""
     since = AT - timedelta(seconds=window_s)
-    judged = [(one.tick, objective.judges(one)) for one in past if one.target == target and since <= one.tick < AT]
+    mine = [one for one in seen_clearly(past, blind) if one.target == target and since <= one.tick < AT]
+    judged = [(one.tick, objective.judges(one)) for one in mine]
     bad = [tick for tick, good in judged if good is False]
     return Counts(len(bad), sum(good is not None for _, good in judged), min(bad, default=None))
 
@@ -99,6 +104,32 @@ def test_counts_are_those_of_a_fold(store: Store) -> None:
             counts = found.counts[Subject(provider, f"{provider}/{cluster}", target), bound]
             assert counts == {window: folded(past, objective, target, window) for window in WINDOWS}
             assert counts[259_200.0].bad > 5, "a test that counts nothing proves nothing"
+
+
+def test_what_a_blind_vantage_saw_counts_nowhere(store: Store) -> None:
+    """From its start to its end, to the millisecond; what another vantage saw meanwhile counts."""
+    past = any_past(seed=7, n=2000)
+    past += [replace(one, vantage="elsewhere") for one in any_past(seed=8, n=500)]
+    put(store, past)
+    vantage = past[0].vantage
+    edge = max(one.tick for one in past if one.vantage == vantage and one.tick < AT - timedelta(hours=8))
+    blind = (
+        BlindSpan(vantage, AT - timedelta(hours=30), edge),  # what is seen at its end counts
+        BlindSpan(vantage, AT - timedelta(hours=2), None),
+        BlindSpan("nowhere", AT - timedelta(days=4), None),
+    )
+
+    async def count(house: ClickHouse) -> Counted:
+        rates = house.burn_rates(configuration(store))
+        return await counted(rates.rows, bounds_of(OBJECTIVES), WINDOWS, AT, blind)
+
+    found = on_store(store, count)
+
+    for target in TARGETS:
+        provider, cluster, _ = target.split("/")
+        counts = found.counts[Subject(provider, f"{provider}/{cluster}", target), None]
+        assert counts == {window: folded(past, OBJECTIVES[0], target, window, blind) for window in WINDOWS}
+        assert counts[86_400.0] != folded(past, OBJECTIVES[0], target, 86_400.0)
 
 
 def test_the_newest_bad_ones_and_the_run_since_are_those_of_a_fold(store: Store) -> None:

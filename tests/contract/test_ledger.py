@@ -18,6 +18,7 @@ from collector.storage.ledger import Ledger
 from schemas.errors import StoreUnavailable
 from schemas.incident import Change, PageIntent
 from schemas.page import Delivery, DeliveryState
+from schemas.response import Close, said
 from tests.support.ledgers import (
     HELD_S,
     Place,
@@ -221,7 +222,9 @@ def test_what_is_copied_is_not_copied_again(ledger: Ledger) -> None:
     (one,) = leased(ledger, NOW, 10)
     ledger.settle(one, result(DeliveryState.PENDING, retry_at=NOW))
     some = ledger.uncopied(1)
-    assert {name: len(rows) for name, rows in some.items()} == {"incident_transitions": 1, "page_attempts": 1}
+    assert {name: len(rows) for name, rows in some.items()} == {
+        "incident_transitions": 1, "page_attempts": 1, "responses": 0,
+    }  # fmt: skip
     ledger.copied(some)
     rest = ledger.uncopied(10)
 
@@ -229,7 +232,24 @@ def test_what_is_copied_is_not_copied_again(ledger: Ledger) -> None:
     assert rest["page_attempts"] == []
     assert rest["incident_transitions"][0]["at"] == NOW
     ledger.copied(rest)
-    assert ledger.uncopied(10) == {"incident_transitions": [], "page_attempts": []}
+    assert ledger.uncopied(10) == {"incident_transitions": [], "page_attempts": [], "responses": []}
+
+
+def test_what_somebody_asks_for_is_on_record_once(ledger: Ledger) -> None:
+    """Refused or done, within the transaction of the decision; the same line again is the same line."""
+    line = said(Close(incident="inc-1", by="ana", via="cli", why="gone for good"), "no such incident", NOW)
+
+    def decide(state: HotState) -> Decision:
+        return Decision(state, (), (), (), (), (line,))
+
+    for _ in range(2):
+        ledger.step(decide, nobody)
+    (row,) = ledger.uncopied(10)["responses"]
+
+    assert (row["at"], row["what"], row["by"], row["why"]) == (NOW, "close", "ana", "gone for good")
+    assert row["refused"] == "no such incident"
+    ledger.copied({"responses": [row]})
+    assert ledger.uncopied(10)["responses"] == []
 
 
 def test_every_attempt_is_kept(ledger: Ledger) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from collector.judgement.backtest import Replay, WouldPage, by_week, minutes_to_page
+from collector.judgement.blind_spans import BlindSpan, seen_clearly
 from collector.judgement.burn_past import TRIM_AT, Past
 from collector.judgement.burn_rate import Counts
 from collector.judgement.fleet_index import FleetIndex
@@ -121,6 +123,27 @@ def test_counts_of_the_past_are_those_of_its_events() -> None:
         assert track.counts(at, window_s) == Counts(len(failed), len(inside), failed[0])
     assert len(track.times) < len(several)
     assert track.counts(at - timedelta(days=30), 300.0) == Counts(0, 0)
+
+
+def test_what_a_blind_vantage_saw_is_taken_out_of_the_past() -> None:
+    """From the start of the span, of that vantage alone, whether it was taken in before or comes later."""
+    bad = range(0, 3600, 120)
+    here = list(past(EAST, 2, bad))
+    there = [replace(one, vantage="elsewhere") for one in past(EAST, 2, bad)]
+    both = sorted([*here, *there], key=lambda one: one.finished_at)
+    span = BlindSpan(here[0].vantage, START + timedelta(minutes=10), START + timedelta(minutes=50))
+    reader, at = Past((UP,)), START + 2 * H
+    clear = [one for one in both if not span.holds(one)]
+    reader.take([one for one in both if one.tick < START + timedelta(minutes=30)])
+    reader.forget(span)
+    reader.take(seen_clearly([one for one in both if one.tick >= START + timedelta(minutes=30)], (span,)))
+
+    for window_s in (3600.0, 5400.0, 7200.0):
+        inside = [one for one in clear if at - timedelta(seconds=window_s) <= one.finished_at < at]
+        failed = [one.finished_at for one in inside if one.outcome is Outcome.FAILED]
+        counts = reader[UP.name, EAST].counts(at, window_s)
+        assert (counts.bad, counts.total) == (len(failed), len(inside))
+    assert len(clear) == len(both) - 40
 
 
 def test_weeks_and_the_median_of_what_was_paged() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from collector.judgement.blind_spans import blind_spans
 from collector.judgement.burn_rate import BurnReading, BurnVerdict
 from schemas.incident import Change, IncidentState, Level, Scope, Severity, Signal
 from tests.support.judge import FAILED, OK, Judge
@@ -67,6 +68,27 @@ def test_what_does_not_fire_opens_nothing(verdict: BurnVerdict) -> None:
     assert (judge.pages, judge.state.burning) == ([], {})
 
 
+def test_what_a_blind_vantage_saw_burns_no_budget() -> None:
+    """While it is blind, and until every budget has been read without it; what burns after that is said."""
+    judge = Judge()
+    judge.tick(0, FAILED, "acme", "bolt", "coil", "dyne")
+    judge.decide(15, burns=[reading("acme/east/chat", PAGE, 15)])
+    assert [page.scope.level for page in judge.pages] == [Level.OBSERVER]
+    for second in (20, 30, 40):
+        judge.tick(second, OK, "acme")
+    assert judge.newest().state is IncidentState.RESOLVED
+    judge.decide(60, burns=[reading("acme/east/chat", PAGE, 60)])
+    judge.decide(400, burns=[reading("acme/east/chat", CLEAR, 400), reading("coil/one/chat", PAGE, 400)])
+    judge.decide(403, burns=[reading("coil/one/chat", PAGE, 403)])
+    judge.decide(406)
+
+    assert [(page.scope.id, page.change) for page in judge.pages] == [
+        ("here", Change.OPENED), ("here", Change.RESOLVED), ("coil/one/chat", Change.OPENED),
+    ]  # fmt: skip
+    (span,) = blind_spans(judge.state.incidents.values())
+    assert (span.vantage, span.start < TICK, span.end) == ("here", True, TICK + timedelta(seconds=42))
+
+
 def test_only_clear_ends_it() -> None:
     """Holding and unknown keep it; unknown marks it as blind."""
     judge = Judge()
@@ -106,7 +128,7 @@ def test_an_outage_takes_the_burn_rate_over_in_place() -> None:
     """A brown-out that becomes an outage is the same incident, worse: one key."""
     judge = Judge()
     judge.tick(0, OK, "bolt")
-    judge.decide(2, burns=[reading("bolt/one/chat", PAGE)])
+    judge.decide(2, burns=[reading("coil/one/chat", PAGE)])
     judge.decide(4)
     judge.tick(10, FAILED, "bolt")
 
@@ -118,13 +140,13 @@ def test_the_burn_rate_of_an_outage_is_no_second_incident() -> None:
     """Neither during it, nor while the short window still holds it; after that it is news."""
     judge = Judge()
     judge.tick(0, FAILED, "bolt")
-    judge.decide(4, burns=[reading("bolt/one/chat", PAGE, 4)])
+    judge.decide(4, burns=[reading("coil/one/chat", PAGE, 4)])
     for second in (10, 20, 30):
         judge.tick(second, OK, "bolt")
-    judge.decide(100, burns=[reading("bolt/one/chat", PAGE, 100)])
-    judge.decide(330, burns=[reading("bolt/one/chat", PAGE, 330)])
+    judge.decide(100, burns=[reading("coil/one/chat", PAGE, 100)])
+    judge.decide(330, burns=[reading("coil/one/chat", PAGE, 330)])
     assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED]
-    judge.decide(333, burns=[reading("bolt/one/chat", PAGE, 333)])
+    judge.decide(333, burns=[reading("coil/one/chat", PAGE, 333)])
     judge.decide(335)
 
     assert [page.signal for page in judge.pages[2:]] == [Signal.ERROR_BURN]

@@ -277,7 +277,7 @@ def test_an_opening_triggers(change: Change) -> None:
     assert event["payload"]["timestamp"] == (NOW - timedelta(seconds=5)).isoformat()
     assert set(event["payload"]["custom_details"]) == DETAILS
     assert [link["text"] for link in event["links"]] == ["Dashboard", "Runbook"]
-    assert event["client_url"] == "https://touchstone.example/provider?provider=acme"
+    assert event["client_url"] == "https://touchstone.example/incident?id=inc-0123456789ab"
 
 
 @pytest.mark.parametrize(("change", "action"), [(Change.RESOLVED, "resolve"), (Change.ABSORBED, "resolve"),
@@ -424,7 +424,7 @@ def test_an_alert_of_alertmanager_fires_until_far_ahead_and_ends_when_we_say_so(
     assert firing["endsAt"] == (NOW + timedelta(days=30)).isoformat()
     assert of_severity["labels"] == firing["labels"]
     assert of_severity["endsAt"] == (NOW - timedelta(seconds=1)).isoformat()
-    assert firing["generatorURL"] == "https://touchstone.example/provider?provider=acme"
+    assert firing["generatorURL"] == "https://touchstone.example/incident?id=inc-0123456789ab"
 
 
 @pytest.mark.parametrize("change", [Change.RAISED, Change.PROMOTED, Change.RESOLVED])

@@ -36,7 +36,7 @@ def story(incident: IncidentRow, words: str) -> IncidentStory:
     )  # fmt: skip
     tried = PageRow(
         seq=1, destination=words, attempt=1, change=words, severity="P0", state=words, status=0, error=words,
-        failed_at=AT, at=AT + timedelta(seconds=6),
+        failed_at=AT, at=AT + timedelta(seconds=6), late_s=None, took_ms=4.0,
     )  # fmt: skip
     return IncidentStory(incident, (step,), (tried,))
 

@@ -125,6 +125,15 @@ def test_every_step_of_the_ladder_that_was_taken_is_told(step: int, whom: list[s
     assert destinations(intent(Change.ESCALATED, step=step), paging=paging) == whom
 
 
+def test_steps_are_those_that_the_severity_climbs() -> None:
+    """A step that is for P0 alone is no step of a P1's ladder: its first is the second that is written."""
+    ladder = [{"after": "5m", "to": ["bob"], "severities": ["P0"]}, {"after": "15m", "to": ["carl"]}]
+    paging = settings({"P0": ["ann"], "P1": ["ann"]}, escalation=ladder)
+
+    assert destinations(intent(Change.RELEASED, severity=Severity.P1, step=1), paging=paging) == ["ann", "carl"]
+    assert destinations(intent(Change.RELEASED, severity=Severity.P0, step=1), paging=paging) == ["ann", "bob"]
+
+
 def test_a_page_for_a_few_goes_to_those_alone() -> None:
     """A drill: neither the route nor the ladder; its end goes where it went."""
     paging = settings({"P0": ["ann"]}, escalation=[{"after": "5m", "to": ["bob"]}])

@@ -60,7 +60,7 @@ def suppression(
 def hold(judge: Judge, scope: str, *, second: float = -10, lasts: timedelta = timedelta(hours=1)) -> Suppression:
     """A window over *scope* that counts from *second*."""
     window = suppression(scope, starts_s=second, lasts=lasts)
-    assert judge.decide(second, (), Suppress(suppression=window, by="ana", via="cli")).answers == ("",)
+    assert judge.decide(second, (), Suppress(suppression=window, by="ana", via="cli")).said[0].refused == ""
     return window
 
 
@@ -70,7 +70,7 @@ def test_an_acknowledgement_is_a_state_a_transition_and_an_update() -> None:
     id = down(judge)
     decision = judge.decide(10, (), Acknowledge(incident=id, by="ana", via="cli"))
 
-    assert decision.answers == ("",)
+    assert decision.said[0].refused == ""
     assert [(one.change, one.state) for one in decision.transitions] == [(Change.ACKNOWLEDGED, IncidentState.ACKED)]
     assert decision.transitions[0].cause == "by ana (cli), until 12:30:10 UTC"
     (page,) = decision.intents
@@ -102,7 +102,7 @@ def test_what_is_not_open_cannot_be_acknowledged(state: IncidentState | None) ->
             judge.tick(second, OK, "bolt")
     decision = judge.decide(20, (), Acknowledge(incident=id, by="ana", via="cli"))
 
-    assert decision.answers == (f"no open incident has the id '{id}'",)
+    assert decision.said[0].refused == f"no open incident has the id '{id}'"
     assert (decision.transitions, decision.intents) == ((), ())
 
 
@@ -114,7 +114,7 @@ def test_an_acknowledgement_can_be_taken_back_once() -> None:
     back = Unacknowledge(incident=id, by="ben", via="api")
 
     assert [one.cause for one in judge.decide(20, (), back).transitions] == ["taken back by ben (api)"]
-    assert judge.decide(21, (), back).answers == (f"{id} is acknowledged by nobody",)
+    assert judge.decide(21, (), back).said[0].refused == f"{id} is acknowledged by nobody"
 
 
 def test_an_acknowledgement_lapses_when_it_gets_worse() -> None:
@@ -215,7 +215,7 @@ def test_a_window_that_is_taken_back_releases_at_once() -> None:
     back = Unsuppress(suppression=window.id, by="ben", via="api")
 
     assert [page.change for page in judge.decide(20, (), back).intents] == [Change.RELEASED]
-    assert judge.decide(21, (), back).answers == (f"no silence or maintenance window has the id '{window.id}'",)
+    assert judge.decide(21, (), back).said[0].refused == f"no silence or maintenance window has the id '{window.id}'"
 
 
 def test_the_end_of_an_incident_that_was_told_is_told_inside_a_window_too() -> None:

@@ -40,7 +40,7 @@ def test_everything_that_one_needs_at_night_is_there() -> None:
         "Rule: 3 of 5 clusters down\n"
         "Incident: inc-0123456789ab\n"
         "\n"
-        "Dashboard: https://touchstone.example/provider?provider=acme\n"
+        "Dashboard: https://touchstone.example/incident?id=inc-0123456789ab\n"
         f"Acknowledge: {dict(screen().links)['Acknowledge']}\n"
         "Runbook: https://wiki.example/down"
     )

@@ -1,8 +1,9 @@
 """
 A month of paging on virtual time: probes of a scripted world, the real judge, the real ledger, receivers with faults.
 
-`run(seed)` plays the month and says what was wrong: an outage that was not paged and resolved exactly once, a page
-without a cause, a resolve before the end, a page that a receiver never got, or got out of order.
+`run(seed)` plays the month and says what was wrong: an outage, or a brown-out that broke its objective, that was not
+paged and resolved exactly once, a page without a cause, a resolve before the end, a page that a receiver never got, or
+got out of order.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from collector.judgement.blind_spans import blind_spans
+from collector.judgement.burn_past import BurnReader
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.paging.hand_over import Answer
 from collector.paging.outbox import after_answer, deliveries_of
 from collector.storage.ledger import Ledger
-from schemas.incident import Change, Incident, IncidentState, Level, PageIntent, Signal
+from schemas.incident import GRAVITY, Change, Incident, IncidentState, Level, PageIntent, Signal
+from schemas.objectives import Objective
 from schemas.observation import Observation, Outcome, Reason
 from schemas.page import CLOSING, Delivery
 from schemas.paging import Paging
@@ -31,8 +35,15 @@ START = datetime(2027, 1, 1, tzinfo=UTC)
 TICK_S = 60.0
 NOISE = 0.0005
 REPROBES = 2
+LOOKS_S = (3.0, 8.0, 28.0, 53.0)  # the service looks four times a second; these are the looks that matter
+LOOK_S = 5.0
 SETTLE_S = 2 * 3600.0  # after the month, for what is still on its way
 LEASED_MAX = 200
+OBJECTIVE = Objective(name="availability", objective=0.99)
+TICKETS_MINUTES = 5
+# What must be paged, counted without the judge: more bad ticks of the last hour, and of the last five minutes, than
+# 14.4 times 1 % of them, at three minutes in a row.
+HOUR, BAD_OF_HOUR, LATELY, BAD_LATELY, MINUTES_SURE = 60, 8, 5, 0, 3
 PAGING = Paging.model_validate(
     {
         "deployment": "month",
@@ -122,13 +133,15 @@ class _Play:
         self.resolved: list[tuple[Incident, float]] = []
         self.ticks = 0
         self._waiting = False
+        self._burns = BurnReader([OBJECTIVE])
+        self._bad: dict[str, list[int]] = defaultdict(list)  # the minutes at which a target failed, as it truly was
 
     def minute(self, number: int) -> None:
         """One tick of everything, what is shipped of it, what is decided, what is sent."""
         second = number * TICK_S
         for target in TARGETS:
             self._probe(target, second)
-        for after_s in (3.0, 8.0, 28.0, 53.0):  # the service looks twice a second; these are the looks that matter
+        for after_s in LOOKS_S:
             self._collector(second + after_s)
 
     # the agent
@@ -142,6 +155,8 @@ class _Play:
             return
         for attempt in range(1 + REPROBES):
             failed = self._fails(target, second + attempt * 0.5)
+            if failed and attempt == 0:
+                self._bad[target].append(int(second / TICK_S))
             outcome, reason = (Outcome.FAILED, Reason.CONNECT_REFUSED) if failed else (Outcome.OK, None)
             self._spool.append(_seen(target, second, attempt, outcome, reason))
             if not failed or self._known_down(target):
@@ -177,7 +192,12 @@ class _Play:
                 return
         now = self._now(second)
         facts, self._spool = self._spool, []
-        self._decide(Inputs(facts), now, second)
+        minute, after_s = divmod(second, TICK_S)
+        burns = self._burns.read(
+            facts, now, self._state.burning.values(), blind=blind_spans(self._state.incidents.values()),
+            everywhere=after_s < LOOK_S, tickets=after_s < LOOK_S and minute % TICKETS_MINUTES == 0,
+        )  # fmt: skip
+        self._decide(Inputs(facts, tuple(burns)), now, second)
         if self._waiting:
             self._send(now, second)
 
@@ -226,6 +246,8 @@ class _Play:
         for kind in (Kind.OUTAGE, Kind.BLIND_OUTAGE):
             for episode in self._by[kind]:
                 yield from self._outage_wrong(episode)
+        for episode in self._by[Kind.BROWN_OUT]:
+            yield from self._brown_out_wrong(episode)
         for incident in self.incidents.values():
             if incident.told and not self._has_cause(incident):
                 yield f"a page without a cause: {incident.signal} {incident.scope} at {incident.failed_at}"
@@ -269,6 +291,31 @@ class _Play:
             if changes.count(Change.OPENED) != 1 or changes.count(Change.RESOLVED) != 1 or Change.REOPENED in changes:
                 yield f"{episode} was said as {changes}"
 
+    def _brown_out_wrong(self, episode: Episode) -> Iterable[str]:
+        """One that breaks the objective by plain counting is paged; each of its incidents is said and ended once."""
+        told = [one for one in self._during(episode, 3600.0) if one.told and one.parent is None]
+        for target in TARGETS:
+            if episode.about(target) and self._broke(target, episode):
+                about = [one for one in told if _touches(Episode(episode.kind, target, 0.0, 0.0), one)]
+                if not about:
+                    yield f"{episode} broke the objective of {target} and was not paged"
+        for incident in told:
+            changes = [page.change for page in self.receivers["hook"].told.values() if page.incident == incident.id]
+            if changes.count(Change.OPENED) != 1 or changes.count(Change.RESOLVED) < 1:
+                yield f"{episode} was said as {changes}"
+        burnt = [one.scope.id for one in told if one.signal is Signal.ERROR_BURN]
+        if len(burnt) != len(set(burnt)):
+            yield f"{episode} was paged twice as a burn: {burnt}"
+
+    def _broke(self, target: str, episode: Episode) -> bool:
+        bad, sure = self._bad[target], 0
+        for minute in range(int(episode.start_s / TICK_S), int(episode.end_s / TICK_S)):
+            hour, lately = (sum(minute - window < one <= minute for one in bad) for window in (HOUR, LATELY))
+            sure = sure + 1 if hour > BAD_OF_HOUR and lately > BAD_LATELY else 0
+            if sure >= MINUTES_SURE:
+                return True
+        return False
+
     def _ours_wrong(self, episode: Episode) -> Iterable[str]:
         observers = [one for one in self._during(episode, 300.0) if one.scope.level is Level.OBSERVER and one.told]
         if len(observers) != 1:
@@ -286,10 +333,12 @@ class _Play:
         ]
 
     def _has_cause(self, incident: Incident) -> bool:
-        failed_s = (incident.failed_at - START).total_seconds()
+        failed_s, opened_s = ((at - START).total_seconds() for at in (incident.failed_at, incident.opened_at))
         slack_s = 300.0 if incident.signal is Signal.NO_DATA else 1.0
+        until_s = opened_s if incident.signal in GRAVITY[1:] else failed_s  # the first bad one of a window may be noise
         return any(
-            one.start_s - slack_s <= failed_s <= one.end_s + slack_s
+            one.start_s - slack_s <= until_s
+            and failed_s <= one.end_s + slack_s
             and (incident.scope.level is Level.OBSERVER or _touches(one, incident))
             for kind in Kind
             if kind not in {Kind.COLLECTOR_KILLED, Kind.CLOCK_STEP, Kind.RECEIVER_FAULT}

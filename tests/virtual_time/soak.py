@@ -7,18 +7,15 @@ Each whole week leaves a line in `bench/results/soak-week.jsonl`, so that twenty
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import subprocess
 import sys
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import asdict, replace
 
+from tests.virtual_time.soak_record import record
 from tests.virtual_time.week import DAY_S, Result, Scale, run
 
-RECORD = Path(__file__).resolve().parents[2] / "bench" / "results" / "soak-week.jsonl"
+RECORD = "soak-week.jsonl"
 
 
 def main() -> int:
@@ -31,7 +28,7 @@ def main() -> int:
         for result, took_s in pool.imap_unordered(_one, jobs, chunksize=1):
             results.append(result)
             if scale == Scale():
-                _record(result, took_s)
+                record(RECORD, asdict(result), took_s)
             print(_line(result, took_s, time.monotonic() - began, len(results), len(jobs)), flush=True)
     bad = sorted(result.seed for result in results if result.wrong or result.asked_twice)
     ticks = sum(result.ticks for result in results)
@@ -59,20 +56,6 @@ def _one(job: tuple[int, Scale]) -> tuple[Result, float]:
         )
 
     return run(seed, scale, say), time.monotonic() - began
-
-
-def _record(result: Result, took_s: float) -> None:
-    """One line more: what came of a seed, and of which state of the code."""
-    version = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=RECORD.parent, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    line = {
-        "seed": result.seed, "ticks": result.ticks, "faults": result.faults, "asked_twice": result.asked_twice,
-        "wrong": list(result.wrong), "took_s": round(took_s), "version": version,
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
-    with RECORD.open("a") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def _line(result: Result, took_s: float, passed_s: float, done: int, jobs: int) -> str:

@@ -7,17 +7,15 @@ Each whole month leaves a line in `bench/results/soak-month.jsonl`.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import asdict
 
 from tests.virtual_time.month import Result, run
+from tests.virtual_time.soak_record import record
 
-RECORD = Path(__file__).resolve().parents[2] / "bench" / "results" / "soak-month.jsonl"
+RECORD = "soak-month.jsonl"
 MONTH_DAYS = 30.0
 
 
@@ -35,7 +33,7 @@ def main() -> int:
         for result, took_s in pool.imap_unordered(_one, jobs, chunksize=1):
             results.append(result)
             if options.days == MONTH_DAYS:
-                _record(result, took_s)
+                record(RECORD, asdict(result), took_s)
             left_s = (time.monotonic() - began) / len(results) * (len(jobs) - len(results))
             said = "; ".join(result.wrong) or "good"
             print(
@@ -52,20 +50,6 @@ def main() -> int:
 def _one(job: tuple[int, float]) -> tuple[Result, float]:
     began = time.monotonic()
     return run(*job), time.monotonic() - began
-
-
-def _record(result: Result, took_s: float) -> None:
-    """One line more: what came of a seed, and of which state of the code."""
-    version = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=RECORD.parent, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    line = {
-        "seed": result.seed, "ticks": result.ticks, "episodes": result.episodes, "pages": result.pages,
-        "wrong": list(result.wrong), "took_s": round(took_s), "version": version,
-        "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }  # fmt: skip
-    with RECORD.open("a") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""
+When a vantage of ours could not see the providers: what it saw then is our fault, and counts in no budget.
+
+A span begins one minute before the first failure, since the tick of a failure is earlier than its failing, and ends
+when the incident does. The incidents are remembered for as long as the longest window of a usual burn rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.incident import Incident, Level, Signal
+from schemas.observation import Observation
+
+BLINDNESS_REMEMBERED = timedelta(days=7)
+BEFORE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BlindSpan:
+    """*vantage* could not see anybody in [start, end); end is None while it lasts."""
+
+    vantage: str
+    start: datetime
+    end: datetime | None
+
+    def holds(self, one: Observation) -> bool:
+        """Whether *one* was seen so."""
+        return one.vantage == self.vantage and self.start <= one.tick and (self.end is None or one.tick < self.end)
+
+
+def is_blindness(incident: Incident) -> bool:
+    """Whether *incident* says that a vantage could not see the providers."""
+    return incident.signal is Signal.HARD_DOWN and incident.scope.level is Level.OBSERVER
+
+
+def blind_spans(incidents: Iterable[Incident]) -> tuple[BlindSpan, ...]:
+    """The spans that *incidents* tell of, in order."""
+    blind = (one for one in incidents if is_blindness(one))
+    spans = (BlindSpan(one.scope.id, one.failed_at - BEFORE, one.resolved_at) for one in blind)
+    return tuple(sorted(spans, key=lambda span: (span.start, span.vantage)))
+
+
+def seen_clearly(observations: Iterable[Observation], spans: Sequence[BlindSpan]) -> Iterable[Observation]:
+    """*observations* without those of *spans*."""
+    if not spans:
+        return observations
+    return (one for one in observations if not any(span.holds(one) for span in spans))

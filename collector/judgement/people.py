@@ -1,0 +1,99 @@
+"""What people say about incidents, decided on: acknowledged, closed, silenced, exercised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from collector.judgement.causes import Sight
+from collector.judgement.hard_down import Watch
+from collector.judgement.incident_book import OVER, IncidentBook
+from collector.judgement.reach import burns, within
+from schemas.incident import (
+    Acknowledged,
+    Change,
+    Evidence,
+    Incident,
+    IncidentState,
+    Level,
+    Scope,
+    Signal,
+)
+from schemas.response import (
+    Acknowledge,
+    Close,
+    Command,
+    Exercise,
+    Suppress,
+    Unacknowledge,
+    Unsuppress,
+    drill_id,
+)
+
+
+def answered(command: Command, book: IncidentBook, sight: Sight) -> tuple[str, Sight]:
+    """Do what somebody asks: '' when it is done, else why it is not; and what is seen after it."""
+    match command:
+        case Suppress():
+            book.suppressions[command.suppression.id] = command.suppression
+            return "", sight
+        case Unsuppress():
+            known = book.suppressions.pop(command.suppression, None)
+            return "" if known else f"no silence or maintenance window has the id {command.suppression!r}", sight
+        case Exercise():
+            _exercise(command, book)
+            return "", sight
+    incident = book.incidents.get(command.incident)
+    if incident is None or incident.state in OVER:
+        part = f"; it is part of {incident.parent}" if incident and incident.state is IncidentState.CHILD else ""
+        return f"no open incident has the id {command.incident!r}{part}", sight
+    match command:
+        case Acknowledge():
+            _acknowledge(incident, command, book)
+        case Unacknowledge():
+            if incident.acknowledged is None:
+                return f"{incident.id} is acknowledged by nobody", sight
+            book.lapse(incident, f"taken back by {command.by} ({command.via})")
+        case Close():
+            book.resolve(incident, f"closed by {command.by} ({command.via}): {command.why}")
+            return "", _without(incident, sight)
+    return "", sight
+
+
+def _acknowledge(incident: Incident, command: Acknowledge, book: IncidentBook) -> None:
+    until = book.now + timedelta(seconds=book.paging.acknowledgement.lasts)
+    said = Acknowledged(command.by, command.via, book.now, until)
+    state = IncidentState.ACKED if incident.state is IncidentState.OPEN else incident.state
+    acked = book.record(
+        replace(incident, acknowledged=said, state=state, escalated=0),
+        Change.ACKNOWLEDGED,
+        f"by {command.by} ({command.via}), until {until:%H:%M:%S} UTC",
+    )
+    book.page(acked, Change.ACKNOWLEDGED)
+
+
+def _exercise(command: Exercise, book: IncidentBook) -> None:
+    id = drill_id(command)
+    if id in book.incidents:
+        return
+    incident = Incident(
+        id=id, signal=Signal.DRILL, scope=Scope(Level.OBSERVER, "drill"), provider="",
+        severity=book.paging.severities.provider_down, state=IncidentState.OPEN, reason="drill",
+        rule=f"asked for by {command.by} ({command.via})", failed_at=book.now, opened_at=book.now,
+        updated_at=book.now, only=command.destinations,
+        evidence=Evidence(certainty="an exercise: nothing is broken"),
+    )  # fmt: skip
+    book.page(book.record(incident, Change.OPENED, incident.rule), Change.OPENED)
+
+
+def _without(incident: Incident, sight: Sight) -> Sight:
+    """What is seen once what ailed in *incident* is forgotten, so that only new evidence opens it again."""
+    return replace(
+        sight,
+        watches={key: watch for key, watch in sight.watches.items() if not _ails(incident, key, watch, sight)},
+        burning={key: one for key, one in sight.burning.items() if not burns(incident, one)},
+    )
+
+
+def _ails(incident: Incident, key: str, watch: Watch, sight: Sight) -> bool:
+    return (watch.down or key in sight.silence.stale) and within(watch, incident.scope)
