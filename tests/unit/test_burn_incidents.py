@@ -128,7 +128,7 @@ def test_an_outage_takes_the_burn_rate_over_in_place() -> None:
     """A brown-out that becomes an outage is the same incident, worse: one key."""
     judge = Judge()
     judge.tick(0, OK, "bolt")
-    judge.decide(2, burns=[reading("coil/one/chat", PAGE)])
+    judge.decide(2, burns=[reading("bolt/one/chat", PAGE)])
     judge.decide(4)
     judge.tick(10, FAILED, "bolt")
 
@@ -140,13 +140,13 @@ def test_the_burn_rate_of_an_outage_is_no_second_incident() -> None:
     """Neither during it, nor while the short window still holds it; after that it is news."""
     judge = Judge()
     judge.tick(0, FAILED, "bolt")
-    judge.decide(4, burns=[reading("coil/one/chat", PAGE, 4)])
+    judge.decide(4, burns=[reading("bolt/one/chat", PAGE, 4)])
     for second in (10, 20, 30):
         judge.tick(second, OK, "bolt")
-    judge.decide(100, burns=[reading("coil/one/chat", PAGE, 100)])
-    judge.decide(330, burns=[reading("coil/one/chat", PAGE, 330)])
+    judge.decide(100, burns=[reading("bolt/one/chat", PAGE, 100)])
+    judge.decide(330, burns=[reading("bolt/one/chat", PAGE, 330)])
     assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED]
-    judge.decide(333, burns=[reading("coil/one/chat", PAGE, 333)])
+    judge.decide(333, burns=[reading("bolt/one/chat", PAGE, 333)])
     judge.decide(335)
 
     assert [page.signal for page in judge.pages[2:]] == [Signal.ERROR_BURN]
