@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from schemas.observation import Blame, Observation, Outcome
 from schemas.paging import HardDownRule
@@ -55,45 +56,45 @@ def watched(watch: Watch | None, fact: Observation, rule: HardDownRule, now: dat
         )  # fmt: skip
     elif (fact.tick, fact.attempt) <= (watch.tick, watch.attempt):
         return None
-    watch = replace(watch, tick=fact.tick, attempt=fact.attempt)
+    changes: dict[str, Any] = {"tick": fact.tick, "attempt": fact.attempt}
     if fact.outcome is Outcome.NOT_OBSERVED:
-        return replace(watch, unseen=fact.reason.value if fact.reason else "")
+        return replace(watch, **changes, unseen=fact.reason.value if fact.reason else "")
     seen_at = min(fact.finished_at, now)  # an agent's clock may be ahead of ours
-    watch = replace(watch, seen_at=max(watch.seen_at or seen_at, seen_at), unseen="")
-    if fact.blame is Blame.CALLER:
-        return watch  # says nothing about the provider
-    if fact.outcome is Outcome.FAILED:
-        return _after_failure(watch, fact, rule, now)
-    return _after_success(watch, fact, rule)
+    changes |= {"seen_at": max(watch.seen_at or seen_at, seen_at), "unseen": ""}
+    if fact.outcome is Outcome.FAILED and fact.blame is not Blame.CALLER:
+        changes |= _after_failure(watch, fact, rule, now)
+    elif fact.blame is not Blame.CALLER:  # which says nothing about the provider
+        changes |= _after_success(watch, fact, rule)
+    return replace(watch, **changes)
 
 
-def _after_failure(watch: Watch, fact: Observation, rule: HardDownRule, now: datetime) -> Watch:
+def _after_failure(watch: Watch, fact: Observation, rule: HardDownRule, now: datetime) -> dict[str, Any]:
+    """What *fact* changes of *watch*."""
     first = watch.streak == 0
     streak = watch.streak + 1
     fresh = first and not watch.down
     down = watch.down or streak >= rule.failures
-    return replace(
-        watch,
-        streak=streak,
-        good=0,
-        down=down,
-        down_at=now if down and not watch.down else watch.down_at,
-        failed_at=fact.started_at if fresh or watch.failed_at is None else watch.failed_at,
-        last_failed_at=fact.finished_at,
-        reason=fact.reason.value if fact.reason else "",
-        evidence=((str(fact.id),) if fresh else (*watch.evidence, str(fact.id)))[:EVIDENCE_MAX],
-    )
+    return {
+        "streak": streak,
+        "good": 0,
+        "down": down,
+        "down_at": now if down and not watch.down else watch.down_at,
+        "failed_at": fact.started_at if fresh or watch.failed_at is None else watch.failed_at,
+        "last_failed_at": fact.finished_at,
+        "reason": fact.reason.value if fact.reason else "",
+        "evidence": ((str(fact.id),) if fresh else (*watch.evidence, str(fact.id)))[:EVIDENCE_MAX],
+    }
 
 
-def _after_success(watch: Watch, fact: Observation, rule: HardDownRule) -> Watch:
+def _after_success(watch: Watch, fact: Observation, rule: HardDownRule) -> dict[str, Any]:
+    """What *fact* changes of *watch*."""
     good = watch.good + (0 if fact.confirm else 1)
     down = watch.down and good < rule.successes
-    return replace(
-        watch,
-        streak=0,
-        good=good,
-        down=down,
-        down_at=watch.down_at if down else None,
-        failed_at=watch.failed_at if down else None,
-        last_good_at=fact.finished_at,
-    )
+    return {
+        "streak": 0,
+        "good": good,
+        "down": down,
+        "down_at": watch.down_at if down else None,
+        "failed_at": watch.failed_at if down else None,
+        "last_good_at": fact.finished_at,
+    }
