@@ -32,7 +32,7 @@ POWER = 0.9
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
-        "shared_across_accounts": "a prompt that another account sent is answered sooner: they can tell what others ask",
+        "shared_across_accounts": "a prompt that another account sent is answered sooner: it tells what others ask",
         "cached_prefix_billed_in_full": "prompts sent before are answered sooner, and the usage tells no cached tokens",
         "caches_prefixes": "prompts sent before are answered sooner, and the usage tells cached tokens",
         "no_cache_seen": "prompts sent before are answered no sooner than new ones",
@@ -148,7 +148,7 @@ def _told(samples: Sequence[KeptSample]) -> float:
 
 
 def _smallest(usable: Sequence[_Arms]) -> str:
-    """The least gap between the distribution functions that would have shown: Smirnov's limit, and the scatter at it."""
+    """The least gap of the distribution functions that would have shown: Smirnov's limit and the scatter at it."""
     least = 1.0
     for one in usable:
         hits = sum(one.hit)

@@ -1,10 +1,10 @@
 """
 Does a model answer, or a recording? Two ways to see it, each replicated on two days; class A.
 
-Different prompts: every prompt is unique, so its answer should be (repetition). The same open prompt again at temperature 1:
-two honest answers of 50 tokens or more are equal with probability c, at most 1 % for a screened prompt and 5 % for any
-(measured: 0.01 to 0.1 % in the mean, worst prompt 4.7 %). That some m of n answers are all equal has probability at most
-binom(n, m) c^(m/2), because the sum of q^m is at most the (m/2)th power of the sum of q^2.
+Different prompts: every prompt is unique, so its answer should be (repetition). The same open prompt again at
+temperature 1: two honest answers of 50 tokens or more are equal with probability c, at most 1 % for a screened prompt
+and 5 % for any (measured: 0.01 to 0.1 % in the mean, worst prompt 4.7 %). That some m of n answers are all equal has
+probability at most binom(n, m) c^(m/2), because the sum of q^m is at most the (m/2)th power of the sum of q^2.
 
 Equal answers to one prompt are also what a cache or a temperature of 0 gives, which is no fraud. So they are a
 contradiction only where the echo challenge shows that a recording answers, and noticed otherwise.
@@ -22,7 +22,7 @@ from types import MappingProxyType
 from collector.judgement.facts import Answers
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.echo_challenge import Echoes, echoes_of
-from collector.judgement.integrity.repetition import ANSWERS_MIN, HONEST_SHARE_MAX, repetition, smallest_share
+from collector.judgement.integrity.repetition import HONEST_SHARE_MAX, repetition, smallest_share
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample
 
@@ -41,7 +41,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
     {
         "same_answer_to_different_prompts": "different prompts get one and the same answer",
         "recorded": "one prompt gets the same answer again and again, and what cannot be recorded is not answered",
-        "cached": "one prompt gets the same answer again and again, but a model answers what is new: a cache, or no temperature",
+        "cached": "one prompt gets the same answer again and again, but a model answers what is new",
         "answers_repeat": "one prompt gets the same answer again and again: a cache, no temperature, or a recording",
         "not_replicated": "one day shows it, which is not enough to accuse",
         "answers_differ": "answers differ as those of a model do",
@@ -183,7 +183,7 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
                 for one in sorted(repeats, key=lambda one: (one.p, one.day))[:LINES_MAX]
             ),
             f"echoes: {echoes.right} of {echoes.n} right, {echoes.same} the same wrong answer (p <= {echoes.p:.3g})",
-            f"p < {ALPHA:g} on {len(seen)} of {len(repeats)} days; they count only where a recording is seen; e = {e:.4g}",
+            f"p < {ALPHA:g} on {len(seen)} of {len(repeats)} days, which count where a recording is seen; e = {e:.4g}",
         ),
     )
 

@@ -1,5 +1,5 @@
 """
-Are tool calls, JSON and golden answers as asked for? A badge: an engineering defect is no fraud, and never makes suspect.
+Are tool calls, JSON and golden answers as asked for? A badge: a defect of engineering is no fraud.
 
 Null: at most one answer in a hundred is invalid. The binomial test at alpha .01 finds 10 % invalid in 65 answers, 5 %
 in 210, 3 % in 590 and 2 % in 1,800, each with power .9.

@@ -1,9 +1,9 @@
 """
 Can it say something that nobody could have recorded? "Repeat code K, then 17 x NN", with new numbers every time.
 
-A cache of answers has never seen the challenge, so the model behind it answers, mostly right. A recording cannot, and says to
-several challenges the same. Alone it accuses nobody, because a weak model errs too; it tells a recording from a cache
-where answers repeat (canned_answers).
+A cache of answers has never seen the challenge, so the model behind it answers, mostly right. A recording cannot, and
+says to several challenges the same. Alone it accuses nobody, because a weak model errs too; it tells a recording from a
+cache where answers repeat (canned_answers).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 The one-sided two-sample Kolmogorov-Smirnov test: are the first sample's values stochastically smaller?
 
 Exact where it can be said in a float, by counting lattice paths; else Hodges' approximation (1958, equation 5.3). The
-statistic, the p-value and the choice between the two are those of scipy's `ks_2samp(first, second, alternative="greater")`.
+statistic, the p-value and the choice between the two are scipy's in `ks_2samp(first, second, alternative="greater")`.
 """
 
 from __future__ import annotations

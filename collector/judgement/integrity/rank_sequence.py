@@ -1,10 +1,10 @@
 """
-A rank test that may be looked at after every block, and stopped: an e-process for "the labels say nothing of the values".
+A rank test that may be looked at after every block, and stopped: an e-process for "labels say nothing of values".
 
 Ten requests in the order of time are a block. If labels were drawn at random, every way to give them to the block's
 values is equally likely, whatever drifts from block to block; a block's e-value is exp(bet x sum of the first label's
-ranks, low ones counting for it) over its mean of all those ways. The mean over six bets of the products is at least 1/alpha
-at any time with probability at most alpha (Ville).
+ranks, low ones counting for it) over its mean of all those ways. The mean over six bets of the products is ever at
+least 1/alpha with probability at most alpha (Ville).
 """
 
 from __future__ import annotations

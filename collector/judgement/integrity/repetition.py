@@ -1,8 +1,9 @@
 """
 How often may different questions get one and the same answer?
 
-Null: no answer is given by an honest model with a probability above 5 % (very short answers come near that). The commonest of n
-is not known beforehand; at most 20 answers can be that probable, so its chance is at most 20 binomial tails.
+Null: an honest model gives no answer with a probability above 5 % (very short answers come near that). The commonest of
+n is not known beforehand: over all answers the tails sum to at most 20 of them at 5 %, because they grow faster than the
+probabilities, which sum to 1.
 """
 
 from __future__ import annotations

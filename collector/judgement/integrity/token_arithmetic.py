@@ -6,8 +6,8 @@ short answers are all billed alike; answers are billed for more than max_tokens.
 happened on two days and, where both were seen, streamed and not. Evidence counts the days on which it happened, so
 nothing rests on a tail below ALPHA.
 
-A constant that every answer or prompt has on top (a template, an end token, a system prompt of theirs) is no fraud: it is
-noticed when it is larger than templates are. Without a bill nothing can be verified, and nothing is contradicted.
+A constant that every answer or prompt has on top (a template, an end token, a system prompt of theirs) is no fraud: it
+is noticed when it is larger than templates are. Without a bill nothing can be verified, and nothing is contradicted.
 Sources: docs/integrity/billing-and-answers.md.
 """
 
@@ -51,8 +51,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "hidden_minimum": "short answers are billed alike, however short they are",
         "cap_overrun": "answers are billed for more tokens than max_tokens allows",
         "not_replicated": "one day contradicts, or one mode of two: not enough to accuse",
-        "constant_added": "every answer is billed with a constant that is larger than an end token and a format explain",
-        "prompt_overhead": "every prompt is billed with a constant that is larger than a template: a hidden system prompt?",
+        "constant_added": "every answer is billed with a constant that is larger than an end token and a format",
+        "prompt_overhead": "every prompt is billed with a constant that is larger than a template: a system prompt?",
         "template_changed": "the constant that a prompt is billed on top changed from one day to another",
         "as_counted": "billed tokens follow those counted",
         "no_answers": "there are no answers to count",
@@ -61,7 +61,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "too_few_replies": f"there are fewer than {REPLIES_MIN} answers with a count and a bill",
         "one_day_only": f"no two days have {REPLIES_OF_DAY_MIN} answers each",
         "lengths_alike": "all have nearly the same length, which says nothing about a slope",
-        "tokeniser_differs": "counted and billed scatter as those of two tokenisers do, or a template changed within the day",
+        "tokeniser_differs": "counted and billed scatter as those of two tokenisers do",
+        "tokeniser_doubted": "other providers of the model are billed so as well: the tokeniser is not its own",
     }
 )
 ASSUMPTIONS = (
@@ -117,8 +118,15 @@ class _Event:
         return declared(len(self.seen), len(self.days), p0=ALPHA)
 
 
-def token_arithmetic(subject: str, rows: Sequence[TokenSums], side: Side) -> Evidence:
-    """The evidence of *rows* about the target *subject* on one side of its bills; other targets' rows are left out."""
+def token_arithmetic(
+    subject: str, rows: Sequence[TokenSums], side: Side, *, peers: Sequence[TokenSums] = ()
+) -> Evidence:
+    """
+    The evidence of *rows* about the target *subject* on one side of its bills; other targets' rows are left out.
+
+    peers: rows of other providers' targets that serve the same model. Where half of them are inflated too, it is our
+    tokeniser that is wrong, and nobody is accused.
+    """
     mine = sorted(row for row in rows if row.target == subject and row.side is side and row.answers > 0)
     blank = Evidence(
         check=f"{CHECK}_{side}",
@@ -140,6 +148,9 @@ def token_arithmetic(subject: str, rows: Sequence[TokenSums], side: Side) -> Evi
         if overrun.seen:
             return _judged(blank, mine, None, (overrun,), side)
         return replace(blank, reason=missing, said=REASONS[missing], arithmetic=(_tally(mine, side),))
+    if _doubted([row for row in peers if row.side is side and row.target != subject]):
+        reason = "tokeniser_doubted"
+        return replace(blank, reason=reason, said=REASONS[reason], arithmetic=(_tally(mine, side),))
     return _of_counted(blank, mine, counted, overrun, side)
 
 
@@ -229,6 +240,11 @@ def _inflations(usable: Sequence[TokenSums], days: Mapping[date, Line]) -> _Even
     )
 
 
+def _doubted(peers: Sequence[TokenSums]) -> bool:
+    lines = _lines(peers, _target).values()
+    return bool(lines) and 2 * sum(_inflated(line) for line in lines) >= len(lines)
+
+
 def _inflated(line: Line) -> bool:
     excess = (line.slope - 1 - MARGIN) * math.sqrt(line.spread)
     return excess > OUTLIER_TOKENS and line.p_above(1 + MARGIN) < ALPHA
@@ -278,7 +294,7 @@ def _overrun(rows: Sequence[TokenSums]) -> bool:
 
 
 def _constants(counted: Sequence[TokenSums], side: Side) -> tuple[str, tuple[str, ...]]:
-    """What every prompt or answer is billed on top, by kind and day: the reason when it is worth a notice, and lines."""
+    """What every prompt or answer is billed on top, by kind: the reason when it is worth a notice, and lines."""
     more: dict[str, list[float]] = {}
     for kind, rows in sorted(_grouped(counted, _kind).items()):
         today = [merged([_sums(row) for row in of_day]) for of_day in _grouped(rows, _day).values()]
@@ -303,6 +319,10 @@ def _constants(counted: Sequence[TokenSums], side: Side) -> tuple[str, tuple[str
 def _scattered(line: Line) -> bool:
     """Whether billed and counted scatter more than tokens added one by one at random would make them."""
     return line.sd**2 > 1 + SCATTER_MAX * abs(line.slope - 1) * line.mean_x
+
+
+def _target(row: TokenSums) -> str:
+    return row.target
 
 
 def _day(row: TokenSums) -> date:
@@ -339,7 +359,7 @@ def _enough(rows: Sequence[TokenSums]) -> bool:
 
 
 def _cells(rows: Iterable[TokenSums]) -> list[TokenArithmetic]:
-    """The rows' sums by what has a constant of its own; rows that are split further, by length perhaps, are put together."""
+    """The rows' sums by what has a constant of its own; rows that are split further, by length, are put together."""
     cells: defaultdict[tuple[date, str, str, bool], list[TokenArithmetic]] = defaultdict(list)
     for row in rows:
         cells[row.day, row.vantage, row.kind, row.streamed].append(_sums(row))
@@ -391,14 +411,16 @@ def _tally(mine: Sequence[TokenSums], side: Side) -> str:
     capped, over = sum(row.capped for row in mine), sum(row.overruns for row in mine)
     days, vantages = len({row.day for row in mine}), len({row.vantage for row in mine})
     caps = f"; {over} of {capped} capped ones above max_tokens" if side is Side.COMPLETION else ""
-    return f"{answers} answers on {days} days from {vantages} vantages: {n} counted and billed, {missing} without a bill{caps}"
+    where = f"on {days} days from {vantages} vantages"
+    return f"{answers} answers {where}: {n} counted and billed, {missing} without a bill{caps}"
 
 
 def _event_line(event: _Event) -> str:
     if not event.days:
         return f"{event.reason}: could not be looked for"
-    modes = "" if event.modes_agree else "; not in both modes"
-    return f"{event.reason}: on {len(event.seen)} of {len(event.days)} days, {event.vantages} vantages{modes}; e = {event.e:.4g}"
+    modes = "" if event.modes_agree else ", not in both modes"
+    days = f"on {len(event.seen)} of {len(event.days)} days"
+    return f"{event.reason}: {days}, {event.vantages} vantages{modes}; e = {event.e:.4g}"
 
 
 def _pooled_line(line: Line) -> str:
