@@ -126,6 +126,7 @@ def observation_of(
         timings=finding.timings,
         instrument=finding.instrument,
         figures=finding.figures,
+        samples=finding.samples,
         tokens=finding.tokens,
         bytes_in=finding.bytes_in,
         finish_reason=finding.finish_reason,

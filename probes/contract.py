@@ -13,6 +13,7 @@ from schemas.clock import Clock
 from schemas.config import LOCAL, Module
 from schemas.fleet import Place
 from schemas.observation import Instrument, Outcome, Reason, Timings, Tokens
+from schemas.sample import Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Finding:
     instrument: Instrument = field(default_factory=Instrument)
     tokens: Tokens = field(default_factory=Tokens)
     figures: Mapping[str, float] = field(default_factory=dict)
+    samples: tuple[Sample, ...] = ()
     bytes_in: int = 0
     finish_reason: str = ""
     answer_digest: str = ""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
+from schemas.sample import SAMPLES_MAX, Sample
 from schemas.tick import observation_id
 
 DETAIL_CHARS_MAX = 300
@@ -253,6 +254,7 @@ class Observation:
     instrument: Instrument = field(default_factory=Instrument)
     tokens: Tokens = field(default_factory=Tokens)
     figures: Mapping[str, float] = field(default_factory=dict)  # what the kind measures beside time; absent is unknown
+    samples: tuple[Sample, ...] = ()  # what an integrity probe keeps of the answer
     bytes_in: int = 0
     finish_reason: str = ""
     answer_digest: str = ""  # 16 hex digits of the answer's SHA-256; never the answer
@@ -282,6 +284,8 @@ class Observation:
             raise ValueError(f"source {self.source} with span {self.span!r}: passive ones have one, only they")
         if len(self.figures) > FIGURES_MAX:
             raise ValueError(f"{len(self.figures)} figures; at most {FIGURES_MAX}")
+        if len(self.samples) > SAMPLES_MAX:
+            raise ValueError(f"{len(self.samples)} samples; at most {SAMPLES_MAX}")
         if len(self.detail) > DETAIL_CHARS_MAX:
             raise ValueError(f"detail is longer than {DETAIL_CHARS_MAX} characters")
 

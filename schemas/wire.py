@@ -30,6 +30,7 @@ from schemas.observation import (
     Timings,
     Tokens,
 )
+from schemas.sample import Sample
 
 SCOPE_NAME = "touchstone.probes"
 ATTR_BATCH = "touchstone.batch_id"
@@ -107,6 +108,10 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.span": o.span or None,
         "touchstone.figures.names": tuple(o.figures) or None,
         "touchstone.figures.values": tuple(o.figures.values()) or None,
+        "touchstone.samples.series": tuple(sample.series for sample in o.samples) or None,
+        "touchstone.samples.items": tuple(sample.item for sample in o.samples) or None,
+        "touchstone.samples.values": tuple(sample.value for sample in o.samples) or None,
+        "touchstone.samples.texts": tuple(sample.text for sample in o.samples) or None,
         "touchstone.simulated": o.simulated,
         ATTR_AGENT_VERSION: o.agent_version or None,
         "touchstone.bytes_in": o.bytes_in,
@@ -163,6 +168,7 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
             distrust=read.word("touchstone.distrust", Distrust) if "touchstone.distrust" in attributes else None,
             span=read.text_or("touchstone.span"),
             figures=read.figures("touchstone.figures"),
+            samples=read.samples("touchstone.samples"),
             source=read.word("touchstone.source", Source, Source.ACTIVE),
             simulated=read.optional("touchstone.simulated", bool) or False,
             agent_version=read.text_or(ATTR_AGENT_VERSION),
@@ -277,6 +283,16 @@ class _Reader:
         if not all(isinstance(name, str) and 0 < len(name) <= _TEXT_CHARS_MAX for name in names):
             raise WireError(f"attribute {prefix}.names: a name is no text, empty or too long")
         return dict(zip(names, values, strict=True))
+
+    def samples(self, prefix: str) -> tuple[Sample, ...]:
+        series, values = self._attributes.get(f"{prefix}.series") or (), self.numbers(f"{prefix}.values")
+        items, texts = (self._attributes.get(f"{prefix}.{name}") or () for name in ("items", "texts"))
+        columns = (series, items, values, texts)
+        if not all(isinstance(column, list | tuple) and len(column) == len(values) for column in columns):
+            raise WireError(f"attribute {prefix}.series: expected as many items, values and texts as series")
+        if not all(isinstance(text, str) for column in (series, items, texts) for text in column):
+            raise WireError(f"attribute {prefix}.series: a series, an item or a text is no text")
+        return tuple(Sample(*row) for row in zip(series, items, values, texts, strict=True))
 
     def word(self, name: str, kind: type[W], default: W | None = None) -> W:
         value = self.optional(name, str)

@@ -11,13 +11,14 @@ from types import MappingProxyType
 
 from collector.judgement.availability import Availability, availability, wilson
 from collector.judgement.facts import ProviderFacts, quantile_ms
-from collector.judgement.integrity.canned_answers import repetition
+from collector.judgement.integrity.repetition import repetition
 from collector.judgement.integrity.token_arithmetic import inflation
 from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier, Verdict
 
-RULE_VERSION = 3  # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count
+# 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial
+RULE_VERSION = 4
 DAY_S = 86400.0
 CAPACITY_REASONS = (Reason.RATE_LIMITED, Reason.NO_CAPACITY)
 

@@ -1,0 +1,46 @@
+"""What an integrity probe keeps of an answer, so that a check can be made, and made again, from stored facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+SAMPLES_MAX = 64  # of one observation
+TEXT_CHARS_MAX = 1000
+NAME_CHARS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    One value or text of the series *series*; *item* tells which of it: a prompt, an arm, a turn.
+
+    Only answers to prompts that were generated for a check are ever kept. docs/integrity.md lists the series with what
+    item, value and text are in each.
+    """
+
+    series: str
+    item: str = ""
+    value: float = 0.0
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.series) <= NAME_CHARS_MAX or len(self.item) > NAME_CHARS_MAX:
+            raise ValueError(f"a sample's series has 1 to {NAME_CHARS_MAX} characters, its item at most as many")
+        if len(self.text) > TEXT_CHARS_MAX:
+            raise ValueError(f"a sample's text is longer than {TEXT_CHARS_MAX} characters")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KeptSample:
+    """A stored sample with where and when it came from; *tick* (UTC) is that of its observation."""
+
+    tick: datetime
+    provider: str
+    cluster: str
+    target: str
+    vantage: str
+    series: str
+    item: str
+    value: float
+    text: str
