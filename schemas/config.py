@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from schemas.fleet import Fleet, Name, Strict, Url
+from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
 from schemas.paging import Paging
@@ -104,6 +104,8 @@ class Vantage(Strict):
 
     name: Name = LOCAL
     region: str = ""
+    site: Site | None = Field(default=None, description="where it stands: `50.11,8.68`, or a place by its name")
+    operator: Text = Field(default="", description="who runs the machine: two vantages of one operator are one witness")
 
 
 class Expect(Strict):

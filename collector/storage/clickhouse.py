@@ -80,8 +80,8 @@ class ClickHouse:
         """
         Insert *rows*, one atomic part per UTC day of tick, and before them their samples.
 
-        So an observation that is stored has its samples stored, wherever we die between the two; samples that come again
-        collapse onto the first.
+        So an observation that is stored has its samples stored, wherever we die between the two; samples that come
+        again collapse onto the first.
         """
         if samples := list(sample_rows.sample_rows(rows)):
             await self._client.insert(
