@@ -20,7 +20,6 @@ from typing import Any
 
 from probes.answer import Answer
 from probes.contract import Finding
-from probes.prompt import Prompt
 from schemas.errors import TouchstoneError
 from schemas.fleet import Target
 
@@ -33,7 +32,7 @@ LOADED_MAX = 64  # tokenizers of one process
 END_TOKENS = frozenset(
     {
         "</s>", "<eos>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>",
-        "<|return|>", "<|call|>", "<|eos|>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "<|endofprompt|>",
+        "<|return|>", "<|call|>", "<|eos|>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>",
     }
 )  # fmt: skip
 
@@ -121,12 +120,11 @@ def _loaded(path: str, _changed_ns: int) -> Tokenizer:
     try:
         import tokenizers
     except ImportError as error:
-        raise TouchstoneError(
-            "count_by: tokenizer needs the package tokenizers; install the extra `tokenizer`"
-        ) from error
+        message = "the package `tokenizers` is not installed; it is the extra `tokenizer`"
+        raise TouchstoneError(message) from error
     try:
         model = tokenizers.Tokenizer.from_file(path)
-    except Exception as error:  # noqa: BLE001 (the package raises Exception itself)
+    except Exception as error:  # the package raises nothing more special
         raise TouchstoneError(f"{path} is no tokenizer.json: {str(error)[:200]}") from error
     model.no_truncation()
     model.no_padding()

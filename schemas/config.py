@@ -108,6 +108,13 @@ class Vantage(Strict):
     operator: Text = Field(default="", description="who runs the machine: two vantages of one operator are one witness")
 
 
+class VantagePlace(Strict):
+    """Where another vantage stands, for whoever judges by distances."""
+
+    site: Site = Field(description="`50.11,8.68`, or a place by its name")
+    operator: Text = ""
+
+
 class Expect(Strict):
     """What a good answer must satisfy; a miss is degraded, `wrong_content`."""
 
@@ -252,6 +259,9 @@ class Collector(Strict):
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
+    vantages: dict[Name, VantagePlace] = Field(
+        default_factory=dict, max_length=1000, description="where the vantages stand that are not this machine's"
+    )
 
     @model_validator(mode="after")
     def _guarded(self) -> Collector:
@@ -392,6 +402,13 @@ class Settings(Strict):
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
     paging: Paging = Paging()
+
+    @property
+    def vantage_places(self) -> dict[str, VantagePlace]:
+        """Every vantage of which it is known where it stands, by name; this machine's among them."""
+        here = self.vantage
+        mine = {} if here.site is None else {here.name: VantagePlace(site=here.site, operator=here.operator)}
+        return {**self.collector.vantages, **mine}
 
     @model_validator(mode="after")
     def _objectives_are_told_apart(self) -> Settings:
