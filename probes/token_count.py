@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
@@ -41,15 +41,16 @@ Count = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Tokenizer:
-    """A model's tokenizer, and the ids that end an answer."""
+    """A model's tokenizer: *size* is the number of tokens of a text, *ends* the texts that end an answer."""
 
-    encode: Callable[[str], list[int]]
-    ends: frozenset[int]
+    size: Count
+    ends: tuple[str, ...]
 
     def count(self, text: str) -> int:
-        """The tokens of *text* up to its end token, without what a template adds."""
-        ids = self.encode(text)
-        return next((at for at, id in enumerate(ids) if id in self.ends), len(ids)) if self.ends else len(ids)
+        """The tokens of *text* up to its end, without what a template adds."""
+        for end in self.ends:
+            text = text.partition(end)[0]
+        return self.size(text)
 
 
 async def counted(finding: Finding, answer: Answer, prompt: str, asked_out: int, target: Target) -> Finding:
@@ -87,7 +88,20 @@ def load(path: str) -> Tokenizer:
     try:
         return _loaded(path, Path(path).stat().st_mtime_ns)
     except OSError as error:
-        raise TouchstoneError(f"cannot read {path}: {error.strerror}") from error
+        raise TouchstoneError(f"cannot be read: {error.strerror}") from error
+
+
+def load_all(targets: Iterable[Target]) -> None:
+    """
+    Load the tokenizers of *targets*, before there is anything to time: loading holds the interpreter's lock.
+
+    What cannot be loaded is logged, and answers are not counted.
+    """
+    for path in sorted({target.tokenizer for target in targets if target.tokenizer is not None}):
+        try:
+            load(path)
+        except TouchstoneError as error:
+            logger.error("tokens are not counted: %s: %s", path, error)
 
 
 async def _counts(texts: list[str], target: Target) -> list[int] | None:
@@ -99,7 +113,7 @@ async def _counts(texts: list[str], target: Target) -> list[int] | None:
     try:
         return await asyncio.get_running_loop().run_in_executor(_thread(), _by_tokenizer, target.tokenizer, texts)
     except TouchstoneError as error:  # our own file: the answer stands, it is only not counted
-        logger.error("tokens are not counted: %s", error)
+        logger.error("tokens are not counted: %s: %s", target.tokenizer, error)
         return None
 
 
@@ -125,13 +139,13 @@ def _loaded(path: str, _changed_ns: int) -> Tokenizer:
     try:
         model = tokenizers.Tokenizer.from_file(path)
     except Exception as error:  # the package raises nothing more special
-        raise TouchstoneError(f"{path} is no tokenizer.json: {str(error)[:200]}") from error
+        raise TouchstoneError(f"is no tokenizer.json: {str(error)[:200]}") from error
     model.no_truncation()
     model.no_padding()
-    special = model.get_added_tokens_decoder().items()
-    return Tokenizer(_encoding(model), frozenset(id for id, one in special if one.content in END_TOKENS))
+    special = {one.content for one in model.get_added_tokens_decoder().values()}
+    return Tokenizer(_size(model), tuple(sorted(special & END_TOKENS)))
 
 
-def _encoding(model: Any) -> Callable[[str], list[int]]:
-    """A batch of one: the package lets go of the interpreter's lock only for batches."""
-    return lambda text: model.encode_batch([text], add_special_tokens=False)[0].ids
+def _size(model: Any) -> Count:
+    """By batches of one: only for batches the package lets go of the interpreter's lock, and the event loop runs on."""
+    return lambda text: len(model.encode_batch_fast([text], add_special_tokens=False)[0])

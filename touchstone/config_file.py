@@ -462,7 +462,7 @@ def _unusable_tokenizers(fleet: Fleet, documents: list[Document]) -> Iterable[Fi
             provider, cluster, target = place.id.split("/")
             path = ("providers", provider, "clusters", cluster, "targets", target, "tokenizer")
             home = next(document for document in documents if document.has(path))
-            yield home.finding(path, str(error))
+            yield home.finding(path, f"{home.at(path)!r} {error}")
 
 
 def _secret(
