@@ -182,10 +182,10 @@ def fault_of(body: Body, answer: Answer, module: StreamingModule) -> tuple[Reaso
     return None, ""
 
 
-def tokens_of(answer: Answer, count_by: str) -> Tokens:
-    """Tokens as billed, and as counted by *count_by*; chunks apart, because a chunk may hold several."""
-    counted = len(answer.text.split()) if count_by == "words" else len(answer.arrivals)
-    return Tokens(answer.billed_in, answer.billed_out, counted, count_by, len(answer.arrivals))
+def tokens_of(answer: Answer) -> Tokens:
+    """Tokens as billed, and chunks, which are their lower bound: one may hold several."""
+    chunks = len(answer.arrivals)
+    return Tokens(answer.billed_in, answer.billed_out, chunks, "chunks", chunks)
 
 
 def digest_of(text: str, nonce: str) -> str:

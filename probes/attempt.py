@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from probes.accounts import account_of, with_account
 from probes.catalog import KINDS
 from probes.connection import Connections
 from probes.contract import Ask, Finding, Subject
@@ -48,6 +49,7 @@ class Circumstances:
     loop_lag_ms: float
     streams_open: int
     distrust: Distrust | None
+    account: str = ""
 
 
 async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, streams_open: int) -> Observation:
@@ -56,6 +58,8 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
     nonce = observation_id(
         target=subject.place.id, vantage=bench.vantage, kind=subject.module.kind, tick=tick, attempt=attempt
     ).hex[:NONCE_HEX]
+    account = account_of(subject, bench.vantage, tick)
+    subject = with_account(subject, account)
     try:
         warm = wants_warm(subject.module, tick, attempt)
         ask = Ask(subject, nonce, warm, bench.connections, bench.clock, bench.turn)
@@ -76,7 +80,7 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
         streams_open=streams_open,
         merged_late_s=0.0 if finding.merged_first_at is None else bench.lag.late_at(finding.merged_first_at),
     )
-    circumstances = Circumstances(started_at, lag_s * 1000, streams_open, why)
+    circumstances = Circumstances(started_at, lag_s * 1000, streams_open, why, account)
     return observation_of(bench, subject, tick, attempt, charged(finding, why, lag_s), circumstances)
 
 
@@ -117,6 +121,7 @@ def observation_of(
         model=place.target.model,
         module=subject.module_name,
         access_path=place.target.access_path,
+        account=circumstances.account,
         started_at=started_at,
         finished_at=max(bench.clock.now(), started_at),
         outcome=finding.outcome,

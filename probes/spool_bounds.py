@@ -145,8 +145,9 @@ def _template(whole: Observation, said: str) -> bytes:
     """What is the same for all ticks of a subject that are kept for one reason."""
     bare = replace(
         whole, outcome=Outcome.NOT_OBSERVED, reason=Reason.OBSERVER_SPOOL, detail=said, http_status=None,
-        timings=Timings(), instrument=Instrument(), tokens=Tokens(), figures={}, bytes_in=0, finish_reason="",
-        answer_digest="", server_request_id="", late_ms=0.0, loop_lag_ms=0.0, streams_open=0, distrust=None,
+        timings=Timings(), instrument=Instrument(), tokens=Tokens(), figures={}, samples=(), bytes_in=0,
+        finish_reason="", answer_digest="", server_request_id="", late_ms=0.0, loop_lag_ms=0.0, streams_open=0,
+        distrust=None, account="",
     )  # fmt: skip
     attributes = to_attributes(bare)
     del attributes["touchstone.tick_ms"]

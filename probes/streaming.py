@@ -23,6 +23,7 @@ from probes.phases import Phases
 from probes.prompt import Prompt, length, short_prompt
 from probes.stream_reader import Body, read_body
 from probes.streaming_module import StreamingModule
+from probes.token_count import counted
 from schemas.observation import Outcome, Reason
 
 CONNECT_S_MAX = 10.0
@@ -73,7 +74,9 @@ async def streamed(
         response.close()
     if response.status != 200:
         return _refused(response.status, body, ask, phases)
-    return judged(body, await _read_in_turn(body, dialect, ask), ask, phases, check)
+    answer = await _read_in_turn(body, dialect, ask)
+    found = judged(body, answer, ask, phases, check)
+    return await counted(found, answer, prompt.text, prompt.max_tokens, ask.subject.place.target)
 
 
 async def _requested(ask: Ask, dialect: Dialect, request: Mapping[str, Any], phases: Phases) -> aiohttp.ClientResponse:
@@ -139,7 +142,7 @@ def judged(body: Body, answer: Answer, ask: Ask, phases: Phases, check: Check) -
         http_status=200,
         timings=timings,
         instrument=phases.instrument(answer.arrivals),
-        tokens=tokens_of(answer, ask.subject.place.target.count_by),
+        tokens=tokens_of(answer),
         bytes_in=body.size,
         finish_reason=answer.finish_reason,
         answer_digest=digest_of(answer.text, ask.nonce),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from schemas.fleet import Fleet, Name, Strict, Url
+from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
 from schemas.paging import Paging
@@ -104,6 +104,15 @@ class Vantage(Strict):
 
     name: Name = LOCAL
     region: str = ""
+    site: Site | None = Field(default=None, description="where it stands: `50.11,8.68`, or a place by its name")
+    operator: Text = Field(default="", description="who runs the machine: two vantages of one operator are one witness")
+
+
+class VantagePlace(Strict):
+    """Where another vantage stands, for whoever judges by distances."""
+
+    site: Site = Field(description="`50.11,8.68`, or a place by its name")
+    operator: Text = ""
 
 
 class Expect(Strict):
@@ -250,6 +259,9 @@ class Collector(Strict):
     judge_every: DurationS = 60.0
     body_bytes_max: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     spans_max: Annotated[int, Field(ge=1)] = 10_000
+    vantages: dict[Name, VantagePlace] = Field(
+        default_factory=dict, max_length=1000, description="where the vantages stand that are not this machine's"
+    )
 
     @model_validator(mode="after")
     def _guarded(self) -> Collector:
@@ -390,6 +402,13 @@ class Settings(Strict):
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
     paging: Paging = Paging()
+
+    @property
+    def vantage_places(self) -> dict[str, VantagePlace]:
+        """Every vantage of which it is known where it stands, by name; this machine's among them."""
+        here = self.vantage
+        mine = {} if here.site is None else {here.name: VantagePlace(site=here.site, operator=here.operator)}
+        return {**self.collector.vantages, **mine}
 
     @model_validator(mode="after")
     def _objectives_are_told_apart(self) -> Settings:

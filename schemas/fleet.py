@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.site import checked_site
+
 
 def _reachable(url: str) -> str:
     """*url*, when something could listen there; else it would look like the provider's fault at every tick."""
@@ -35,10 +37,12 @@ def _reachable(url: str) -> str:
     return url
 
 
+ACCOUNTS_MAX = 16
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Url = Annotated[
     str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$", max_length=2000), AfterValidator(_reachable)
 ]
+Site = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(checked_site)]
 Text = Annotated[str, StringConstraints(max_length=200)]
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000_000, max_digits=18, decimal_places=9)]
 
@@ -50,13 +54,30 @@ class Strict(BaseModel):
 
 
 class Claims(Strict):
-    """What the provider asserts about a cluster; every one is a thing to check."""
+    """
+    What the provider asserts about a cluster; every one is a thing to check.
+
+    What a model on it needs, for the bounds of speed and of memory: GPUs that serve one copy, billions of parameters
+    (those that one token uses apart), bytes of the KV cache for each token, and the longest context in tokens.
+    """
 
     gpu: Text = ""
     count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     precision: Text = ""
     region: Text = ""
     interconnect: Text = ""
+    site: Site | None = Field(default=None, description="where it stands: `50.11,8.68`, or a place by its name")
+    gpus_per_replica: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    params_b: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    active_params_b: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    kv_bytes_per_token: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    context: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _active_are_some_of_all(self) -> Claims:
+        if self.params_b is not None and (self.active_params_b or 0) > self.params_b:
+            raise ValueError("active_params_b is more than params_b")
+        return self
 
 
 class Auth(Strict):
@@ -107,11 +128,29 @@ class Target(Strict):
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     url: Url
     auth: Auth = Auth()
+    accounts: dict[Name, Auth] = Field(
+        default_factory=dict,
+        max_length=ACCOUNTS_MAX,
+        description="several ways to authenticate, used in turn at random",
+    )
     tls: Tls = Tls()
     access_path: Text = "direct"
     modules: tuple[Name, ...] = Field(min_length=1, description="names of probe modules in touchstone.yaml")
-    count_by: Literal["chunks", "words"] = "chunks"
+    count_by: Literal["chunks", "words", "tokenizer"] = "chunks"
+    tokenizer: str | None = Field(default=None, description="the model's tokenizer.json, for `count_by: tokenizer`")
     price: Price | None = Field(default=None, description="else the provider's")
+
+    @model_validator(mode="after")
+    def _one_way_to_authenticate(self) -> Target:
+        if self.accounts and self.auth != Auth():
+            raise ValueError("auth and accounts exclude each other; give one")
+        return self
+
+    @model_validator(mode="after")
+    def _a_tokenizer_is_a_file(self) -> Target:
+        if (self.count_by == "tokenizer") != (self.tokenizer is not None):
+            raise ValueError("count_by: tokenizer and the file tokenizer go together; give both or neither")
+        return self
 
 
 class Cluster(Strict):

@@ -244,6 +244,7 @@ class Observation:
     model: str = ""
     module: str
     access_path: str = "direct"
+    account: str = ""  # the name of the account that asked, where a target has several; never its key
     started_at: datetime
     finished_at: datetime
     outcome: Outcome

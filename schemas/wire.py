@@ -30,7 +30,7 @@ from schemas.observation import (
     Timings,
     Tokens,
 )
-from schemas.sample import Sample
+from schemas.sample import SAMPLES_MAX, Sample
 
 SCOPE_NAME = "touchstone.probes"
 ATTR_BATCH = "touchstone.batch_id"
@@ -57,6 +57,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
 )
 _ARRIVALS_MAX = 20_000
 _TEXT_CHARS_MAX = 500
+SAMPLE_ATTRIBUTES = tuple(f"touchstone.samples.{name}" for name in ("series", "items", "values", "texts"))
 
 Value = str | bool | int | float | Sequence[float] | Sequence[str]
 T = TypeVar("T")
@@ -92,6 +93,7 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.cluster": o.cluster,
         "touchstone.region": o.region or None,
         "touchstone.access_path": o.access_path,
+        "touchstone.account": o.account or None,
         "touchstone.outcome": o.outcome.value,
         "error.type": o.reason.value if o.reason else None,
         "touchstone.detail": o.detail or None,
@@ -108,10 +110,7 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
         "touchstone.span": o.span or None,
         "touchstone.figures.names": tuple(o.figures) or None,
         "touchstone.figures.values": tuple(o.figures.values()) or None,
-        "touchstone.samples.series": tuple(sample.series for sample in o.samples) or None,
-        "touchstone.samples.items": tuple(sample.item for sample in o.samples) or None,
-        "touchstone.samples.values": tuple(sample.value for sample in o.samples) or None,
-        "touchstone.samples.texts": tuple(sample.text for sample in o.samples) or None,
+        **_sample_columns(o.samples),
         "touchstone.simulated": o.simulated,
         ATTR_AGENT_VERSION: o.agent_version or None,
         "touchstone.bytes_in": o.bytes_in,
@@ -141,6 +140,14 @@ def to_attributes(observation: Observation) -> dict[str, Value]:
     return {name: value for name, value in attributes.items() if value is not None}
 
 
+def _sample_columns(samples: Sequence[Sample]) -> dict[str, Value | None]:
+    """Each of SAMPLE_ATTRIBUTES as a list; text stands beside text, so that nothing is parsed."""
+    if not samples:
+        return {}
+    columns = zip(*((one.series, one.item, one.value, one.text) for one in samples), strict=True)
+    return dict(zip(SAMPLE_ATTRIBUTES, columns, strict=True))
+
+
 def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: int) -> Observation:
     """The observation that `to_attributes` described; raises WireError naming the attribute that is wrong."""
     read = _Reader(attributes)
@@ -157,6 +164,7 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
             cluster=read.text("touchstone.cluster"),
             region=read.text_or("touchstone.region"),
             access_path=read.text_or("touchstone.access_path", "direct"),
+            account=read.text_or("touchstone.account"),
             started_at=from_ns(start_ns),
             finished_at=from_ns(end_ns),
             outcome=read.word("touchstone.outcome", Outcome),
@@ -285,14 +293,26 @@ class _Reader:
         return dict(zip(names, values, strict=True))
 
     def samples(self, prefix: str) -> tuple[Sample, ...]:
-        series, values = self._attributes.get(f"{prefix}.series") or (), self.numbers(f"{prefix}.values")
-        items, texts = (self._attributes.get(f"{prefix}.{name}") or () for name in ("items", "texts"))
-        columns = (series, items, values, texts)
-        if not all(isinstance(column, list | tuple) and len(column) == len(values) for column in columns):
-            raise WireError(f"attribute {prefix}.series: expected as many items, values and texts as series")
-        if not all(isinstance(text, str) for column in (series, items, texts) for text in column):
-            raise WireError(f"attribute {prefix}.series: a series, an item or a text is no text")
-        return tuple(Sample(*row) for row in zip(series, items, values, texts, strict=True))
+        columns = [self.texts(f"{prefix}.{name}") for name in ("series", "items", "texts")]
+        values = self.numbers(f"{prefix}.values")
+        for name, column in zip(("series", "items", "texts"), columns, strict=True):
+            if len(column) != len(values):
+                raise WireError(f"attribute {prefix}.{name}: {len(column)} of them for {len(values)} values")
+        series, items, texts = columns
+        if len(series) > SAMPLES_MAX:
+            raise WireError(f"attribute {prefix}.series: {len(series)} samples; at most {SAMPLES_MAX}")
+        try:
+            return tuple(Sample(*row) for row in zip(series, items, values, texts, strict=True))
+        except ValueError as error:
+            raise WireError(f"attribute {prefix}.series: {error}") from error
+
+    def texts(self, name: str) -> Sequence[str]:
+        values = self._attributes.get(name)
+        if values is None:
+            return ()
+        if not isinstance(values, list | tuple) or not all(isinstance(one, str) for one in values):
+            raise WireError(f"attribute {name}: expected texts")
+        return values
 
     def word(self, name: str, kind: type[W], default: W | None = None) -> W:
         value = self.optional(name, str)

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AsyncExitStack, closing, suppress
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -200,7 +201,7 @@ class AgentProcess:
             self._reread.clear()
             known = found
             try:
-                fresh = await asyncio.to_thread(load_configuration, self._file, os.environ)
+                fresh = await asyncio.to_thread(partial(load_configuration, self._file, os.environ, probing=True))
             except ConfigurationError as error:
                 for finding in error.findings:
                     logger.error("%s", finding)

@@ -24,6 +24,7 @@ from probes.reading_loop import probing_loop
 from probes.spool_bounds import Bounds
 from probes.spool_files import WorkerSpool, budget_file
 from probes.still_memory import leave_still
+from probes.token_count import load_all
 from probes.trust import limits_of
 from schemas.clock import Clock
 from schemas.errors import SpoolError
@@ -58,6 +59,7 @@ async def work(clock: Clock) -> None:
         ledger = stack.enter_context(closing(BudgetLedger(budget_file(Path(settings.spool)))))
         purse = Purse(orders.budgets, ledger, disk)
         agent = Agent(_duty(orders, bench, purse), spool, disk, alarm, _ring_parent)
+        load_all(subject.place.target for subject in orders.subjects)
         leave_still()
         listening = asyncio.create_task(_keep_listening(pipe, agent, bench, purse, stop))
         try:
@@ -84,6 +86,7 @@ async def _keep_listening(
             agent.look_again(message.subjects)
             continue
         purse.budgets = message.budgets
+        load_all(subject.place.target for subject in message.subjects)
         await _change(agent, _duty(message, bench, purse), bench.clock)
         leave_still()
     stop.set()

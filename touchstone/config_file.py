@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from probes.subjects import subjects_at
+from probes.token_count import load
 from schemas.config import Configuration, Settings, Store, check_token
 from schemas.destinations import Destination
-from schemas.errors import ConfigurationError, Finding
-from schemas.fleet import Fleet, Provider, Strict
+from schemas.errors import ConfigurationError, Finding, TouchstoneError
+from schemas.fleet import Auth, Fleet, Provider, Strict, Target
 from schemas.objectives import Objective
 from schemas.paging import Heartbeat, Paging
 from schemas.private_address import literal_private
@@ -41,8 +42,12 @@ _VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>[^}]*)\})")
 _VARIABLE_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
 
-def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
-    """The configuration in *path* and the fleet it names; raises ConfigurationError with every finding at once."""
+def load_configuration(path: Path, environ: Mapping[str, str], *, probing: bool = False) -> Configuration:
+    """
+    The configuration in *path* and the fleet it names; raises ConfigurationError with every finding at once.
+
+    *probing*: what only a machine needs that probes is looked at too, the files of tokenizers.
+    """
     findings: list[Finding] = []
     settings_document = read_document(path, findings)
     settings = _validate(SettingsFile, settings_document, environ, findings) if settings_document else None
@@ -52,7 +57,9 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
         findings += _unknown_modules(settings, fleet_documents)
         settings = _with_secrets(settings, settings_document, findings)
     if fleet is not None:
-        fleet = _fleet_with_secrets(fleet, fleet_documents, findings)
+        fleet = _fleet_with_files(fleet, fleet_documents, findings)
+        if probing:
+            findings += _unusable_tokenizers(fleet, fleet_documents)
     if settings is not None and fleet is not None and not findings:
         findings += _meeting_grids(settings, fleet, fleet_documents)
         findings += _unpriced(settings, fleet, fleet_documents)
@@ -410,21 +417,52 @@ def _with_readers_secret(store: Store, document: Document, findings: list[Findin
     return store.model_copy(update={"embedded": embedded.model_copy(update={"reader": reader})})
 
 
-def _fleet_with_secrets(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:
+def _fleet_with_files(fleet: Fleet, documents: list[Document], findings: list[Finding]) -> Fleet:
+    """The fleet with the secrets that files hold, and with its tokenizers found from wherever we are started."""
     providers: dict[str, Any] = {}
     for provider_id, provider in fleet.providers.items():
         clusters: dict[str, Any] = {}
         for cluster_id, cluster in provider.clusters.items():
-            targets: dict[str, Any] = {}
-            for target_id, target in cluster.targets.items():
-                path = ("providers", provider_id, "clusters", cluster_id, "targets", target_id, "auth", "bearer_file")
-                home = next((document for document in documents if document.has(path)), None)
-                secret = _secret(target.auth.bearer_file, home, path, findings) if home else None
-                auth = target.auth.model_copy(update={"bearer": secret}) if secret else target.auth
-                targets[target_id] = target.model_copy(update={"auth": auth})
+            place: tuple[PathKey, ...] = ("providers", provider_id, "clusters", cluster_id, "targets")
+            home = next((document for document in documents if document.has(place)), None)
+            targets = {
+                name: _target_with_files(target, home, (*place, name), findings) if home else target
+                for name, target in cluster.targets.items()
+            }
             clusters[cluster_id] = cluster.model_copy(update={"targets": targets})
         providers[provider_id] = provider.model_copy(update={"clusters": clusters})
     return fleet.model_copy(update={"providers": providers})
+
+
+def _target_with_files(
+    target: Target, document: Document, path: tuple[PathKey, ...], findings: list[Finding]
+) -> Target:
+    accounts = {
+        name: _with_key(auth, document, (*path, "accounts", name), findings) for name, auth in target.accounts.items()
+    }
+    update: dict[str, Any] = {"auth": _with_key(target.auth, document, (*path, "auth"), findings), "accounts": accounts}
+    if target.tokenizer is not None:
+        update["tokenizer"] = str((Path(document.file).parent / target.tokenizer).absolute())
+    return target.model_copy(update=update)
+
+
+def _with_key(auth: Auth, document: Document, path: tuple[PathKey, ...], findings: list[Finding]) -> Auth:
+    secret = _secret(auth.bearer_file, document, (*path, "bearer_file"), findings)
+    return auth.model_copy(update={"bearer": secret}) if secret else auth
+
+
+def _unusable_tokenizers(fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
+    """A finding for each target whose tokenizer cannot be used here."""
+    for place in fleet.places():
+        if place.target.tokenizer is None:
+            continue
+        try:
+            load(place.target.tokenizer)
+        except TouchstoneError as error:
+            provider, cluster, target = place.id.split("/")
+            path = ("providers", provider, "clusters", cluster, "targets", target, "tokenizer")
+            home = next(document for document in documents if document.has(path))
+            yield home.finding(path, f"{home.at(path)!r} {error}")
 
 
 def _secret(

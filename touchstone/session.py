@@ -41,13 +41,21 @@ class Session:
     @cached_property
     def configuration(self) -> Configuration:
         """The configuration of this run; raises ConfigurationError with every finding."""
+        return self._loaded(probing=False)
+
+    @cached_property
+    def probing_configuration(self) -> Configuration:
+        """The same, with what only a machine needs that probes looked at too."""
+        return self._loaded(probing=True)
+
+    def _loaded(self, *, probing: bool) -> Configuration:
         from touchstone.config_file import load_configuration
 
         path = self.config_path or DEFAULT_CONFIG
         if not path.exists():
             hint = "give one with -c FILE or TOUCHSTONE_CONFIG; examples/eighteen-clouds/touchstone.yaml is a start"
             raise ConfigurationError((Finding(str(path), 0, 0, "", f"no such file; {hint}"),))
-        return load_configuration(path, os.environ)
+        return load_configuration(path, os.environ, probing=probing)
 
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, never wrapped or coloured."""

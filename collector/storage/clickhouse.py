@@ -10,7 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
-from collector.storage import fact_queries, history_loads, records
+from collector.judgement.integrity.token_facts import TokenSums
+from collector.storage import fact_queries, history_loads, records, sample_queries, sample_rows
 from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
@@ -18,6 +19,15 @@ from collector.storage.history_loads import HistoryProgress
 from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_columns
+from collector.storage.sample_queries import (
+    SAMPLES_READ_MAX,
+    SampleWindow,
+    SpeedWindow,
+    samples_of,
+    speeds_of,
+    sums_of,
+    window_of,
+)
 from schemas.clock import Clock
 from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
@@ -67,7 +77,16 @@ class ClickHouse:
         await self._client.insert_arrow(table, arrow_table)
 
     async def insert_observations(self, rows: Sequence[StoredRow]) -> None:
-        """Insert *rows*, one atomic part per UTC day of tick."""
+        """
+        Insert *rows*, one atomic part per UTC day of tick, and before them their samples.
+
+        So an observation that is stored has its samples stored, wherever we die between the two; samples that come
+        again collapse onto the first.
+        """
+        if samples := list(sample_rows.sample_rows(rows)):
+            await self._client.insert(
+                sample_rows.TABLE, sample_rows.COLUMNS, sample_rows.COLUMN_TYPES, samples, log_comment=LOG_COMMENT
+            )
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
             await self._client.insert(
                 TABLE, COLUMNS, COLUMN_TYPES, to_columns(list(day)), columns=True, log_comment=LOG_COMMENT
@@ -134,6 +153,37 @@ class ClickHouse:
             )
             for provider in sorted(blocks)
         }
+
+    async def samples(
+        self,
+        series: Sequence[str],
+        start: datetime,
+        end: datetime,
+        at: datetime,
+        *,
+        provider: str = "",
+        target: str = "",
+        limit: int = SAMPLES_READ_MAX,
+    ) -> SampleWindow:
+        """The newest *limit* samples of *series* with ticks in [start, end), of those that were known at *at*."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        limit = min(limit, SAMPLES_READ_MAX)
+        rows = await self._client.rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit)
+        return samples_of(rows, limit)
+
+    async def token_sums(
+        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
+    ) -> tuple[TokenSums, ...]:
+        """Tokens counted and billed over [start, end), by target, UTC day, vantage, kind and side; as known at *at*."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        return sums_of(await self._client.rows(sample_queries.TOKEN_SUMS, **window))
+
+    async def decode_speeds(
+        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
+    ) -> SpeedWindow:
+        """How fast answers of [start, end) were decoded, some hundreds of each day; as known at *at*."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        return speeds_of(await self._client.rows(sample_queries.DECODE_SPEEDS, **window))
 
     def burn_rates(self, configuration: Configuration) -> BurnRates:
         """The burn of every objective of *configuration*; keep it, it remembers the windows of tickets."""

@@ -17,12 +17,14 @@ from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
+from collector.judgement.integrity.token_facts import TokenSums
 from collector.judgement.response_times import Handled
 from collector.storage import (
     day_bars,
     history_loads,
     incident_queries,
     outage_queries,
+    sample_queries,
     scorecard_queries,
     series_queries,
     side_queries,
@@ -34,6 +36,15 @@ from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
 from collector.storage.outage_queries import Outage
+from collector.storage.sample_queries import (
+    SAMPLES_READ_MAX,
+    SampleWindow,
+    SpeedWindow,
+    samples_of,
+    speeds_of,
+    sums_of,
+    window_of,
+)
 from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
@@ -320,6 +331,36 @@ class Reader:
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
         """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""
         return bool(self._rows(side_queries.ANY_TRAFFIC, **self._beside_window(provider, start, end, ""))[0][0])
+
+    def samples(
+        self,
+        series: Sequence[str],
+        start: datetime,
+        end: datetime,
+        at: datetime,
+        *,
+        provider: str = "",
+        target: str = "",
+        limit: int = SAMPLES_READ_MAX,
+    ) -> SampleWindow:
+        """As ClickHouse.samples."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        limit = min(limit, SAMPLES_READ_MAX)
+        return samples_of(self._rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit), limit)
+
+    def token_sums(
+        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
+    ) -> tuple[TokenSums, ...]:
+        """As ClickHouse.token_sums."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        return sums_of(self._rows(sample_queries.TOKEN_SUMS, **window))
+
+    def decode_speeds(
+        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
+    ) -> SpeedWindow:
+        """As ClickHouse.decode_speeds."""
+        window = window_of(start, end, at, provider=provider, target=target)
+        return speeds_of(self._rows(sample_queries.DECODE_SPEEDS, **window))
 
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""

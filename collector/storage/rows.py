@@ -91,6 +91,7 @@ _NAMES_AND_TYPES: tuple[tuple[str, str, Callable[[Observation], Any]], ...] = (
     ("distrust", "LowCardinality(String)", lambda o: o.distrust.value if o.distrust else ""),
     ("figures", "Map(LowCardinality(String), Float64)", lambda o: dict(o.figures)),
     ("span", "String", attrgetter("span")),
+    ("account", "LowCardinality(String)", attrgetter("account")),
 )
 
 COLUMNS = (*(name for name, _, _ in _NAMES_AND_TYPES), "batch_id", "seq", "ingested_at")

@@ -154,6 +154,7 @@ EXPRESSIONS: Mapping[str, str] = MappingProxyType(
         "distrust": _at("touchstone.distrust"),
         "figures": f"mapFromArrays({_NAMES}, arrayResize({_VALUES}, length({_NAMES})))",
         "span": _text("touchstone.span"),
+        "account": _text("touchstone.account"),
         "batch_id": f"ifNull({_count(ATTR_BATCH)}, 0)",
         "seq": f"toUInt32(ifNull({_count(ATTR_SEQ)}, 0) % 4294967296)",
         "ingested_at": "now64(3, 'UTC')",

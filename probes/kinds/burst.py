@@ -23,6 +23,7 @@ from probes.kinds.chat_stream import CHAT
 from probes.phases import Phases
 from probes.streaming import module_of, prompt_of, streamed
 from probes.streaming_module import StreamingModule
+from probes.token_count import ASKED_OUT, COUNTED_IN
 from schemas.observation import Outcome, Reason, Timings, Tokens
 from schemas.quantity import DurationS, Ratio
 
@@ -100,7 +101,7 @@ def summed(shots: Sequence[Shot], module: BurstModule, timings: Timings, secret:
         http_status=next((one.http_status for one in findings if one.reason is reason), None),
         timings=timings,
         tokens=_tokens(findings),
-        figures=_counts(findings) | _first_tokens(findings) | _spread_of_sending(shots),
+        figures=_counts(findings) | _first_tokens(findings) | _spread_of_sending(shots) | _token_figures(findings),
         bytes_in=sum(one.bytes_in for one in findings),
     )
 
@@ -140,6 +141,13 @@ def _spread_of_sending(shots: Sequence[Shot]) -> dict[str, float]:
     return {"sent_spread_ms": (max(sent) - min(sent)) * 1000} if sent else {}
 
 
+def _token_figures(findings: Sequence[Finding]) -> dict[str, float]:
+    """Tokens asked for, and those of the prompts, of the answered ones together; nothing when one does not say."""
+    answered = [one.figures for one in findings if one.outcome in ANSWERED]
+    names = [name for name in (ASKED_OUT, COUNTED_IN) if answered and all(name in figures for figures in answered)]
+    return {name: sum(figures[name] for figures in answered) for name in names}
+
+
 def percentile(ascending: Sequence[float], share: float) -> float:
     """The nearest-rank percentile of at least one value."""
     return ascending[max(math.ceil(share * len(ascending)) - 1, 0)]
@@ -162,11 +170,14 @@ def _tokens(findings: Sequence[Finding]) -> Tokens:
     answered = [one.tokens for one in findings if one.outcome in ANSWERED]
     billed_in, billed_out = [one.billed_in for one in answered], [one.billed_out for one in answered]
     counted = [one.counted_out for one in answered if one.counted_out is not None]
+    ways = {one.counted_by for one in answered}
+    if len(ways) > 1:  # some could not be counted exactly
+        counted, ways = [one.chunks for one in answered], {"chunks"}
     return Tokens(
         billed_in=_sum(billed_in),
         billed_out=_sum(billed_out),
         counted_out=sum(counted) if counted else None,
-        counted_by=answered[0].counted_by if answered else "",
+        counted_by=ways.pop() if ways else "",
         chunks=sum(one.chunks for one in answered),
     )
 

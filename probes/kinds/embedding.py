@@ -20,6 +20,7 @@ from probes.exchange import Exchange, exchanged
 from probes.failure import detail_of, error_text, message_in, reason_of_message, reason_of_status
 from probes.json_path import found, objects
 from probes.prompt import short_prompt
+from probes.token_count import counted_prompts
 from schemas.config import Module
 from schemas.observation import Outcome, Reason, Timings, Tokens
 from schemas.quantity import DurationS
@@ -57,7 +58,7 @@ async def embedding(ask: Ask) -> Finding:
     inputs = [short_prompt(nonce, WORDS).text for nonce in (ask.nonce, ask.nonce[::-1])]
     request = {"model": target.model, "input": inputs, "encoding_format": "float"}
     answer = await exchanged(ask, "POST", f"{target.url.rstrip('/')}/embeddings", headers={}, json=request)
-    return answer if isinstance(answer, Finding) else judged(answer, ask)
+    return answer if isinstance(answer, Finding) else await counted_prompts(judged(answer, ask), inputs, target)
 
 
 def judged(exchange: Exchange, ask: Ask) -> Finding:

@@ -43,7 +43,7 @@ async def long_prompt(ask: Ask) -> Finding:
     module = module_of(ask)
     assert isinstance(module, LongPromptModule)
     finding = await streamed(ask, CHAT, prompt_of_tokens(ask.nonce, module.prompt_tokens, length_of(ask)))
-    return replace(finding, figures=figures(module.prompt_tokens, finding.tokens.billed_in))
+    return replace(finding, figures={**finding.figures, **figures(module.prompt_tokens, finding.tokens.billed_in)})
 
 
 def figures(asked: int, billed: int | None) -> dict[str, float]:

@@ -6,6 +6,7 @@ An answer is complete with a stop reason or `message_stop`. Thinking is reasonin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -15,8 +16,9 @@ from probes.answer import Answer, Dialect, count
 from probes.contract import Ask, Finding
 from probes.json_path import found
 from probes.prompt import Prompt
-from probes.streaming import prompt_of, streamed
+from probes.streaming import module_of, prompt_of, streamed
 from probes.streaming_module import StreamingModule
+from probes.token_count import ASKED_OUT
 
 VERSION = "2023-06-01"
 PROMPT_TOKENS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")  # their sum is the prompt
@@ -39,7 +41,13 @@ class MessagesStreamModule(StreamingModule):
 
 async def messages_stream(ask: Ask) -> Finding:
     """Send one message and say what became of it."""
-    return await streamed(ask, MESSAGES, prompt_of(ask))
+    finding = await streamed(ask, MESSAGES, prompt_of(ask))
+    module = module_of(ask)
+    assert isinstance(module, MessagesStreamModule)
+    if module.thinking_budget is None or ASKED_OUT not in finding.figures:
+        return finding
+    asked = finding.figures[ASKED_OUT] + module.thinking_budget
+    return replace(finding, figures={**finding.figures, ASKED_OUT: asked})
 
 
 def body(model: str, module: StreamingModule, prompt: Prompt) -> dict[str, Any]:

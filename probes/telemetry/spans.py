@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.resources import Resource
@@ -43,7 +44,7 @@ def conventional_span(observation: Observation, resource: Resource, addresses: A
         name=span_name(observation),
         context=SpanContext(identity, identity & (2**64 - 1) or 1, is_remote=False, trace_flags=TraceFlags(1)),
         kind=SpanKind.CLIENT,
-        attributes={**to_attributes(observation), **more},
+        attributes={**to_attributes(replace(observation, samples=())), **more},  # answers go to our own store alone
         start_time=to_ns(observation.started_at),
         end_time=to_ns(observation.finished_at),
         resource=resource,

@@ -18,6 +18,6 @@ def test_a_bad_file_gets_its_exact_message(case: str, monkeypatch: pytest.Monkey
     monkeypatch.chdir(BAD / case)
 
     with pytest.raises(ConfigurationError) as caught:
-        load_configuration(Path("touchstone.yaml"), {})
+        load_configuration(Path("touchstone.yaml"), {}, probing=True)
 
     assert Path("expected.txt").read_text() == f"{caught.value}\n"

@@ -23,6 +23,7 @@ from schemas.observation import (
     Timings,
     Tokens,
 )
+from schemas.sample import TEXT_CHARS_MAX, Sample
 
 TICK = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 REASONS: dict[Outcome, Reason | None] = {
@@ -79,7 +80,9 @@ def fullest() -> Observation:
             arrivals_ms=(6.5, 7.0, 7.5),
         ),
         instrument=Instrument(Connection.WARM, Stamp.KERNEL, reads=9, merged_reads=1, clock_step_ms=0.5),
+        account="fresh",
         figures={"queue": 3.0, "kv_cache_share": 0.25},
+        samples=(Sample("identity", "spring:007", 41.0, "Once upon a time"), Sample("cache", "hit", 312.5)),
         tokens=Tokens(5, 3, 3, "words", 3),
         bytes_in=512,
         finish_reason="stop",
@@ -102,6 +105,11 @@ def _words(least: int = 0, most: int = 60) -> st.SearchStrategy[str]:
 
 def _maybe_ms() -> st.SearchStrategy[float | None]:
     return st.none() | st.floats(0, 1e9)
+
+
+def any_sample() -> st.SearchStrategy[Sample]:
+    """Whatever a kind may keep."""
+    return st.builds(Sample, _words(1), _words(), st.floats(-1e11, 1e11), _words(most=TEXT_CHARS_MAX))
 
 
 @st.composite
@@ -128,6 +136,7 @@ def any_observation(draw: st.DrawFn) -> Observation:
         region=draw(_words()),
         model=draw(_words()),
         access_path=draw(_words()),
+        account=draw(_words()),
         started_at=draw(stamps),
         finished_at=draw(stamps),
         outcome=outcome,
@@ -143,6 +152,7 @@ def any_observation(draw: st.DrawFn) -> Observation:
             draw(st.floats(-1e9, 1e9)),
         ),
         figures=draw(st.dictionaries(_words(1), st.floats(-1e9, 1e9), max_size=4)),
+        samples=tuple(draw(st.lists(any_sample(), max_size=4))),
         tokens=Tokens(draw(counts), draw(counts), draw(counts), draw(_words()), draw(st.integers(0, 2**32 - 1))),
         bytes_in=draw(st.integers(0, 2**40)),
         finish_reason=draw(_words()),

@@ -43,7 +43,7 @@ async def test_without_usage_what_was_billed_is_unknown() -> None:
     """Not zero: absent."""
     seen = await seen_of(keeps=None, usage=False, prompt_tokens=1_000)
 
-    assert seen.figures == {"prompt_tokens_asked": 1_000.0}
+    assert {name for name in seen.figures if name.startswith("prompt")} == {"prompt_tokens_asked"}
 
 
 async def test_a_server_that_drops_the_start_of_a_prompt_is_found_out() -> None:

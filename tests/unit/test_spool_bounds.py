@@ -60,7 +60,8 @@ def test_a_shortened_row_keeps_who_was_asked_and_nothing_of_the_answer(tmp_path:
     """Target, cluster, region, model, module, vantage; no timing, no token, no status, no digest."""
     one = fullest()
     kept = {name: getattr(one, name) for name in ("region", "model", "access_path", "agent_version")}
-    lost = {name: getattr(one, name) for name in ("timings", "tokens", "figures", "instrument", "finish_reason")}
+    names = ("timings", "tokens", "figures", "samples", "instrument", "finish_reason", "account")
+    lost = {name: getattr(one, name) for name in names}
     first = seen(**kept, **lost, http_status=200, bytes_in=9, answer_digest="ab", server_request_id="r")
     with closing(Spool(tmp_path / "spool.db", Bounds(1))) as spool:
         spool.put([(KEY, first), *ticks(1, 1)])

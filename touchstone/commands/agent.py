@@ -32,7 +32,7 @@ def command(session: Session, workers: int | None, worker: int | None, as_json: 
 
     from touchstone.agent_process import AgentProcess
 
-    configuration = session.configuration
+    configuration = session.probing_configuration
     count = workers or configuration.settings.agent.workers
 
     async def run() -> Ledger:

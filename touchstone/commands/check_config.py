@@ -26,7 +26,7 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
         session.config_path = path
     findings: tuple[dict[str, Any], ...] = ()
     try:
-        configuration = session.configuration
+        configuration = session.probing_configuration
         check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
     except ConfigurationError as error:
         findings = tuple({name: getattr(f, name) for name in f.__slots__} for f in error.findings)

@@ -157,7 +157,7 @@ def _from_fleet(session: Session, target: str, module_name: str | None) -> Subje
 
     from probes.contract import Subject
 
-    configuration = session.configuration
+    configuration = session.probing_configuration
     places = {place.id: place for place in configuration.fleet.places()}
     if target not in places:
         near = get_close_matches(target, places, n=1)
