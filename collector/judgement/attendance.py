@@ -138,10 +138,12 @@ class Attendance:
             self._book.keep(fresh)
 
     def _promote(self, incident: Incident, cause: Cause) -> None:
+        """Wider or graver in place. What was a slow burn for days has been an outage only since that began."""
         worse = min(incident.severity, cause.severity)
+        failed_at = incident.failed_at if incident.signal is cause.signal else cause.failed_at
         wider = replace(
             incident, signal=cause.signal, scope=cause.scope, severity=worse, reason=cause.reason, rule=cause.rule,
-            evidence=cause.evidence, blind=False,
+            failed_at=failed_at, evidence=cause.evidence, blind=False,
         )  # fmt: skip
         if worse < incident.severity:
             wider = unheld(wider, self._now)

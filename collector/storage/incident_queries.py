@@ -14,7 +14,7 @@ from schemas.response import Said
 INCIDENTS = """
 SELECT incident, argMax(provider, seq), argMax(severity, seq), argMax(state, seq) AS last_state, argMax(level, seq),
        argMax(scope, seq), argMax(reason, seq), argMaxIf(cause, seq, change IN ('opened', 'promoted', 'reopened')),
-       argMax(parent, seq), min(failed_at) AS first_failed, min(opened_at) AS first_opened, max(at),
+       argMax(parent, seq), argMax(failed_at, seq) AS first_failed, min(opened_at) AS first_opened, max(at),
        maxIf(at, change = 'resolved'), max(seq), countIf(change = 'reopened'), max(simulated), argMax(signal, seq),
        argMax(acknowledged_by, seq), argMax(suppressed_by, seq), argMax(flapping, seq), argMax(blind, seq),
        argMax(certainty, seq), argMax(affected, seq), argMax(affected_n, seq), argMax(watched_n, seq),

@@ -125,7 +125,7 @@ def test_targets_that_burn_together_are_one_incident() -> None:
 
 
 def test_an_outage_takes_the_burn_rate_over_in_place() -> None:
-    """A brown-out that becomes an outage is the same incident, worse: one key."""
+    """A brown-out that becomes an outage is the same incident, worse: one key; and it is down since it is down."""
     judge = Judge()
     judge.tick(0, OK, "bolt")
     judge.decide(2, burns=[reading("bolt/one/chat", PAGE)])
@@ -134,6 +134,7 @@ def test_an_outage_takes_the_burn_rate_over_in_place() -> None:
 
     assert judge.said() == [(Change.OPENED, Severity.P1), (Change.PROMOTED, Severity.P0)]
     assert judge.only().signal is Signal.HARD_DOWN
+    assert [page.failed_at - TICK for page in judge.pages] == [timedelta(minutes=-3), timedelta(seconds=10)]
 
 
 def test_the_burn_rate_of_an_outage_is_no_second_incident() -> None:

@@ -24,7 +24,7 @@ from collector.judgement.incidents import Decision, Inputs, decide
 from collector.paging.hand_over import Answer
 from collector.paging.outbox import after_answer, deliveries_of
 from collector.storage.ledger import Ledger
-from schemas.incident import GRAVITY, Change, Incident, IncidentState, Level, PageIntent, Signal
+from schemas.incident import Change, Incident, IncidentState, Level, PageIntent, Signal
 from schemas.objectives import Objective
 from schemas.observation import Observation, Outcome, Reason
 from schemas.page import CLOSING, Delivery
@@ -286,7 +286,7 @@ class _Play:
                     yield f"{name} was never told that {incident} is over: {said}"
 
     def _outage_wrong(self, episode: Episode) -> Iterable[str]:
-        about = [one for one in self._during(episode, 0.0) if one.signal is Signal.HARD_DOWN]
+        about = [one for one in self._lived_in(episode) if one.signal is Signal.HARD_DOWN]
         told = [one for one in about if one.told and one.parent is None]
         if len(told) != 1:
             yield f"{episode} has {len(told)} incidents that were paged: {[str(one.scope) for one in told]}"
@@ -300,7 +300,7 @@ class _Play:
 
     def _brown_out_wrong(self, episode: Episode) -> Iterable[str]:
         """One that breaks the objective by plain counting is paged; each of its incidents is said and ended once."""
-        told = [one for one in self._during(episode, 3600.0) if one.told and one.parent is None]
+        told = [one for one in self._lived_in(episode) if one.told and one.parent is None]
         for target in TARGETS:
             if episode.about(target) and self._broke(target, episode):
                 about = [one for one in told if _touches(Episode(episode.kind, target, 0.0, 0.0), one)]
@@ -324,33 +324,48 @@ class _Play:
         return False
 
     def _ours_wrong(self, episode: Episode) -> Iterable[str]:
-        observers = [one for one in self._during(episode, 300.0) if one.scope.level is Level.OBSERVER and one.told]
+        observers = [one for one in self._opened_in(episode) if one.scope.level is Level.OBSERVER and one.told]
         if len(observers) != 1:
             yield f"{episode} has {len(observers)} incidents of ours"
-        blamed = [one for one in self._during(episode, 0.0) if one.scope.level is not Level.OBSERVER and one.told]
+        blamed = [one for one in self._opened_in(episode) if one.scope.level is not Level.OBSERVER and one.told]
         if blamed:
             yield f"{episode} was blamed on {[str(one.scope) for one in blamed]}"
 
-    def _during(self, episode: Episode, slack_s: float) -> list[Incident]:
-        start, end = (START + timedelta(seconds=s) for s in (episode.start_s - slack_s, episode.end_s + slack_s))
+    def _opened_in(self, episode: Episode) -> list[Incident]:
+        """What was opened because of it; the collector may have been away, and its clock may have been wrong."""
+        start, end = _around(episode)
+        return [one for one in self._about(episode) if start <= one.opened_at <= end]
+
+    def _lived_in(self, episode: Episode) -> list[Incident]:
+        """What was open while it lasted, since then or before: a slow burn that it made worse is the same incident."""
+        start, end = _around(episode)
         return [
             one
-            for one in self.incidents.values()
-            if start <= one.failed_at <= end and (one.scope.level is Level.OBSERVER or _touches(episode, one))
+            for one in self._about(episode)
+            if one.opened_at <= end and (one.resolved_at is None or one.resolved_at >= start)
         ]
 
+    def _about(self, episode: Episode) -> Iterable[Incident]:
+        every = self.incidents.values()
+        return (one for one in every if one.scope.level is Level.OBSERVER or _touches(episode, one))
+
     def _has_cause(self, incident: Incident) -> bool:
+        """Whether something was wrong from its first failure, which may be noise, until it was opened."""
         failed_s, opened_s = ((at - START).total_seconds() for at in (incident.failed_at, incident.opened_at))
-        slack_s = 300.0 if incident.signal is Signal.NO_DATA else 1.0
-        until_s = opened_s if incident.signal in GRAVITY[1:] else failed_s  # the first bad one of a window may be noise
+        slack_s = 300.0 if incident.signal is Signal.NO_DATA else 60.0
         return any(
-            one.start_s - slack_s <= until_s
+            one.start_s - slack_s <= opened_s
             and failed_s <= one.end_s + slack_s
             and (incident.scope.level is Level.OBSERVER or _touches(one, incident))
             for kind in Kind
             if kind not in {Kind.COLLECTOR_KILLED, Kind.CLOCK_STEP, Kind.RECEIVER_FAULT}
             for one in self._by[kind]
         )
+
+
+def _around(episode: Episode) -> tuple[datetime, datetime]:
+    """From a minute before it until a quarter of an hour after it."""
+    return START + timedelta(seconds=episode.start_s - 60), START + timedelta(seconds=episode.end_s + 900)
 
 
 def _touches(episode: Episode, incident: Incident) -> bool:
