@@ -57,6 +57,10 @@ class Facts(Protocol):
         """The last tier of each provider before *at*."""
         ...
 
+    async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
+        """What the last examination of each provider's claims before *at* came to."""
+        ...
+
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Store verdicts."""
         ...
@@ -106,8 +110,9 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
     """The verdict on every provider of the fleet at *at* (whole milliseconds): the same for the same rows."""
     policy = configuration.settings.tiers
     facts, previous = await facts_of.facts(at, policy), await facts_of.previous_tiers(at)
+    suspicions = await facts_of.suspicions(at)
     return tuple(
-        judge(provider, facts.get(provider), policy, at, previous.get(provider))
+        judge(provider, facts.get(provider), policy, at, previous.get(provider), suspicions.get(provider))
         for provider in sorted(configuration.fleet.providers)
     )
 
@@ -250,6 +255,20 @@ class Service:
         verdicts = await verdicts_at(self.facts, self.configuration, at)
         await self.facts.insert_verdicts(verdicts)
         return verdicts
+
+    async def keep_examining(self) -> None:
+        """Examine what providers claim, as often as the settings say."""
+        await self._keep(self.configuration.settings.integrity.every, self._examine, "examining")
+
+    async def _examine(self) -> None:
+        """At the watermark, which is before the evidence is stored; nothing while that is unknown."""
+        at = self.watermark()
+        if at is None:
+            raise StoreUnavailable("an insert is unsettled")
+        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        found = await self.examine(at)
+        if found:
+            await self.facts.insert_suspicions(tuple(found.values()), at)
 
     async def finish(self) -> None:
         """The last verdicts and copies of this process, as far as the store takes them."""

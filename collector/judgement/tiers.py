@@ -12,13 +12,16 @@ from types import MappingProxyType
 from collector.judgement.availability import Availability, availability, wilson
 from collector.judgement.facts import ProviderFacts, quantile_ms
 from collector.judgement.integrity.repetition import repetition
+from collector.judgement.integrity.suspicion import E_MIN, Stage, Suspicion
 from collector.judgement.integrity.token_arithmetic import inflation
 from schemas.config import GoldGates, ReliableGates, TierPolicy
+from schemas.evidence import Standing
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier, Verdict
 
-# 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial
-RULE_VERSION = 4
+# 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial;
+# 5: claims are examined
+RULE_VERSION = 5
 DAY_S = 86400.0
 CAPACITY_REASONS = (Reason.RATE_LIMITED, Reason.NO_CAPACITY)
 
@@ -29,6 +32,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "truncated_answers": "it ends answers without finishing them",
         "wrong_content": "its answers miss what every answer must contain",
         "canned_answers": "it gives the same answer to different prompts",
+        "misrepresented": "its claims are contradicted by evidence that it had the right to reply to",
         "tokens_inflated": "it bills more tokens than it sends",
         "all_gold_gates_passed": "every gate of gold is passed",
         "all_reliable_gates_passed": "every gate of reliable is passed",
@@ -53,16 +57,25 @@ def policy_hash(policy: TierPolicy) -> str:
 
 
 def judge(
-    provider: str, facts: ProviderFacts | None, policy: TierPolicy, at: datetime, previous: Tier | None
+    provider: str,
+    facts: ProviderFacts | None,
+    policy: TierPolicy,
+    at: datetime,
+    previous: Tier | None,
+    suspicion: Suspicion | None = None,
 ) -> Verdict:
-    """The verdict at *at*; *previous* gives hysteresis: what was earned is held at a slightly lower line."""
+    """
+    The verdict at *at*; *previous* gives hysteresis: what was earned is held at a slightly lower line.
+
+    *suspicion* is what the last examination of its claims came to.
+    """
     window_start = at - timedelta(seconds=policy.window)
     measured = availability(facts.blocks, confidence=policy.confidence) if facts else None
     if facts is None or measured is None:
         gates: tuple[Gate, ...] = ()
         tier, reasons = Tier.UNRATED, _NO_EVIDENCE
     else:
-        suspect = _suspect_gates(facts, measured, policy, previous)
+        suspect = (*_suspect_gates(facts, measured, policy, previous), _misrepresented(suspicion))
         gold = _earned_gates(Tier.GOLD, policy.gold, facts, measured, policy, previous)
         reliable = _earned_gates(Tier.RELIABLE, policy.reliable, facts, measured, policy, previous)
         gates = (*suspect, *gold, *reliable)
@@ -233,6 +246,19 @@ def _inflation_gate(facts: ProviderFacts, policy: TierPolicy) -> Gate:
         name="tokens_inflated", tier=Tier.SUSPECT, op=">", value=_rounded(test.slope), threshold=threshold,
         unit="billed/counted", n=test.n, passed=test.p < line.inflation_alpha and test.slope > threshold,
         note=f"slope of billed on counted, p = {test.p:.2g}; {test.smallest:.2%} more would have shown",
+    )  # fmt: skip
+
+
+def _misrepresented(suspicion: Suspicion | None) -> Gate:
+    """What its claims came to: the evidence of every check, put together, after its right of reply."""
+    weighed = [] if suspicion is None else [one for one in suspicion.evidence if one.standing is not Standing.INSUFFICIENT]
+    if suspicion is None or not weighed:
+        return _unknown("misrepresented", E_MIN, 0, "no check of its claims has enough data")
+    still = "; ".join(suspicion.missing) or "its right of reply is over"
+    return Gate(
+        name="misrepresented", tier=Tier.SUSPECT, op=">=", value=_rounded(suspicion.e), threshold=E_MIN,
+        n=sum(one.n for one in weighed), passed=suspicion.stage is Stage.SUSPECT,
+        note=f"combined e-value of {len(weighed)} checks that had data; {still}",
     )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ from itertools import groupby
 from typing import Any
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
+from collector.judgement.integrity.subject import Subject
+from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
-from collector.storage import fact_queries, history_loads, records, sample_queries, sample_rows
+from collector.storage import evidence_records, fact_queries, history_loads, integrity_facts, records, sample_queries, sample_rows
 from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
@@ -184,6 +186,26 @@ class ClickHouse:
         """How fast answers of [start, end) were decoded, some hundreds of each day; as known at *at*."""
         window = window_of(start, end, at, provider=provider, target=target)
         return speeds_of(await self._client.rows(sample_queries.DECODE_SPEEDS, **window))
+
+    async def subjects(self, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
+        """Every target of the fleet with what integrity checks look at, as it was known at *at*."""
+        return await integrity_facts.subjects_at(self._client, configuration, at)
+
+    async def suspicions(self, at: datetime) -> dict[str, Suspicion]:
+        """The last suspicion of each provider that was judged before *at*."""
+        return await evidence_records.latest_suspicions(self._client, at)
+
+    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime) -> None:
+        """Store suspicions with their evidence."""
+        await evidence_records.insert_suspicions(self._client, suspicions, at)
+
+    async def replies(self, at: datetime) -> dict[str, Reply]:
+        """What each provider had replied by then."""
+        return await evidence_records.replies(self._client, at)
+
+    async def insert_reply(self, provider: str, at: datetime, *, accepted: bool | None, by: str, said: str) -> None:
+        """Store that *provider* replied, or that its reply was weighed."""
+        await evidence_records.insert_reply(self._client, provider, at, accepted=accepted, by=by, said=said)
 
     def burn_rates(self, configuration: Configuration) -> BurnRates:
         """The burn of every objective of *configuration*; keep it, it remembers the windows of tickets."""

@@ -1,0 +1,39 @@
+"""What integrity checks amount to at an instant, from what was known then: evidence, then suspicions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from collector.judgement.integrity.catalog import examined
+from collector.judgement.integrity.subject import Subject
+from collector.judgement.integrity.suspicion import Reply, Suspicion, suspicions
+from schemas.config import Configuration
+from schemas.evidence import Evidence
+
+
+class Examined(Protocol):
+    """What the examination needs of ClickHouse."""
+
+    async def subjects(self, configuration: Configuration, at: datetime) -> Sequence[Subject]:
+        """Every target of the fleet, as it was known at *at*."""
+        ...
+
+    async def replies(self, at: datetime) -> Mapping[str, Reply]:
+        """What providers had replied by then."""
+        ...
+
+    async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
+        """The last suspicions before."""
+        ...
+
+
+async def suspicions_at(store: Examined, configuration: Configuration, at: datetime) -> dict[str, Suspicion]:
+    """The suspicion on every provider at *at*; when one reached the line is kept from the one before."""
+    evidence: dict[str, list[Evidence]] = {}
+    for subject in await store.subjects(configuration, at):
+        evidence.setdefault(subject.provider, []).extend(examined(subject))
+    before = await store.suspicions(at)
+    reached = {provider: one.reached for provider, one in before.items() if one.reached is not None}
+    return suspicions(evidence, at, reached=reached, replies=await store.replies(at))
