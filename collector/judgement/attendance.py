@@ -59,25 +59,28 @@ class Attendance:
         """
         Whether an incident is about this too.
 
-        A burn rate is covered also by an outage that is over while its windows still hold it, and by a vantage of ours
-        that sees nobody, until every budget has been read without what it saw.
+        A burn rate is covered also by what is over while its windows remember that: by something graver while the short
+        one does; by anything while the long one does and nothing fresh has come. And by a vantage of ours that sees
+        nobody, until every budget has been read without what it saw.
         """
         return any(self._covers(incident, cause) for incident in self._book.incidents.values())
 
     def _covers(self, incident: Incident, cause: Cause) -> bool:
         burning = cause.signal in GRAVITY[1:]
         if is_blindness(incident):
-            wider, echo = burning, REREAD
-        elif incident.scope.level is Level.OBSERVER:  # what its vantage saw makes no causes
+            return burning and (incident.state not in OVER or self._ended_within(incident, REREAD))
+        if incident.scope.level is Level.OBSERVER:  # what its vantage saw makes no causes
             return False
-        else:
-            wider, echo = contains(incident.scope, incident.provider, cause.scope, cause.provider), cause.echo
-        if not wider:
+        wider = contains(incident.scope, incident.provider, cause.scope, cause.provider)
+        if not wider or not as_grave(incident.signal, cause.signal):
             return False
-        if incident.state not in OVER and as_grave(incident.signal, cause.signal):
+        if incident.state not in OVER:
             return True
-        ended_at = incident.resolved_at if burning and incident.signal is Signal.HARD_DOWN else None
-        return ended_at is not None and self._now - ended_at < echo
+        echoes = incident.signal is not cause.signal and self._ended_within(incident, cause.echo)
+        return burning and (echoes or (not cause.fresh and self._ended_within(incident, cause.memory)))
+
+    def _ended_within(self, incident: Incident, span: timedelta) -> bool:
+        return incident.resolved_at is not None and self._now - incident.resolved_at < span
 
     def _open_inside(self, cause: Cause) -> list[Incident]:
         inside = [
@@ -164,12 +167,25 @@ class Attendance:
             if incident.state is IncidentState.CHILD
             else f"failed again within {self._paging.hard_down.cooldown:g} s"
         )
+        holder = self._book.holder(cause.scope)
         again = replace(
-            incident, state=IncidentState.OPEN, severity=cause.severity, reason=cause.reason, rule=cause.rule,
-            resolved_at=None, parent=None, reopen_count=incident.reopen_count + 1, evidence=cause.evidence,
-            acknowledged=None, ladder_from=self._now, escalated=0, blind=False,
-            suppressed_by=holder.id if (holder := self._book.holder(cause.scope)) else "",
-        )  # fmt: skip
+            incident,
+            state=IncidentState.OPEN,
+            signal=cause.signal,
+            scope=cause.scope,
+            severity=cause.severity,
+            reason=cause.reason,
+            rule=cause.rule,
+            evidence=cause.evidence,
+            resolved_at=None,
+            parent=None,
+            reopen_count=incident.reopen_count + 1,
+            acknowledged=None,
+            ladder_from=self._now,
+            escalated=0,
+            blind=False,
+            suppressed_by=holder.id if holder else "",
+        )
         reopened = self._book.record(again, Change.REOPENED, f"{why}: {cause.rule}")
         self._book.page(reopened, Change.REOPENED if reopened.told else Change.OPENED)
         return reopened

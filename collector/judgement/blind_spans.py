@@ -7,11 +7,12 @@ when the incident does. The incidents are remembered for as long as the longest 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from schemas.incident import Incident, Level, Signal
+from collector.judgement.hard_down import Watch
+from schemas.incident import Incident, IncidentState, Level, Signal
 from schemas.observation import Observation
 
 BLINDNESS_REMEMBERED = timedelta(days=7)
@@ -48,3 +49,22 @@ def seen_clearly(observations: Iterable[Observation], spans: Sequence[BlindSpan]
     if not spans:
         return observations
     return (one for one in observations if not any(span.holds(one) for span in spans))
+
+
+def blind_now(incidents: Iterable[Incident]) -> frozenset[str]:
+    """The vantages of which *incidents* say that they cannot see the providers."""
+    return frozenset(one.scope.id for one in incidents if is_blindness(one) and one.state is not IncidentState.RESOLVED)
+
+
+def seen_again(watches: Mapping[str, Watch], vantages: Collection[str], failures: int) -> dict[str, Watch]:
+    """
+    *watches* once *vantages* can see again: what has answered since, and not failed *failures* times after it, is up.
+
+    That it was down was our blindness; what has not answered yet stays down.
+    """
+    return {
+        key: replace(watch, down=False, down_at=None, failed_at=watch.failed_at if watch.streak else None)
+        if watch.vantage in vantages and watch.down and watch.streak < failures
+        else watch
+        for key, watch in watches.items()
+    }

@@ -75,7 +75,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnReading:
-    """How the budget of one objective burns on one target at an instant. *rule* is the pair with its numbers."""
+    """
+    How the budget of one objective burns on one target at an instant. *rule* is the pair with its numbers.
+
+    short and long: its windows, which remember for so long what is over. fresh: the short one alone has enough bad
+    ones.
+    """
 
     scope: Scope
     provider: str
@@ -88,7 +93,9 @@ class BurnReading:
     since: datetime
     reason: str
     observations: tuple[str, ...] = ()
-    short: timedelta = timedelta()  # the short window of the pair: for so long it remembers what is over
+    short: timedelta = timedelta()
+    long: timedelta = timedelta()
+    fresh: bool = True
 
     @property
     def slow(self) -> bool:
@@ -133,6 +140,8 @@ def _of_tally(tally: Tally, objective: Objective, at: datetime) -> Iterator[Burn
             reason=tally.reason,
             observations=tally.observations,
             short=timedelta(seconds=pair.short),
+            long=timedelta(seconds=pair.long),
+            fresh=tally.within(pair.short).bad >= objective.burn.bad_min,
         )
 
 

@@ -22,7 +22,12 @@ AFFECTED_MAX = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Something that is wrong now, with the rule that says so and its numbers."""
+    """
+    Something that is wrong now, with the rule that says so and its numbers.
+
+    Of a burn rate: for how long after an outage its short windows still hold it (*echo*), and its long ones (*memory*);
+    *fresh* when there are enough bad ones in a short window, so that it is not one more beside what is remembered.
+    """
 
     signal: Signal
     scope: Scope
@@ -32,7 +37,9 @@ class Cause:
     reason: str
     rule: str
     evidence: Evidence
-    echo: timedelta = timedelta()  # for so long after an outage the windows of a burn rate still hold it
+    echo: timedelta = timedelta()
+    memory: timedelta = timedelta()
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +222,9 @@ def _burn_causes(provider: str, signal: Signal, firing: list[BurnReading], sight
             f"{rung.said}; {first.target} {first.said}" if len(members) > 1 else first.said,
             certainty=f"objective {', '.join(names)}", watched_n=_watched_n(rung.scope, provider, sight.index),
         )  # fmt: skip
-        found.append(replace(cause, echo=max(one.short for one in firing if one.scope.id in members)))
+        burning = [one for one in firing if one.scope.id in members]
+        echo, memory = max(one.short for one in burning), max(one.long for one in burning)
+        found.append(replace(cause, echo=echo, memory=memory, fresh=any(one.fresh for one in burning)))
     return found
 
 

@@ -13,11 +13,12 @@ One decision: what people say (people.py), what is wrong and what is over (atten
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from collector.judgement.announcement import announce
 from collector.judgement.attendance import Attendance
+from collector.judgement.blind_spans import blind_now, seen_again
 from collector.judgement.burn_rate import BurnReading
 from collector.judgement.causes import Sight, asks, causes, kept_burning
 from collector.judgement.fleet_index import FleetIndex
@@ -26,7 +27,7 @@ from collector.judgement.hot_state import HotState
 from collector.judgement.incident_book import IncidentBook
 from collector.judgement.missing_data import AWAKE_GAP, awake_since, silence
 from collector.judgement.people import answered
-from schemas.incident import Incident, PageIntent, Transition
+from schemas.incident import Incident, PageIntent, Signal, Transition
 from schemas.observation import Observation, Source
 from schemas.paging import Paging
 from schemas.response import Command, Said, said
@@ -77,7 +78,11 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
     for command in inputs.commands:
         refused, sight = answered(command, book, sight)
         lines.append(said(command, refused, now))
-    found, attendance = causes(sight, paging), Attendance(book, sight)
+    found = causes(sight, paging)
+    if over := blind_now(state.incidents.values()) - {one.scope.id for one in found if one.signal is Signal.HARD_DOWN}:
+        sight = replace(sight, watches=seen_again(sight.watches, over, paging.hard_down.failures))
+        found = causes(sight, paging)
+    attendance = Attendance(book, sight)
     for cause in found:
         attendance.attend(cause)
     attendance.follow(found)

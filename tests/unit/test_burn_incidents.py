@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,6 +88,39 @@ def test_what_a_blind_vantage_saw_burns_no_budget() -> None:
     ]  # fmt: skip
     (span,) = blind_spans(judge.state.incidents.values())
     assert (span.vantage, span.start < TICK, span.end) == ("here", True, TICK + timedelta(seconds=42))
+
+
+def test_one_more_bad_one_beside_an_outage_that_is_over_is_no_news() -> None:
+    """While a long window holds the outage a single failure would fire; three of them in the short one are news."""
+    judge = Judge()
+    judge.tick(0, FAILED, "coil/one")
+    for second in (10, 20, 30):
+        judge.tick(second, OK, "coil/one")
+    assert judge.only().state is IncidentState.RESOLVED
+    stale = replace(reading("coil/one/chat", PAGE, 1000), long=timedelta(hours=1), fresh=False)
+    judge.decide(1000, burns=[stale])
+    judge.decide(1003)
+    assert [page.change for page in judge.pages] == [Change.OPENED, Change.RESOLVED]
+    judge.decide(1020, burns=[replace(stale, fresh=True)])
+    judge.decide(1023)
+
+    assert [page.signal for page in judge.pages[2:]] == [Signal.ERROR_BURN]
+
+
+def test_what_burns_slowly_after_it_burnt_fast_is_reopened_as_that() -> None:
+    """And stays: not resolved by the fast budget, which is clear."""
+    judge = Judge()
+    judge.decide(0, burns=[reading("acme/east/chat", TICKET)])
+    judge.decide(10, burns=[reading("acme/east/chat", PAGE, 10)])
+    judge.decide(60, burns=[reading("acme/east/chat", CLEAR, 60)])
+    fast = judge.only()
+    assert (fast.signal, fast.state) == (Signal.ERROR_BURN, IncidentState.RESOLVED)
+    for second in (400, 415, 430):
+        judge.decide(second, burns=[reading("acme/east/chat", TICKET, second)])
+
+    slow = judge.newest()
+    assert (slow.signal, slow.state, slow.severity) == (Signal.SLOW_BURN, IncidentState.OPEN, Severity.P3)
+    assert [page.change for page in judge.pages].count(Change.REOPENED) <= 1
 
 
 def test_only_clear_ends_it() -> None:

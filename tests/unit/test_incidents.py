@@ -144,6 +144,24 @@ def test_an_observer_incident_absorbs_what_was_blamed_on_providers() -> None:
     assert judge.said()[2:] == [(Change.ABSORBED, Severity.P0)] * 2 + [(Change.OPENED, Severity.P1)]
 
 
+def test_who_answered_again_is_not_blamed_for_our_blindness() -> None:
+    """One more failure on its way up is noise, when the others are up; who has not answered since is down."""
+    judge = Judge()
+    judge.tick(0, FAILED, "acme", "bolt", "coil", "dyne")
+    judge.decide(5)
+    judge.tick(10, FAILED, "bolt")
+    judge.tick(20, FAILED, "bolt")
+    lone = [seen("coil/one/chat", TICK + timedelta(seconds=30), FAILED)]
+    judge.decide(
+        32, [*facts_of(30, OK, "acme", "coil/two", "dyne", "coil/one/code"), *facts_of(30, FAILED, "bolt"), *lone]
+    )
+    judge.decide(40)
+
+    levels = {(one.scope.id, one.state) for one in judge.state.incidents.values()}
+    assert ("here", IncidentState.RESOLVED) in levels
+    assert [id for id, state in levels if state is IncidentState.OPEN] == ["bolt"]
+
+
 def test_an_incident_is_over_after_three_good_ticks() -> None:
     """Recovering at the first, resolved at the third; the resolve is paged, the recovering is not."""
     judge = Judge()

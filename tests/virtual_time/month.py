@@ -327,7 +327,14 @@ class _Play:
         observers = [one for one in self._opened_in(episode) if one.scope.level is Level.OBSERVER and one.told]
         if len(observers) != 1:
             yield f"{episode} has {len(observers)} incidents of ours"
-        blamed = [one for one in self._opened_in(episode) if one.scope.level is not Level.OBSERVER and one.told]
+        start, _ = _around(episode)
+        blamed = [
+            one
+            for one in self._opened_in(episode)
+            if one.scope.level is not Level.OBSERVER
+            and one.told
+            and (one.signal is not Signal.SLOW_BURN or one.failed_at >= start)  # three days may be spent just now
+        ]
         if blamed:
             yield f"{episode} was blamed on {[str(one.scope) for one in blamed]}"
 
