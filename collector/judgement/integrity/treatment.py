@@ -50,7 +50,7 @@ class Groups(StrEnum):
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         REASON: WORDS,
-        "known_accounts_treated_better": "fresh accounts fare worse than known ones of the same targets in the same hours",
+        "known_accounts_treated_better": "fresh accounts fare worse than known ones, same targets and hours",
         "treated_alike": "both fare alike with the same targets in the same hours",
         "too_little_of_the_same": f"fewer than {STRATA_MIN} hours or {N_MIN} requests of the same were seen of both",
     }
