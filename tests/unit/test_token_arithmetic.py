@@ -137,6 +137,8 @@ def test_a_template_that_changes_is_no_inflation() -> None:
     """From one day to the next; in the middle of a day, which then is left out; counted in one mode only."""
     changed = [row([(x, x + (2 if day < 5 else 40)) for x in lengths(day)], day) for day in range(10)]
     assert judged(changed).standing is not Standing.CONTRADICTED
+    longer = [row([(x + 300 * (day // 5), x + 1 + 340 * (day // 5)) for x in range(20, 44)], day) for day in range(10)]
+    assert judged(longer).value == pytest.approx(1.0)
     noon = [row([(x, x + 1) for x in lengths(day)], day) for day in range(9)]
     noon.append(row([(x, x + (1 if at < 6 else 30)) for at, x in enumerate(lengths(9))], 9))
     assert judged(noon).reason == "as_counted"
@@ -161,6 +163,20 @@ def test_short_answers_that_are_all_billed_alike_are_a_hidden_minimum() -> None:
     mixed = [*short, *billed(lambda x: max(x, 40), days=3)]
     assert judged(mixed).reason == "hidden_minimum"
     assert judged([row([(x, x + 2) for x in range(2, 30, 2)], day) for day in range(3)]).reason == "as_counted"
+
+
+def test_a_minimum_that_hardly_adds_anything_is_not_accused() -> None:
+    """Four tokens for an answer of one: less than a format may add."""
+    assert judged([row([(x, max(x, 16)) for x in range(2, 30)], day) for day in range(3)]).reason == "as_counted"
+
+
+def test_two_days_that_drown_in_many_honest_ones_are_noticed() -> None:
+    """All days together have to show it too."""
+    found = judged(
+        [*billed(honest, days=18), *(row([(x, round(x * 1.008)) for x in lengths(at)], at) for at in (401, 402))]
+    )
+    assert found.value is not None and found.value > 1 + MARGIN
+    assert (found.standing, found.reason, found.days) == (Standing.NOTICED, "not_replicated", 2)
 
 
 def test_answers_billed_above_their_cap_need_no_tokeniser() -> None:
@@ -213,6 +229,7 @@ def wrongly_counted(day: int) -> list[tuple[int, int]]:
         (billed(honest, days=20, n=9), "one_day_only"),
         ([row([(64, 64)] * 40, day) for day in range(5)], "lengths_alike"),
         ([row([(0, 0)] * 40, day) for day in range(5)], "lengths_alike"),
+        ([row([(64, 65)] * 38 + [(66, 73)], day) for day in range(5)], "lengths_alike"),
         ([row(wrongly_counted(day), day) for day in range(10)], "tokeniser_differs"),
     ],
 )
@@ -297,15 +314,16 @@ def test_nothing_stored_raises(cells: list[tuple[int, bool, list[tuple[int, int]
     assert found.standing is Standing.INSUFFICIENT or found.e > 0
 
 
-def test_an_honest_days_event_is_rarer_than_declared() -> None:
-    """20,000 days of ten answers, one of them long: noise as measured on a 7B model, the worst leverage."""
+@pytest.mark.parametrize("long", [1, 2])
+def test_an_honest_days_event_is_rarer_than_declared(long: int) -> None:
+    """5,000 days of 100 answers, one or two of them long: noise as measured on a 7B model, the worst leverage."""
     chance = np.random.default_rng(5)
-    x = np.where(np.arange(10) == 0, 500, chance.integers(8, 24, (20_000, 10)))
+    x = np.where(np.arange(100) < long, 500, chance.integers(8, 24, (5000, 100)))
     y = x + chance.choice([1, 2, 3], x.shape, p=[0.88, 0.1, 0.02]) * (chance.random(x.shape) < 0.021)
     days = [row(list(zip(a, b, strict=True)), at) for at, (a, b) in enumerate(zip(x.tolist(), y.tolist(), strict=True))]
     found = token_arithmetic(TARGET, days, Side.COMPLETION)
     shown = next(line for line in found.arithmetic if line.startswith("tokens_inflated"))
     seen, of = (int(word) for word in shown.split(" on ")[1].split(" days")[0].split(" of "))
-    assert of > 19_000
-    assert seen / of < ALPHA
+    assert of > 4900
+    assert seen / of < 0.8 * ALPHA
     assert found.standing is not Standing.CONTRADICTED

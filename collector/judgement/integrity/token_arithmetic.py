@@ -32,7 +32,7 @@ CHECK = "token_arithmetic"
 ALPHA = 0.005  # of each of the three events, on an honest day
 ALPHA_ALL = 0.0001  # of the same test over all days
 MARGIN = 0.0005  # honest answers cut otherwise are <= 0.01 tokens longer per ~125 counted, a slope of 1.00008
-OUTLIER_TOKENS = 1.0  # one honest answer may be that far off, and must not decide a day; 2 off is one in 400
+OUTLIER_TOKENS = 1.5  # the reach that a day needs: one of two long answers that is 2 tokens off has 1.4
 REPLIES_MIN = 20
 REPLIES_OF_DAY_MIN = 10
 DAYS_MIN = 2
