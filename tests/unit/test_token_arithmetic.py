@@ -15,8 +15,8 @@ from scipy import stats
 from collector.judgement.facts import TokenArithmetic
 from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, line_of, merged
 from collector.judgement.integrity.token_arithmetic import (
-    ALPHA,
     ASSUMPTIONS,
+    DECLARED,
     MARGIN,
     REASONS,
     inflation,
@@ -94,7 +94,7 @@ def test_two_percent_more_on_two_days_from_two_vantages_is_a_contradiction() -> 
     assert found.threshold < found.low < 1.02 < found.high
     assert (found.n, found.days, found.vantages) == (48, 2, 2)
     assert found.p is not None and found.p < 1e-9
-    assert 300 < found.e < 20_000
+    assert 300 < found.e < 5000
     assert "more tokens than were sent, power 0.9" in found.smallest
     assert any("tokens_inflated: on 2 of 2 days" in line for line in found.arithmetic)
 
@@ -122,6 +122,13 @@ def test_one_day_that_contradicts_is_noticed_not_accused() -> None:
     found = judged(rows)
 
     assert (found.standing, found.reason, found.days) == (Standing.NOTICED, "not_replicated", 1)
+
+
+def test_one_day_of_thirty_is_what_chance_gives() -> None:
+    """It stands in the arithmetic, and the bills are not rejected."""
+    found = judged([*billed(honest, days=30), row([(x, round(x * 1.05)) for x in lengths(99)], 99)])
+    assert (found.standing, found.reason) == (Standing.NOT_REJECTED, "as_counted")
+    assert any("tokens_inflated: on 1 of 31 days" in line for line in found.arithmetic)
 
 
 def test_inflation_in_one_mode_of_two_is_not_accused() -> None:
@@ -189,6 +196,8 @@ def test_answers_billed_above_their_cap_need_no_tokeniser() -> None:
     assert judged(rare).reason == "as_counted"
     once = [replace(rows[0], overruns=20), replace(rows[1], overruns=0)]
     assert judged(once).reason == "not_replicated"
+    drowned = [*once, *(replace(rows[1], overruns=0, day=FIRST + timedelta(days=day)) for day in range(2, 40))]
+    assert judged(drowned).reason == "not_counted"
 
 
 def test_a_constant_is_noticed_when_it_is_larger_than_templates_are() -> None:
@@ -325,5 +334,5 @@ def test_an_honest_days_event_is_rarer_than_declared(long: int) -> None:
     shown = next(line for line in found.arithmetic if line.startswith("tokens_inflated"))
     seen, of = (int(word) for word in shown.split(" on ")[1].split(" days")[0].split(" of "))
     assert of > 4900
-    assert seen / of < 0.8 * ALPHA
+    assert seen / of < DECLARED
     assert found.standing is not Standing.CONTRADICTED

@@ -1,10 +1,10 @@
 """
 Do they bill more tokens than they send? Billed tokens against the model's own tokeniser, from sums alone; class A.
 
-Three events, each declared beforehand with an honest chance of at most ALPHA a day: billed grows faster than counted;
-short answers are all billed alike; answers are billed for more than max_tokens. One is a contradiction when it
-happened on two days, all days together show it at ALPHA_ALL, and so do, where both were seen, streams and whole
-answers. The e-value counts the days on which it happened, so it rests on no tail below ALPHA.
+Three events, each declared beforehand with an honest chance of at most DECLARED a day: billed grows faster than
+counted; short answers are all billed alike; answers are billed for more than max_tokens. One is a contradiction when
+it happened on two days, all days together show it at ALPHA_ALL, and so do, where both were seen, streams and whole
+answers. The e-value counts the days on which it happened, so it rests on no tail below that.
 
 A constant that every answer or prompt has on top (a template, an end token, a system prompt of theirs) is no fraud: it
 is noticed when it is larger than templates are. Without a bill nothing can be verified, and nothing is contradicted.
@@ -29,10 +29,12 @@ from collector.judgement.integrity.token_facts import Side, TokenSums
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "token_arithmetic"
-ALPHA = 0.005  # of each of the three events, on an honest day
+ALPHA = 0.005  # of the test of a day
+DECLARED = (
+    0.01  # what is granted to it: honest answers scatter with heavier tails than t's; .0055 at the worst leverage
+)
 ALPHA_ALL = 0.0001  # of the same test over all days
 MARGIN = 0.0005  # honest answers cut otherwise are <= 0.01 tokens longer per ~125 counted, a slope of 1.00008
-OUTLIER_TOKENS = 1.5  # the reach that a day needs: one of two long answers that is 2 tokens off has 1.4
 REPLIES_MIN = 20
 REPLIES_OF_DAY_MIN = 10
 DAYS_MIN = 2
@@ -69,7 +71,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
 ASSUMPTIONS = (
     "the tokeniser that counted is the model's own",
     "answers with reasoning, tool calls or text cut inside a character are left out",
-    f"an honest day has each declared event with probability at most {ALPHA:g}, whatever the days before",
+    f"an honest day has each declared event with probability at most {DECLARED:g}, whatever the days before",
     f"honest engines overrun max_tokens in at most {OVERRUN_SHARE_MAX:.0%} of capped answers",
 )
 _CLAIMS = MappingProxyType(
@@ -115,12 +117,18 @@ class _Event:
     modes_agree: bool = True
 
     @property
+    def told(self) -> bool:
+        """Whether it is worth a word: what chance explains is in the arithmetic only."""
+        return self.e > 1
+
+    @property
     def contradicts(self) -> bool:
-        return len(self.seen) >= DAYS_MIN and self.always and self.modes_agree
+        """Whether it accuses."""
+        return self.told and len(self.seen) >= DAYS_MIN and self.always and self.modes_agree
 
     @property
     def e(self) -> float:
-        return declared(len(self.seen), len(self.days), p0=ALPHA)
+        return declared(len(self.seen), len(self.days), p0=DECLARED)
 
 
 def token_arithmetic(
@@ -152,7 +160,7 @@ def token_arithmetic(
     if not missing and _doubted([row for row in peers if row.side is side and row.target != subject]):
         missing = "tokeniser_doubted"
     if missing:
-        if overrun.seen:
+        if overrun.told:
             return _judged(blank, mine, None, (overrun,), side)
         return replace(blank, reason=missing, said=REASONS[missing], arithmetic=(_tally(mine, side),))
     return _of_counted(blank, mine, counted, overrun, side)
@@ -182,7 +190,7 @@ def _of_counted(
     pooled = line_of(_cells(usable))
     differs = len(drawn) - len(clear) > SCATTERED_DAYS_MAX * len(drawn)
     if differs or len(clear) < DAYS_MIN or pooled is None:
-        if overrun.seen or minimum.seen:
+        if overrun.told or minimum.told:
             return _judged(blank, mine, None, (minimum, overrun), side)
         reason = "tokeniser_differs" if differs else "lengths_alike"
         return replace(
@@ -203,18 +211,18 @@ def _judged(
     by_reason = {event.reason: event for event in events}
     ranked = [by_reason.get(reason, _Event(reason)) for reason in _RANKED]
     proven = [event for event in ranked if event.contradicts]
-    unreplicated = [event for event in ranked if event.seen]
+    told = [event for event in ranked if event.told]
     noticed = _constants([row for row in mine if row.n > 0], side)[0]
     if proven:
         standing, reason = Standing.CONTRADICTED, proven[0].reason
-    elif unreplicated:
+    elif told:
         standing, reason = Standing.NOTICED, "not_replicated"
     elif noticed:
         standing, reason = Standing.NOTICED, noticed
     else:
         standing, reason = Standing.NOT_REJECTED, "as_counted"
     e = math.fsum(event.e for event in ranked) / len(ranked)
-    shown = proven[0] if proven else unreplicated[0] if unreplicated else ranked[0]
+    shown = next(iter((*proven, *told, ranked[0])))
     evidence = replace(
         blank,
         standing=standing,
@@ -235,7 +243,7 @@ def _judged(
 
 
 def _inflations(usable: Sequence[TokenSums], days: Mapping[date, Line], pooled: Line) -> _Event:
-    """Days whose own slope is above 1 + MARGIN, and more so than one honest answer could make it."""
+    """Days whose own slope is above 1 + MARGIN."""
     return _Event(
         "tokens_inflated",
         tuple(sorted(days)),
@@ -252,8 +260,7 @@ def _doubted(peers: Sequence[TokenSums]) -> bool:
 
 
 def _inflated(line: Line, alpha: float = ALPHA) -> bool:
-    excess = (line.slope - 1 - MARGIN) * math.sqrt(line.spread)
-    return excess > OUTLIER_TOKENS and line.p_above(1 + MARGIN) < alpha
+    return line.p_above(1 + MARGIN) < alpha
 
 
 def _minimums(counted: Sequence[TokenSums]) -> _Event:
@@ -271,10 +278,7 @@ def _minimums(counted: Sequence[TokenSums]) -> _Event:
 
 
 def _flat(line: Line, alpha: float = ALPHA) -> bool:
-    missing = (1 - line.slope) * math.sqrt(line.spread)
-    if line.mean_more <= CONSTANT_MAX or missing <= OUTLIER_TOKENS:
-        return False
-    return (1 - line.slope) / line.error > student_point(alpha, line.freedom)
+    return line.mean_more > CONSTANT_MAX and (1 - line.slope) / line.error > student_point(alpha, line.freedom)
 
 
 def _overruns(mine: Sequence[TokenSums]) -> _Event:
@@ -402,8 +406,7 @@ def _smallest(days: Iterable[Line]) -> str:
 
 def _needed(line: Line) -> tuple[float, float]:
     """Standard errors in a slope of 1, and how many of them a day needs to show an inflation."""
-    sd = max(line.sd, RESIDUAL_SD_MIN)
-    return math.sqrt(line.spread) / sd, max(student_point(ALPHA, line.freedom), OUTLIER_TOKENS / sd)
+    return 1 / line.error, student_point(ALPHA, line.freedom)
 
 
 def _power(excess: float, lines: Sequence[tuple[float, float]]) -> float:
