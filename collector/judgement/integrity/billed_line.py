@@ -86,6 +86,8 @@ def line_of(cells: Iterable[TokenArithmetic]) -> Line | None:
 
 def merged(sums: Sequence[TokenArithmetic]) -> TokenArithmetic:
     """Sums as one."""
+    if len(sums) == 1:
+        return sums[0]
     return TokenArithmetic(
         sum(one.n for one in sums),
         sum(one.sum_x for one in sums),

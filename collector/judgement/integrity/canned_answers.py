@@ -3,8 +3,8 @@ Does a model answer, or a recording? Two ways to see it, each replicated on two 
 
 Different prompts: every prompt is unique, so its answer should be (repetition). The same open prompt again at
 temperature 1: two honest answers of 50 tokens or more are equal with probability c, at most 1 % for a screened prompt
-and 5 % for any (measured: 0.01 to 0.1 % in the mean, worst prompt 4.7 %). That some m of n answers are all equal has
-probability at most binom(n, m) c^(m/2), because the sum of q^m is at most the (m/2)th power of the sum of q^2.
+and 5 % for any (measured: 0.01 to 0.1 % in the mean, worst prompt 4.7 %). That some answer comes at least m times in n
+has at most the probability that one of probability sqrt(c) does: five of five at c = 1 % is 1e-5.
 
 Equal answers to one prompt are also what a cache or a temperature of 0 gives, which is no fraud. So they are a
 contradiction only where the echo challenge shows that a recording answers, and noticed otherwise.
@@ -23,6 +23,7 @@ from collector.judgement.facts import Answers
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.echo_challenge import Echoes, echoes_of
 from collector.judgement.integrity.repetition import HONEST_SHARE_MAX, repetition, smallest_share
+from collector.judgement.integrity.tails import binomial_tail
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample
 
@@ -178,8 +179,8 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
         smallest=_smallest(repeats, screened),
         arithmetic=(
             *(
-                f"{one.day.isoformat()} {one.item}: {one.top} of {one.n} the same, p <= binom({one.n}, {one.top}) "
-                f"{_collision(one.item, screened):g}^{one.top / 2:g} = {one.p:.3g}"
+                f"{one.day.isoformat()} {one.item}: {one.top} of {one.n} the same, p <= {one.p:.3g} "
+                f"when two are equal with probability {_collision(one.item, screened):g}"
                 for one in sorted(repeats, key=lambda one: (one.p, one.day))[:LINES_MAX]
             ),
             f"echoes: {echoes.right} of {echoes.n} right, {echoes.same} the same wrong answer (p <= {echoes.p:.3g})",
@@ -212,8 +213,16 @@ def _by_day(rows: Sequence[tuple[date, str, str]], screened: Collection[str]) ->
 
 
 def chance_of_equal(m: int, n: int, collision: float) -> float:
-    """A bound on the chance that some *m* of *n* answers are all equal, when two are with probability *collision*."""
-    return min(1.0, math.comb(n, m) * collision ** (m / 2)) if m > 1 else 1.0
+    """
+    A bound on the chance that some answer comes at least *m* times in *n*, when *collision* is that two are equal.
+
+    The squared probabilities q^2 of answers sum to *collision*, and P(X >= m) / q^2 of a binomial X grows with q while
+    m P(X = m) >= 2 P(X >= m), for which m (1 - r) >= 2 is enough, r = P(X = m + 1) / P(X = m) at the largest q. So one
+    answer with q = sqrt(collision) is the worst case; where that is not shown, 1.
+    """
+    q = math.sqrt(collision)
+    ratio = (n - m) / (m + 1) * q / (1 - q)
+    return binomial_tail(m, n, q) if m * (1 - ratio) >= 2 else 1.0
 
 
 def _collision(item: str, screened: Collection[str]) -> float:

@@ -2,8 +2,8 @@
 How often may different questions get one and the same answer?
 
 Null: an honest model gives no answer with a probability above 5 % (very short answers come near that). The commonest of
-n is not known beforehand: over all answers the tails sum to at most 20 of them at 5 %, because they grow faster than the
-probabilities, which sum to 1.
+n is not known beforehand: over all answers the tails sum to at most 20 of those at 5 %, because they grow faster than
+the probabilities, which sum to 1.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """
 Do they bill more tokens than they send? Billed tokens against the model's own tokeniser, from sums alone; class A.
 
-Three events, each declared beforehand with an honest chance of at most ALPHA a day: billed grows faster than counted;
-short answers are all billed alike; answers are billed for more than max_tokens. One is a contradiction when it
-happened on two days and, where both were seen, streamed and not. Evidence counts the days on which it happened, so
-nothing rests on a tail below ALPHA.
+Three events, each declared beforehand with an honest chance of at most DECLARED a day: billed grows faster than
+counted; short answers are all billed alike; answers are billed for more than max_tokens. One is a contradiction when
+it happened on two days, all days together show it at ALPHA_ALL, and so do, where both were seen, streams and whole
+answers. The e-value counts the days on which it happened, so it rests on no tail below that.
 
 A constant that every answer or prompt has on top (a template, an end token, a system prompt of theirs) is no fraud: it
 is noticed when it is larger than templates are. Without a bill nothing can be verified, and nothing is contradicted.
@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from statistics import NormalDist
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -30,13 +29,17 @@ from collector.judgement.integrity.token_facts import Side, TokenSums
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "token_arithmetic"
-ALPHA = 0.001  # of each of the three events, on an honest day
+ALPHA = 0.005  # of the test of a day
+DECLARED = (
+    0.01  # what is granted to it: honest answers scatter with heavier tails than t's; .0055 at the worst leverage
+)
+ALPHA_ALL = 0.0001  # of the same test over all days
 MARGIN = 0.0005  # honest answers cut otherwise are <= 0.01 tokens longer per ~125 counted, a slope of 1.00008
-OUTLIER_TOKENS = 2.0  # one honest answer may be that far off and must not decide a day
 REPLIES_MIN = 20
 REPLIES_OF_DAY_MIN = 10
 DAYS_MIN = 2
-SCATTER_MAX = 3.0  # times the variance of tokens added one by one at random: more is another tokeniser
+SCATTER_MAX = 2.0  # times the variance of tokens added one by one at random: more is another tokeniser
+SCATTERED_DAYS_MAX = 0.25  # of the days; fewer are left out, as days on which a template changed
 SHORT_TOKENS = 32  # a mean length up to here is of short answers
 CONSTANT_MAX = 8.0  # tokens that an end token and a format may add to every answer
 OVERHEAD_MAX = 64.0  # tokens that a chat template may add to every prompt
@@ -68,7 +71,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
 ASSUMPTIONS = (
     "the tokeniser that counted is the model's own",
     "answers with reasoning, tool calls or text cut inside a character are left out",
-    f"an honest day has each declared event with probability at most {ALPHA:g}, whatever the days before",
+    f"an honest day has each declared event with probability at most {DECLARED:g}, whatever the days before",
     f"honest engines overrun max_tokens in at most {OVERRUN_SHARE_MAX:.0%} of capped answers",
 )
 _CLAIMS = MappingProxyType(
@@ -78,7 +81,7 @@ _CLAIMS = MappingProxyType(
     }
 )
 _RANKED = ("tokens_inflated", "hidden_minimum", "cap_overrun")
-_Key = TypeVar("_Key", date, str, bool)
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +104,31 @@ def inflation(sums: TokenArithmetic | None, *, alpha: float) -> Inflation | None
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """One declared event: the days on which it could be seen, those on which it was, and the vantages that saw it."""
+    """One declared event: the days on which it could be seen, those on which it was, and the vantages that saw it.
+
+    always: all days together show it.
+    """
 
     reason: str
     days: tuple[date, ...] = ()
     seen: tuple[date, ...] = ()
     vantages: int = 0
+    always: bool = False
     modes_agree: bool = True
 
     @property
+    def told(self) -> bool:
+        """Whether it is worth a word: what chance explains is in the arithmetic only."""
+        return self.e > 1
+
+    @property
     def contradicts(self) -> bool:
-        return len(self.seen) >= DAYS_MIN and self.modes_agree
+        """Whether it accuses."""
+        return self.told and len(self.seen) >= DAYS_MIN and self.always and self.modes_agree
 
     @property
     def e(self) -> float:
-        return declared(len(self.seen), len(self.days), p0=ALPHA)
+        return declared(len(self.seen), len(self.days), p0=DECLARED)
 
 
 def token_arithmetic(
@@ -144,13 +157,12 @@ def token_arithmetic(
     overrun = _overruns(mine)
     counted = [row for row in mine if row.n > 0]
     missing = _why_not(mine, counted)
+    if not missing and _doubted([row for row in peers if row.side is side and row.target != subject]):
+        missing = "tokeniser_doubted"
     if missing:
-        if overrun.seen:
+        if overrun.told:
             return _judged(blank, mine, None, (overrun,), side)
         return replace(blank, reason=missing, said=REASONS[missing], arithmetic=(_tally(mine, side),))
-    if _doubted([row for row in peers if row.side is side and row.target != subject]):
-        reason = "tokeniser_doubted"
-        return replace(blank, reason=reason, said=REASONS[reason], arithmetic=(_tally(mine, side),))
     return _of_counted(blank, mine, counted, overrun, side)
 
 
@@ -176,14 +188,15 @@ def _of_counted(
     minimum = _minimums(counted) if side is Side.COMPLETION else _Event("hidden_minimum")
     usable = [row for row in counted if row.day in clear]
     pooled = line_of(_cells(usable))
-    if len(clear) < DAYS_MIN or pooled is None:
-        if overrun.seen or minimum.seen:
+    differs = len(drawn) - len(clear) > SCATTERED_DAYS_MAX * len(drawn)
+    if differs or len(clear) < DAYS_MIN or pooled is None:
+        if overrun.told or minimum.told:
             return _judged(blank, mine, None, (minimum, overrun), side)
-        reason = "tokeniser_differs" if len(drawn) >= DAYS_MIN else "lengths_alike"
+        reason = "tokeniser_differs" if differs else "lengths_alike"
         return replace(
             blank, reason=reason, said=REASONS[reason], arithmetic=(_tally(mine, side), *_constants(counted, side)[1])
         )
-    evidence = _judged(blank, mine, pooled, (_inflations(usable, clear), minimum, overrun), side)
+    evidence = _judged(blank, mine, pooled, (_inflations(usable, clear, pooled), minimum, overrun), side)
     return replace(
         evidence,
         smallest=_smallest(clear.values()),
@@ -198,18 +211,18 @@ def _judged(
     by_reason = {event.reason: event for event in events}
     ranked = [by_reason.get(reason, _Event(reason)) for reason in _RANKED]
     proven = [event for event in ranked if event.contradicts]
-    unreplicated = [event for event in ranked if event.seen]
+    told = [event for event in ranked if event.told]
     noticed = _constants([row for row in mine if row.n > 0], side)[0]
     if proven:
         standing, reason = Standing.CONTRADICTED, proven[0].reason
-    elif unreplicated:
+    elif told:
         standing, reason = Standing.NOTICED, "not_replicated"
     elif noticed:
         standing, reason = Standing.NOTICED, noticed
     else:
         standing, reason = Standing.NOT_REJECTED, "as_counted"
     e = math.fsum(event.e for event in ranked) / len(ranked)
-    shown = proven[0] if proven else unreplicated[0] if unreplicated else ranked[0]
+    shown = next(iter((*proven, *told, ranked[0])))
     evidence = replace(
         blank,
         standing=standing,
@@ -229,25 +242,25 @@ def _judged(
     )  # fmt: skip
 
 
-def _inflations(usable: Sequence[TokenSums], days: Mapping[date, Line]) -> _Event:
-    """Days whose own slope is above 1 + MARGIN, and more so than one honest answer could make it."""
+def _inflations(usable: Sequence[TokenSums], days: Mapping[date, Line], pooled: Line) -> _Event:
+    """Days whose own slope is above 1 + MARGIN."""
     return _Event(
         "tokens_inflated",
         tuple(sorted(days)),
         tuple(day for day, line in sorted(days.items()) if _inflated(line)),
-        sum(_inflated(line) for line in _lines(usable, _vantage).values()),
+        sum(_inflated(line, ALPHA_ALL) for line in _lines(usable, _vantage).values()),
+        _inflated(pooled, ALPHA_ALL),
         all(line.slope > 1 + MARGIN for line in _lines(usable, _mode).values()),
     )
 
 
 def _doubted(peers: Sequence[TokenSums]) -> bool:
     lines = _lines(peers, _target).values()
-    return bool(lines) and 2 * sum(_inflated(line) for line in lines) >= len(lines)
+    return bool(lines) and 2 * sum(_inflated(line, ALPHA_ALL) for line in lines) >= len(lines)
 
 
-def _inflated(line: Line) -> bool:
-    excess = (line.slope - 1 - MARGIN) * math.sqrt(line.spread)
-    return excess > OUTLIER_TOKENS and line.p_above(1 + MARGIN) < ALPHA
+def _inflated(line: Line, alpha: float = ALPHA) -> bool:
+    return line.p_above(1 + MARGIN) < alpha
 
 
 def _minimums(counted: Sequence[TokenSums]) -> _Event:
@@ -258,16 +271,14 @@ def _minimums(counted: Sequence[TokenSums]) -> _Event:
         "hidden_minimum",
         tuple(sorted(days)),
         tuple(day for day, line in sorted(days.items()) if _flat(line)),
-        sum(_flat(line) for line in _lines(short, _vantage).values()),
+        sum(_flat(line, ALPHA_ALL) for line in _lines(short, _vantage).values()),
+        any(_flat(line, ALPHA_ALL) for line in _lines(short, _side).values()),
         all(line.slope < 1 for line in _lines(short, _mode).values()),
     )
 
 
-def _flat(line: Line) -> bool:
-    missing = (1 - line.slope) * math.sqrt(line.spread)
-    if line.mean_more <= CONSTANT_MAX or missing <= OUTLIER_TOKENS:
-        return False
-    return (1 - line.slope) / line.error > student_point(ALPHA, line.freedom)
+def _flat(line: Line, alpha: float = ALPHA) -> bool:
+    return line.mean_more > CONSTANT_MAX and (1 - line.slope) / line.error > student_point(alpha, line.freedom)
 
 
 def _overruns(mine: Sequence[TokenSums]) -> _Event:
@@ -279,7 +290,8 @@ def _overruns(mine: Sequence[TokenSums]) -> _Event:
         "cap_overrun",
         tuple(sorted(days)),
         tuple(day for day, rows in sorted(days.items()) if _overrun(rows)),
-        sum(_overrun(rows) for rows in _grouped(capped, _vantage).values()),
+        sum(_overrun(rows, ALPHA_ALL) for rows in _grouped(capped, _vantage).values()),
+        _overrun(capped, ALPHA_ALL),
         all(
             any(row.overruns for row in rows)
             for rows in _grouped(capped, _mode).values()
@@ -288,9 +300,9 @@ def _overruns(mine: Sequence[TokenSums]) -> _Event:
     )
 
 
-def _overrun(rows: Sequence[TokenSums]) -> bool:
+def _overrun(rows: Sequence[TokenSums], alpha: float = ALPHA) -> bool:
     capped, over = sum(row.capped for row in rows), sum(row.overruns for row in rows)
-    return over > 0 and binomial_tail(over, capped, OVERRUN_SHARE_MAX) < ALPHA
+    return over > 0 and binomial_tail(over, capped, OVERRUN_SHARE_MAX) < alpha
 
 
 def _constants(counted: Sequence[TokenSums], side: Side) -> tuple[str, tuple[str, ...]]:
@@ -319,6 +331,10 @@ def _constants(counted: Sequence[TokenSums], side: Side) -> tuple[str, tuple[str
 def _scattered(line: Line) -> bool:
     """Whether billed and counted scatter more than tokens added one by one at random would make them."""
     return line.sd**2 > 1 + SCATTER_MAX * abs(line.slope - 1) * line.mean_x
+
+
+def _side(row: TokenSums) -> Side:
+    return row.side
 
 
 def _target(row: TokenSums) -> str:
@@ -378,23 +394,26 @@ def _interval(line: Line) -> tuple[float, float]:
 
 def _smallest(days: Iterable[Line]) -> str:
     """The least inflation that two of these days would show with power POWER."""
-    lines = list(days)
+    lines = [_needed(line) for line in days]
     low, high = 0.0, 1.0
     if _power(high, lines) < POWER:
         return "nothing below twice the tokens"
-    for _ in range(40):
+    for _ in range(20):
         middle = (low + high) / 2
         low, high = (low, middle) if _power(middle, lines) >= POWER else (middle, high)
     return f"{high:.2%} more tokens than were sent, power {POWER:g}"
 
 
-def _power(excess: float, lines: Sequence[Line]) -> float:
+def _needed(line: Line) -> tuple[float, float]:
+    """Standard errors in a slope of 1, and how many of them a day needs to show an inflation."""
+    return 1 / line.error, student_point(ALPHA, line.freedom)
+
+
+def _power(excess: float, lines: Sequence[tuple[float, float]]) -> float:
     """The chance that at least two days show an inflation of *excess*."""
     none, one = 1.0, 0.0
-    for line in lines:
-        sd = max(line.sd, RESIDUAL_SD_MIN)
-        needed = max(student_point(ALPHA, line.freedom) * sd, OUTLIER_TOKENS)
-        shown = NormalDist().cdf(((excess - MARGIN) * math.sqrt(line.spread) - needed) / sd)
+    for errors, needed in lines:
+        shown = math.erfc((needed - (excess - MARGIN) * errors) / math.sqrt(2)) / 2
         none, one = none * (1 - shown), one * (1 - shown) + none * shown
     return 1 - none - one
 
@@ -419,7 +438,7 @@ def _event_line(event: _Event) -> str:
     if not event.days:
         return f"{event.reason}: could not be looked for"
     modes = "" if event.modes_agree else ", not in both modes"
-    days = f"on {len(event.seen)} of {len(event.days)} days"
+    days = f"on {len(event.seen)} of {len(event.days)} days, {'' if event.always else 'not '}over all of them"
     return f"{event.reason}: {days}, {event.vantages} vantages{modes}; e = {event.e:.4g}"
 
 
