@@ -25,7 +25,7 @@ SLOWEST_SHARE = 0.05  # of a day's replies: nineteen of twenty must be too fast
 REPLIES_MIN = 20  # of a day; of predictable text, for the speculation flag
 TOKENS_MIN = 32  # of a reply whose speed is taken
 DAYS_MIN = 3
-SPECULATION_RATIO = 1.5  # predictable text over incompressible
+SPECULATION_RATIO = 1.1  # predictable text over incompressible; above it speculation may be what is fast
 ACCEPTED_MAX = 4.0  # tokens a step, with speculation
 P0 = 1e-4  # declared: three days of nineteen in twenty replies above the bound
 
@@ -40,7 +40,7 @@ REASONS = {
 }
 ASSUMPTIONS = (
     "bandwidth and memory of the data sheet",
-    "tokens are the smaller of billed and counted; the time counts from the end of the request, so no buffer shrinks it",
+    "tokens are the smaller of billed and counted; the time counts from the end of the request: no buffer shrinks it",
     "weights and cache are in the memory of the GPUs",
     f"honest endpoints are refuted with probability at most {P0:g}",
 )
@@ -132,7 +132,7 @@ def memory_gb(model: Model, weight_bytes: float) -> float:
 
 
 def speculates(replies: Sequence[Reply]) -> bool | None:
-    """Whether predictable text comes more than 1.5 times faster; None without twenty replies of either kind."""
+    """Whether predictable text comes more than 1.1 times faster; None without twenty replies of either kind."""
     plain, predictable = ([one.per_s for one in replies if one.predictable is kind] for kind in (False, True))
     if min(len(plain), len(predictable)) < REPLIES_MIN:
         return None

@@ -26,9 +26,9 @@ ALPHA = 0.01  # of contradicting an honest endpoint, ever, within the period
 DAY_E_MAX = 200.0  # a minimum of an e-value and a number is an e-value
 PROMPTS_MIN = 10  # of a day, each answered twice by either side
 PEERS_MIN = 3
-REFERENCE_ALPHA = 0.001  # of calling an unchanged reference changed, a day; of calling equal peers unequal
+REFERENCE_ALPHA = 0.0002  # of calling an unchanged reference changed, a day; of calling equal peers unequal
 REFERENCE_DAYS = 7  # that a day of the reference is compared with
-REFERENCE_ANSWERS_MAX = 6  # of each prompt, the latest: 2 against 6 are 28 labellings
+REFERENCE_ANSWERS_MAX = 4  # of each prompt on either side, the latest: 4 against 4 are 70 labellings
 PEER_ANSWERS_MAX = 6
 FORM_SHARE_MIN = 0.2  # more answers of unusual form than the reference has
 FORM_ANSWERS_MIN = 20
@@ -125,7 +125,7 @@ def reference_doubt(reference: Reference) -> tuple[str, tuple[str, ...]] | None:
 
 
 def compared_days(samples: Sequence[KeptSample], reference: Reference) -> tuple[Day, ...]:
-    """Every day with enough answers of both, at most the last 60; the reference's are of that day, or the last before."""
+    """The days with enough answers of both, at most the last 60; the reference's are of that day or the last before."""
     theirs, trusted = _by_day(samples), _by_day(reference.samples)
     found = []
     for day in sorted(theirs)[-DAYS_MAX:]:
@@ -147,11 +147,12 @@ def _fresh(days: Sequence[Day]) -> bool:
 
 
 def _by_day(samples: Iterable[KeptSample]) -> Answers:
-    """Day (UTC) to prompt to answers; an empty answer is none."""
+    """Day (UTC) to prompt to answers in normal form; an empty answer is none."""
     found: dict[date, dict[str, list[str]]] = {}
     for sample in samples:
-        if sample.series == SERIES and normalised(sample.text):
-            found.setdefault(sample.tick.date(), {}).setdefault(sample.item, []).append(sample.text)
+        text = normalised(sample.text) if sample.series == SERIES else ""
+        if text:
+            found.setdefault(sample.tick.date(), {}).setdefault(sample.item, []).append(text)
     return {day: {item: tuple(texts) for item, texts in items.items()} for day, items in found.items()}
 
 
@@ -168,11 +169,14 @@ def _changed_day(samples: Iterable[KeptSample]) -> str:
         for earlier in ordered[max(0, place - REFERENCE_DAYS) : place]:
             for item, texts in days[earlier].items():
                 before.setdefault(item, []).extend(texts)
-        latest = {item: tuple(texts[-REFERENCE_ANSWERS_MAX:]) for item, texts in before.items()}
-        distance = _distance(days[day], latest)
+        distance = _distance(_latest(days[day]), _latest(before))
         if distance and distance.prompts >= PROMPTS_MIN and distance.p <= REFERENCE_ALPHA:
             return f"the reference of {day} against its {REFERENCE_DAYS} days before: p = {distance.p:.2g}"
     return ""
+
+
+def _latest(answers: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {item: tuple(texts[-REFERENCE_ANSWERS_MAX:]) for item, texts in answers.items()}
 
 
 def _odd_peer(reference: Reference) -> str:
@@ -181,10 +185,10 @@ def _odd_peer(reference: Reference) -> str:
     for endpoint in endpoints:
         sides: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
         for sample in sorted(reference.samples, reverse=True):
-            if sample.series == SERIES and normalised(sample.text):
-                answers = sides[sample.target != endpoint].setdefault(sample.item, [])
-                if len(answers) < PEER_ANSWERS_MAX:
-                    answers.append(sample.text)
+            text = normalised(sample.text) if sample.series == SERIES else ""
+            answers = sides[sample.target != endpoint].setdefault(sample.item, [])
+            if text and len(answers) < PEER_ANSWERS_MAX:
+                answers.append(text)
         strata = {item: (sides[0][item], sides[1][item]) for item in sides[0] if item in sides[1]}
         distance = text_distance(strata)
         if distance and distance.p <= REFERENCE_ALPHA / len(endpoints):
@@ -201,8 +205,9 @@ def _form_drift(samples: Sequence[KeptSample], reference: Reference) -> str:
 
 
 def _odd_form(samples: Iterable[KeptSample]) -> float | None:
-    texts = [sample.text for sample in samples if sample.series == SERIES and normalised(sample.text)]
-    return sum(text != normalised(text) for text in texts) / len(texts) if len(texts) >= FORM_ANSWERS_MIN else None
+    forms = [(sample.text, normalised(sample.text)) for sample in samples if sample.series == SERIES]
+    odd = [text != form for text, form in forms if form]
+    return sum(odd) / len(odd) if len(odd) >= FORM_ANSWERS_MIN else None
 
 
 def _lines(days: Sequence[Day]) -> tuple[str, ...]:

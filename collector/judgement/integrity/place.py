@@ -31,7 +31,7 @@ P0 = 1e-4  # declared: both vantages wrong about where they are, or about time, 
 REASONS: Mapping[str, str] = {
     "physically_impossible": "its answers come sooner than light could bring them from there",
     "elsewhere": "its answers come sooner than through fibre from there",
-    "one_vantage_sooner": "from one place alone its answers come sooner than through fibre from there; are its coordinates right?",
+    "one_vantage_sooner": "from one place alone they come sooner than through fibre; is that vantage where it says?",
     "not_too_soon": "nowhere do its answers come sooner than from there, which does not place it there",
     "unknown_region": "the claimed region is in no table; claims that name a town or lat,lon can be checked",
     "vantage_without_place": "fewer than two vantages have coordinates and 30 requests",
@@ -193,7 +193,7 @@ def _smallest(places: Sequence[Sequence[Minimum]]) -> str:
 def _lines(places: Sequence[Sequence[Minimum]], claimed: Mapping[str, Point]) -> tuple[str, ...]:
     return tuple(
         f"{one.vantage} to {site}: ({distance_km(one.at, point):,.0f} km x {1 - SPHERE_ERROR:g} - {SITE_RADIUS_KM:g}"
-        f" km) / {FIBRE_KM_MS:g} km/ms = {needed_ms(one.at, point):.1f} ms needed, {one.ms:.1f} ms seen in {one.n} requests"
+        f" km) / {FIBRE_KM_MS:g} km/ms = {needed_ms(one.at, point):.1f} ms needed, {one.ms:.1f} ms seen (n {one.n})"
         for group in places
         for one in group
         for site, point in claimed.items()

@@ -10,7 +10,7 @@ provider with probability at most 1/1000.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -55,7 +55,7 @@ class Reply:
 class Rule:
     """The numbers of the rule; the weights are of families and sum to 1."""
 
-    weights: Mapping[Family, float] = WEIGHTS
+    weights: Mapping[Family, float] = field(default_factory=lambda: WEIGHTS)
     e_min: float = E_MIN
     families_min: int = FAMILIES_MIN
     reply_days: int = REPLY_DAYS
@@ -152,7 +152,7 @@ def suspicion(
 
 def combined(evidence: Sequence[Evidence], weights: Mapping[Family, float]) -> float:
     """The weighted mean of the families' e-values, each the mean of its evidence; one without evidence counts 1."""
-    return weighted(_by_family(evidence), weights)
+    return weighted(_by_family(evidence), {str(family): weight for family, weight in weights.items()})
 
 
 def accusing(evidence: Sequence[Evidence]) -> tuple[Family, ...]:

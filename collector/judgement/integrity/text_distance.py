@@ -12,12 +12,11 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-
-from collector.judgement.integrity.text_form import normalised
 
 CHARS = 50  # about 12 tokens; they tell more than 1,000 do
 PERMUTATIONS = (999, 19_000)  # the second lot only when fewer than HITS_ENOUGH of the first reach S
@@ -27,7 +26,7 @@ TIE = 1e-12  # sums that differ by less are the same sum, added in another order
 
 Floats = npt.NDArray[np.float64]
 Strata = Mapping[str, tuple[Sequence[str], Sequence[str]]]
-Form = Mapping[str, tuple[list[str], list[str]]]  # sorted by prompt, normalised, each side sorted
+Ordered = Mapping[str, tuple[list[str], list[str]]]  # sorted by prompt, and each side sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +44,16 @@ def text_distance(strata: Strata, *, permutations: tuple[int, ...] = PERMUTATION
     """
     The test; None without a prompt that both sides answered at least twice.
 
-    *strata*: prompt to the answers of one side and of the other, in any order: the same answers give the same bits,
-    since the permutations are drawn from their digest. p = (1 + #{S* >= S}) / (1 + B). Drawing a second lot only when
-    the first has few hits keeps it valid: whoever goes on would have had a smaller p already.
+    *strata*: prompt to the answers of one side and of the other, in normal form (text_form) and in any order: the same
+    answers give the same bits, since the permutations are drawn from their digest. p = (1 + #{S* >= S}) / (1 + B). To
+    draw a second lot only when the first has few hits keeps it valid: whoever goes on would have had a small p already.
     """
-    form = {prompt: (_form(strata[prompt][0]), _form(strata[prompt][1])) for prompt in sorted(strata)}
-    groups = _groups(form)
+    ordered = {prompt: (sorted(strata[prompt][0]), sorted(strata[prompt][1])) for prompt in sorted(strata)}
+    groups = _groups(ordered)
     if not groups:
         return None
     prompts = sum(len(kernels) for _, kernels in groups)
-    chance = np.random.default_rng(_seed(form))
+    chance = np.random.default_rng(_seed(ordered))
     parts = [_Group(size, kernels) for size, kernels in groups]
     observed = sum(float(part.observed.sum()) for part in parts)
     hits = drawn = 0
@@ -82,9 +81,7 @@ class _Group:
         n = sum(size)
         self.listed: Floats | None = None
         if math.comb(n, size[0]) <= SPLITS_MAX:
-            labels = np.zeros((math.comb(n, size[0]), n))
-            for place, chosen in enumerate(combinations(range(n), size[0])):  # the first is the one that was observed
-                labels[place, list(chosen)] = 1.0
+            labels = _labels(n, size[0])
             self.listed = self._statistics(np.broadcast_to(labels, (len(kernels), *labels.shape)))
         first = np.zeros((len(kernels), 1, n))
         first[:, :, : size[0]] = 1.0
@@ -108,14 +105,20 @@ class _Group:
         return np.asarray(within / (n * (n - 1)) + other / (m * (m - 1)) - 2 * across / (n * m), dtype=float)
 
 
-def _form(answers: Sequence[str]) -> list[str]:
-    return sorted(normalised(text) for text in answers)
+@lru_cache(maxsize=64)
+def _labels(n: int, size: int) -> Floats:
+    """Every way to call *size* of *n* answers the one side's (ways, n); the first is the one that was observed."""
+    labels = np.zeros((math.comb(n, size), n))
+    for place, chosen in enumerate(combinations(range(n), size)):
+        labels[place, list(chosen)] = 1.0
+    labels.flags.writeable = False
+    return labels
 
 
-def _groups(form: Form) -> list[tuple[tuple[int, int], Floats]]:
+def _groups(ordered: Ordered) -> list[tuple[tuple[int, int], Floats]]:
     """By numbers of answers: the kernels of the prompts (prompts, answers, answers), the diagonal 0."""
     texts: dict[tuple[int, int], list[list[str]]] = {}
-    for x, y in form.values():
+    for x, y in ordered.values():
         if min(len(x), len(y)) >= 2:
             texts.setdefault((len(x), len(y)), []).append([*x, *y])
     return [(size, _kernels(prompts)) for size, prompts in sorted(texts.items())]
@@ -131,9 +134,9 @@ def _kernels(prompts: Sequence[Sequence[str]]) -> Floats:
     return np.asarray(equal, dtype=float)
 
 
-def _seed(form: Form) -> int:
+def _seed(ordered: Ordered) -> int:
     digest = hashlib.sha256()
-    for prompt, sides in form.items():
+    for prompt, sides in ordered.items():
         for side in sides:
             for text in (prompt, *side):
                 said = text.encode("utf-8", "surrogatepass")
