@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "What the configuration costs a day, how soon it notices, what it can claim."),
     "rules": ("rules", "The objectives as Prometheus recording and alerting rules."),
     "backtest": ("backtest", "What a policy would have paged over stored history, and when."),
+    "reference": ("reference", "Trusted references for the identity check: capture, list, check."),
     "judge": ("judge", "Recompute the verdicts as of an instant."),
     "check-config": ("check_config", "Report everything that is wrong in the configuration."),
     "doctor": ("doctor", "Check what Touchstone needs on this machine."),

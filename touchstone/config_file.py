@@ -345,9 +345,12 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     collector = collector.model_copy(update={"tokens": tokens})
     if password := _secret(collector.state_password_file, document, ("collector", "state_password_file"), findings):
         collector = collector.model_copy(update={"state_password": password})
+    integrity = settings.integrity
+    if secret := _token(integrity.secret_file, document, ("integrity", "secret_file"), findings):
+        integrity = integrity.model_copy(update={"secret": secret})
     paging = _paging_with_secrets(settings.paging, document, findings)
     parts = {"store": store, "agent": agent, "collector": collector, "dashboard": dashboard}
-    return settings.model_copy(update=parts | {"telemetry": telemetry, "paging": paging})
+    return settings.model_copy(update=parts | {"telemetry": telemetry, "integrity": integrity, "paging": paging})
 
 
 def _paging_with_secrets(paging: Paging, document: Document, findings: list[Finding]) -> Paging:

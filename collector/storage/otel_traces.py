@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from collector.exported_spans import ExportedSpan
+from collector.storage import sample_rows, span_samples
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import Cluster, defining, processes
 from collector.storage.connection import arguments, named_errors
@@ -92,31 +93,35 @@ class Reconciled:
     missing: int = 0
     doubled: int = 0
     unreadable: int = 0
+    samples: int = 0  # that were missing
 
 
 def definitions(store: Store) -> list[str]:
-    """The statements that make the exporter's table and the view in *store*; each can be run again."""
+    """The statements that make the exporter's table and the views in *store*; each can be run again."""
     assert store.otel_traces is not None, "only where it is switched on"
     table, database = store.otel_traces, store.database
     text = files("schemas").joinpath("sql", "otel", "traces.sql").read_text()
     statements = split_statements(text.replace("${TABLE}", table).replace("${TICK}", TICK), database)
-    if store.cluster is None:
-        view, source, everywhere = f"{database}.{table}_observations", f"{database}.{table}", ""
-    else:
+    source, everywhere = f"{database}.{table}", ""
+    if store.cluster is not None:
         cluster = Cluster(store.cluster, frozenset({f"{database}.{table}"}), SHARDED_BY)
         statements = [told for statement in statements for told in cluster.rendered(statement)]
-        view, source = f"{database}.{table}_observations", f"{database}.{table}_local"
-        everywhere = f" ON CLUSTER {store.cluster}"
-    select = f"SELECT {_SELECTED}\nFROM {source}\nWHERE {VALID}\nLIMIT 1 BY {_KEY}"
-    return [
-        *statements,
-        f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view}{everywhere} TO {database}.observations AS\n{select}",
-        f"ALTER TABLE {view}{everywhere} MODIFY QUERY\n{select}",  # of an older version: replaced in one step
-    ]
+        source, everywhere = f"{database}.{table}_local", f" ON CLUSTER {store.cluster}"
+    views = {
+        "observations": ("observations", f"SELECT {_SELECTED}\nFROM {source}\nWHERE {VALID}\nLIMIT 1 BY {_KEY}"),
+        "samples": (sample_rows.TABLE, span_samples.selected(source)),
+    }
+    for name, (into, select) in views.items():
+        view = f"{database}.{table}_{name}{everywhere}"
+        statements += [
+            f"CREATE MATERIALIZED VIEW IF NOT EXISTS {view} TO {database}.{into} AS\n{select}",
+            f"ALTER TABLE {view} MODIFY QUERY\n{select}",  # of an older version: replaced in one step
+        ]
+    return statements
 
 
 def install(store: Store) -> None:
-    """Make the exporter's table and the view, or bring the view to this version. After migrations."""
+    """Make the exporter's table and the views, or bring these to this version. After migrations."""
     import clickhouse_connect
 
     with named_errors(store), clickhouse_connect.get_client(**arguments(store)) as client:
@@ -143,6 +148,7 @@ class OtelTraces:
         found = Reconciled(hours=len(hours))
         for low, high in runs([datetime.fromtimestamp(hour, UTC) for (hour,) in hours], HOUR):
             for start in _hours(low, high):
+                samples = await self.insert_missing_samples(start, start + HOUR)
                 missing = await self.insert_missing(start, start + HOUR)
                 doubled = await self.remove_doubles(start, start + HOUR)
                 unreadable = await self._rows(_UNREADABLE, a=to_ms(start), b=to_ms(start + HOUR))
@@ -151,6 +157,7 @@ class OtelTraces:
                     found.missing + missing,
                     found.doubled + doubled,
                     found.unreadable + int(unreadable[0][0]),
+                    found.samples + samples,
                 )
         await self.set_mark(MARK, min(settled, now))
         return found
@@ -162,6 +169,14 @@ class OtelTraces:
         if missing[0][0]:
             insert = f"INSERT INTO {{database}}.observations ({', '.join(COLUMNS)})\n{_MISSING}"
             await self._client.command(self._named(insert), **window)
+        return int(missing[0][0])
+
+    async def insert_missing_samples(self, start: datetime, end: datetime) -> int:
+        """The same for samples; doubled ones collapse onto the first by themselves."""
+        window = {"a": to_ms(start), "b": to_ms(end)}
+        missing = await self._rows(f"SELECT count() FROM ({span_samples.MISSING})", **window)
+        if missing[0][0]:
+            await self._client.command(self._named(span_samples.INSERT_MISSING), **window)
         return int(missing[0][0])
 
     async def remove_doubles(self, start: datetime, end: datetime) -> int:

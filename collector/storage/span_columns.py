@@ -23,6 +23,8 @@ from schemas.observation import (
     Source,
     Stamp,
 )
+from schemas.sample import NAME_CHARS_MAX, SAMPLES_MAX
+from schemas.sample import TEXT_CHARS_MAX as SAMPLE_TEXT_CHARS_MAX
 from schemas.wire import ATTR_AGENT_VERSION, ATTR_BATCH, ATTR_SEQ
 
 TEXT_CHARS_MAX = 500
@@ -52,8 +54,14 @@ def _number(name: str) -> str:
     return f"JSONExtract({_at(name)}, 'Nullable(Float64)')"
 
 
-def _numbers(name: str) -> str:
+def numbers(name: str) -> str:
+    """Array(Float64); empty for what is no array of numbers."""
     return f"JSONExtract({_at(name)}, 'Array(Float64)')"
+
+
+def samples_of(name: str) -> str:
+    """Array(String): a list of the samples."""
+    return f"JSONExtract({_at(f'touchstone.samples.{name}')}, 'Array(String)')"
 
 
 def _count(name: str) -> str:
@@ -76,7 +84,7 @@ def _words(words: Iterable[str]) -> str:
     return "(" + ", ".join(f"'{word}'" for word in sorted(words)) + ")"
 
 
-_ARRIVALS = _numbers("touchstone.arrivals_ms")
+_ARRIVALS = numbers("touchstone.arrivals_ms")
 _GAPS = f"arrayMap((a, b) -> b - a, arrayPopBack({_ARRIVALS}), arrayPopFront({_ARRIVALS}))"
 _SEVERAL = f"length({_ARRIVALS}) > 1"
 _FIRST, _LAST = _number("touchstone.first_token_ms"), _number("touchstone.last_token_ms")
@@ -89,7 +97,7 @@ _OUT = (
 )
 _NAMES, _VALUES = (
     "JSONExtract(SpanAttributes['touchstone.figures.names'], 'Array(String)')",
-    _numbers("touchstone.figures.values"),
+    numbers("touchstone.figures.values"),
 )
 
 _END = "fromUnixTimestamp64Nano(toUnixTimestamp64Nano(Timestamp) + toInt64(Duration), 'UTC')"
@@ -213,10 +221,25 @@ def _conditions() -> Iterable[str]:
     yield f"(NOT {_has('touchstone.arrivals_ms')} OR length({_ARRIVALS}) > 0)"
     yield f"length({_NAMES}) = length({_VALUES})"
     yield f"arrayAll(x -> lengthUTF8(x) BETWEEN 1 AND {TEXT_CHARS_MAX}, {_NAMES})"
+    yield from _sample_conditions()
     for stamp in ("Tick", "Timestamp", _END):
         yield f"{stamp} BETWEEN now() - INTERVAL {AGE_MAX_DAYS} DAY AND now() + INTERVAL {AHEAD_MAX_DAYS} DAY"
     for attributes in ("SpanAttributes", "ResourceAttributes"):
         yield f"length({attributes}) <= {ATTRIBUTES_MAX}"
+
+
+def _sample_conditions() -> Iterable[str]:
+    """As wire.py reads samples: lists of one length, texts that are texts, values that are numbers, none too long."""
+    values = "JSONExtractArrayRaw(SpanAttributes['touchstone.samples.values'])"
+    bounds = {"series": (1, NAME_CHARS_MAX), "items": (0, NAME_CHARS_MAX), "texts": (0, SAMPLE_TEXT_CHARS_MAX)}
+    for name, (low, high) in bounds.items():
+        attribute = f"touchstone.samples.{name}"
+        raw = f"JSONExtractArrayRaw({_at(attribute)})"
+        yield f"(NOT {_has(attribute)} OR JSONType({_at(attribute)}) = 'Array')"
+        yield f"length({raw}) = length({values}) AND arrayAll(x -> startsWith(x, '\"'), {raw})"
+        yield f"arrayAll(x -> lengthUTF8(x) BETWEEN {low} AND {high}, {samples_of(name)})"
+    yield f"length({values}) <= {SAMPLES_MAX} AND arrayAll(x -> match(x, '^-?[0-9]'), {values})"
+    yield f"arrayAll(x -> abs(x) < {NUMBER_MAX}, {numbers('touchstone.samples.values')})"
 
 
 VALID = "\n  AND ".join(_conditions())

@@ -34,6 +34,7 @@ from probes.span_bytes import span_bytes
 from probes.spool import Batch
 from schemas.config import Store
 from schemas.observation import Observation, Outcome, Source
+from schemas.sample import Sample
 from tests.support.client_spans import MS, NEW, OLD, START_NS, TARGETS, body_of, client_span
 from tests.support.exported_rows import EXPORTED_COLUMNS, as_text, column_types, exported_rows
 from tests.support.observations import any_observation, fullest, seen
@@ -73,9 +74,15 @@ class House:
         """Every observation as stored, the instant it was taken in left out."""
         return self.ask(f"SELECT {READ} FROM observations ORDER BY target, vantage, kind, tick, attempt, span")
 
+    def samples(self) -> list[tuple[Any, ...]]:
+        """Every sample as stored, the instant it was taken in left out."""
+        names = "tick, provider, cluster, target, vantage, name, sample, n, value, text"
+        return self.ask(f"SELECT {names} FROM integrity_samples FINAL ORDER BY {names}")
+
     def forget(self) -> None:
-        """No observations, as after a view that lagged."""
-        self.sync.command("TRUNCATE TABLE observations")
+        """No observations and no samples, as after views that lagged."""
+        for table in ("observations", "integrity_samples"):
+            self.sync.command(f"TRUNCATE TABLE {table}")
 
     async def reconcile(self) -> Reconciled:
         """A round, now."""
@@ -174,11 +181,12 @@ async def test_whatever_an_agent_may_leave_is_stored_alike(house: House, observa
     request = request_of(recent)
     house.forget()
     await house.facts.insert_observations(taken(request))
-    wanted = house.rows()
+    wanted, samples = house.rows(), house.samples()
 
     house.forget()
     house.insert(exported_rows(request))
     assert house.rows() == wanted
+    assert house.samples() == samples
 
 
 WRONG: Mapping[str, Mapping[str, object]] = {
@@ -203,6 +211,16 @@ WRONG: Mapping[str, Mapping[str, object]] = {
     "a time too long": {"touchstone.total_ms": 1e13},
     "figures without values": {"touchstone.figures.names": ["a"]},
     "a figure without a name": {"touchstone.figures.names": [""], "touchstone.figures.values": [1.0]},
+    "samples without values": {"touchstone.samples.series": ["identity"]},
+    "a sample without a series": {"touchstone.samples.series": [""], "touchstone.samples.items": ["s:001"],
+                                  "touchstone.samples.values": [1.0], "touchstone.samples.texts": ["x"]},
+    "a sample too long": {"touchstone.samples.series": ["s"], "touchstone.samples.items": ["i"],
+                          "touchstone.samples.values": [1.0], "touchstone.samples.texts": ["x" * 1001]},
+    "a sample that is a number": {"touchstone.samples.series": ["s"], "touchstone.samples.items": ["i"],
+                                  "touchstone.samples.values": [1.0], "touchstone.samples.texts": [1.0]},
+    "a sample's value that is a text": {"touchstone.samples.series": ["s"], "touchstone.samples.items": ["i"],
+                                        "touchstone.samples.values": ["1"], "touchstone.samples.texts": ["x"]},
+    "samples that are a text": {"touchstone.samples.series": "identity"},
     "an unknown stamp": {"touchstone.stamp": "sundial"},
     "a tick too old": {"touchstone.tick_ms": 1_000_000_000_000},
     "attributes too many": {f"x{n}": n for n in range(256)},
@@ -293,6 +311,27 @@ async def test_rows_that_a_lagging_view_left_out_are_there_after_reconciliation(
     assert house.rows() == wanted
     assert (await house.reconcile()).missing == 0
     assert house.rows() == wanted
+
+
+async def test_samples_that_a_lagging_view_left_out_are_there_after_reconciliation(house: House) -> None:
+    """And those that came twice are known from when they first came."""
+    sampled = [
+        at(n, samples=(Sample("cache", "hit", n), Sample("cache", "hit", n), Sample("echo", "k"))) for n in range(4)
+    ]
+    house.export(sampled)
+    first = house.ask("SELECT tick, n, at FROM integrity_samples FINAL ORDER BY tick, n")
+    await asyncio.sleep(0.01)
+    house.export([*sampled, at(30)])
+    wanted = house.samples()
+    assert len(wanted) == 12
+    assert house.ask("SELECT tick, n, at FROM integrity_samples FINAL ORDER BY tick, n") == first
+
+    house.sync.command(
+        "DELETE FROM integrity_samples WHERE toMinute(tick) = 2 AND n > 0", settings={"lightweight_deletes_sync": 2}
+    )
+    assert await house.reconcile() == Reconciled(hours=1, doubled=4, samples=2)
+    assert house.samples() == wanted
+    assert (await house.reconcile()).samples == 0
 
 
 async def test_doubled_rows_are_removed_and_the_first_stays(house: House) -> None:

@@ -107,9 +107,9 @@ def _maybe_ms() -> st.SearchStrategy[float | None]:
     return st.none() | st.floats(0, 1e9)
 
 
-def any_sample() -> st.SearchStrategy[Sample]:
-    """Whatever a kind may keep."""
-    return st.builds(Sample, _words(1), _words(), st.floats(-1e11, 1e11), _words(most=TEXT_CHARS_MAX))
+def any_sample(most: int = TEXT_CHARS_MAX) -> st.SearchStrategy[Sample]:
+    """Whatever a kind may keep, with texts of at most so many characters."""
+    return st.builds(Sample, _words(1, 20), _words(0, 20), st.floats(-1e11, 1e11), _words(0, most))
 
 
 @st.composite
@@ -152,7 +152,7 @@ def any_observation(draw: st.DrawFn) -> Observation:
             draw(st.floats(-1e9, 1e9)),
         ),
         figures=draw(st.dictionaries(_words(1), st.floats(-1e9, 1e9), max_size=4)),
-        samples=tuple(draw(st.lists(any_sample(), max_size=4))),
+        samples=tuple(draw(st.lists(any_sample(20), max_size=2))),
         tokens=Tokens(draw(counts), draw(counts), draw(counts), draw(_words()), draw(st.integers(0, 2**32 - 1))),
         bytes_in=draw(st.integers(0, 2**40)),
         finish_reason=draw(_words()),

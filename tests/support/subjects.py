@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,6 +22,7 @@ from probes.trust import TrustLimits
 from schemas.fleet import Auth, Place, Target, Tls
 from touchstone.system_clock import SystemClock
 
+NO_ACCOUNTS: Mapping[str, Auth] = MappingProxyType({})
 TICK = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 
 
@@ -53,12 +55,15 @@ def subject_of(
     ca_file: str | None = None,
     auth: Auth | None = None,
     count_by: Any = "words",
+    tokenizer: str | None = None,
+    accounts: Mapping[str, Auth] = NO_ACCOUNTS,
     **module: Any,
 ) -> Subject:
     """A subject of any kind in the catalogue, cold, with a total limit of 2 s, of the target `acme/east/it`."""
     target = Target(
-        model=model, url=url, modules=("it",), count_by=count_by, tls=Tls(ca_file=ca_file), auth=auth or Auth()
-    )
+        model=model, url=url, modules=("it",), count_by=count_by, tls=Tls(ca_file=ca_file), auth=auth or Auth(),
+        tokenizer=tokenizer, accounts=dict(accounts),
+    )  # fmt: skip
     settings = KINDS[kind].settings.model_validate({"kind": kind, "connection": "cold", "timeout": "2s", **module})
     return Subject(Place("acme", "acme/east", "acme/east/it", "eu", target), "it", settings)
 

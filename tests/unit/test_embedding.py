@@ -81,7 +81,7 @@ async def test_length_norm_and_cosine_are_figures() -> None:
     seen, requests = await seen_of(vectors([3.0, 4.0], [4.0, 3.0]))
     one, other = requests[0]["input"]  # type: ignore[misc]
 
-    assert seen.figures == pytest.approx({"dimensions": 2.0, "norm": 5.0, "cosine": 0.96})
+    assert seen.figures == pytest.approx({"dimensions": 2.0, "norm": 5.0, "cosine": 0.96, "counted_in": 32.0})
     assert (seen.tokens.billed_in, seen.tokens.billed_out) == (9, None)
     assert one != other and str(one).startswith("nonce=")
     assert requests[0]["encoding_format"] == "float"

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
 
 from collector.ingest import read_body
 from probes.span_bytes import observation_of, span_bytes
 from probes.spool import Spool
 from probes.spool_bounds import Bounds
+from probes.telemetry.spans import encoded_spans
 from schemas.sample import SAMPLES_MAX, Sample
+from schemas.wire import SAMPLE_ATTRIBUTES, to_attributes
 from tests.support.batches import body_of_batch, with_attributes
-from tests.support.observations import any_sample, seen
+from tests.support.observations import any_sample, fullest, seen
 
 SAMPLES = (Sample("cache", "hit", 1.0), Sample("identity", "s:001", 7, "é"), Sample("echo", "k", 0.0, "no"))
 PREFIX = "touchstone.samples"
@@ -96,3 +100,14 @@ def test_an_observation_has_a_bounded_number_of_them() -> None:
     seen(samples=SAMPLES[:1] * SAMPLES_MAX)
     with pytest.raises(ValueError, match="at most 64"):
         seen(samples=SAMPLES[:1] * (SAMPLES_MAX + 1))
+
+
+def test_no_sample_leaves_with_telemetry() -> None:
+    """A backend of others is told everything else."""
+    body = encoded_spans([fullest()], Resource({}), {})
+    (span,) = ExportTraceServiceRequest.FromString(body).resource_spans[0].scope_spans[0].spans
+    names = {pair.key for pair in span.attributes}
+
+    assert fullest().samples and not any("sample" in name for name in names)
+    assert fullest().samples[0].text.encode() not in body
+    assert set(to_attributes(fullest())) - names == set(SAMPLE_ATTRIBUTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from socket import AF_INET
 
 import aiohttp
@@ -167,7 +168,7 @@ async def test_out_of_this_machine_it_goes_compressed() -> None:
 
 def test_the_bytes_of_a_span_are_those_of_the_opentelemetry_encoder() -> None:
     """Written by hand, read by anybody: the same message as the SDK makes of the same span."""
-    for one in (seen(), fullest(), *(seen(outcome=outcome) for outcome in Outcome)):
+    for one in (seen(), replace(fullest(), samples=()), *(seen(outcome=outcome) for outcome in Outcome)):
         ours = Span.FromString(span_bytes(one))
         request = encode_spans([conventional_span(one, RESOURCE, {})])
         theirs = request.resource_spans[0].scope_spans[0].spans[0]

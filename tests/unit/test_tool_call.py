@@ -101,11 +101,11 @@ async def test_each_way_of_calling_has_its_name(name: str) -> None:
 
 
 async def test_the_first_fragment_is_the_first_token() -> None:
-    """Fragments are chunks with arrivals; text there is none."""
+    """Fragments are chunks with arrivals; text there is none, and nothing that could be counted exactly."""
     seen, _ = await seen_of(calls())
 
     assert len(seen.timings.arrivals_ms) == seen.tokens.chunks == 4
-    assert (seen.tokens.counted_out, seen.answer_digest) == (0, "")
+    assert (seen.tokens.counted_out, seen.tokens.counted_by, seen.answer_digest) == (4, "chunks", "")
 
 
 @pytest.mark.parametrize(
