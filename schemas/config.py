@@ -322,6 +322,21 @@ class Dashboard(Strict):
         return self
 
 
+class Integrity(Strict):
+    """What the integrity probes draw their prompts and their times from; without it none can be configured."""
+
+    secret: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the secret")
+    secret_file: str | None = None
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> Integrity:
+        if self.secret is not None and self.secret_file is not None:
+            raise ValueError("secret and secret_file exclude each other; give one")
+        if self.secret is not None:
+            check_token(self.secret)
+        return self
+
+
 class GoldGates(Strict):
     """What earns gold."""
 
@@ -389,6 +404,7 @@ class Settings(Strict):
     modules: dict[Name, Module] = Field(min_length=1)
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
+    integrity: Integrity = Integrity()
     paging: Paging = Paging()
 
     @model_validator(mode="after")

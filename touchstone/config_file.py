@@ -24,6 +24,7 @@ from schemas.fleet import Fleet, Provider, Strict
 from schemas.objectives import Objective
 from schemas.paging import Heartbeat, Paging
 from schemas.private_address import literal_private
+from schemas.probe_kinds import INTEGRITY_KINDS
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
@@ -51,6 +52,7 @@ def load_configuration(path: Path, environ: Mapping[str, str]) -> Configuration:
     if settings is not None and settings_document is not None:
         findings += _unknown_modules(settings, fleet_documents)
         settings = _with_secrets(settings, settings_document, findings)
+        findings += _without_secret(settings, settings_document)
     if fleet is not None:
         fleet = _fleet_with_secrets(fleet, fleet_documents, findings)
     if settings is not None and fleet is not None and not findings:
@@ -304,11 +306,21 @@ def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[
             yield document.finding(path, f"no probe module is called {value!r}; {hint}")
 
 
+def _without_secret(settings: Settings, document: Document) -> Iterable[Finding]:
+    """A finding for each integrity module, when there is no secret to draw its prompts and its times from."""
+    if settings.integrity.secret is not None or settings.integrity.secret_file is not None:
+        return
+    for name, module in settings.modules.items():
+        if module.kind in INTEGRITY_KINDS:
+            message = f"{module.kind} needs integrity.secret or integrity.secret_file"
+            yield document.finding(("modules", name, "kind"), message)
+
+
 def _meeting_grids(settings: Settings, fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
     """A finding for each target with two modules of one kind that cannot be kept from ticking together."""
     for place in fleet.places():
         try:
-            subjects_at(place, settings.modules, settings.vantage.name)
+            subjects_at(place, settings.modules, settings.vantage.name, settings.integrity.secret)
         except ConfigurationError as error:
             provider, cluster, target = place.id.split("/")
             path = ("providers", provider, "clusters", cluster, "targets", target, "modules")
@@ -338,9 +350,12 @@ def _with_secrets(settings: Settings, document: Document, findings: list[Finding
     collector = collector.model_copy(update={"tokens": tokens})
     if password := _secret(collector.state_password_file, document, ("collector", "state_password_file"), findings):
         collector = collector.model_copy(update={"state_password": password})
+    integrity = settings.integrity
+    if secret := _token(integrity.secret_file, document, ("integrity", "secret_file"), findings):
+        integrity = integrity.model_copy(update={"secret": secret})
     paging = _paging_with_secrets(settings.paging, document, findings)
     parts = {"store": store, "agent": agent, "collector": collector, "dashboard": dashboard}
-    return settings.model_copy(update=parts | {"telemetry": telemetry, "paging": paging})
+    return settings.model_copy(update=parts | {"telemetry": telemetry, "integrity": integrity, "paging": paging})
 
 
 def _paging_with_secrets(paging: Paging, document: Document, findings: list[Finding]) -> Paging:
