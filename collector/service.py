@@ -19,12 +19,13 @@ from collector.judgement.facts import ProviderFacts
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
+from collector.judgement.integrity.suspicion import Suspicion
 from collector.judgement.tiers import judge
 from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
-from schemas.errors import StoreError
+from schemas.errors import StoreError, StoreUnavailable
 from schemas.incident import PageIntent
 from schemas.observation import Observation
 from schemas.page import Delivery, DeliveryState
@@ -59,6 +60,10 @@ class Facts(Protocol):
 
     async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
         """What the last examination of each provider's claims before *at* came to."""
+        ...
+
+    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime) -> None:
+        """Store suspicions with their evidence."""
         ...
 
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
@@ -130,6 +135,7 @@ class Service:
     deliveries: Deliveries
     roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
     burn_rates: Callable[[datetime, Sequence[BlindSpan]], Awaitable[Sequence[BurnReading]]]
+    examine: Callable[[datetime], Awaitable[Mapping[str, Suspicion]]]
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
     asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail

@@ -29,6 +29,7 @@ from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
 from schemas.errors import SpoolError
 from schemas.observation import Blame, Observation, Outcome, Reason
+from schemas.probe_kinds import INTEGRITY_KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -132,10 +133,11 @@ class Agent:
         Not what is being asked at this moment, or known to be down; and each at most once for a tick.
         """
         for course in self._courses.values():
-            subject, tick = course.subject, course.following - course.interval
+            subject, tick = course.subject, course.grid.before(course.following)
             if (
                 (subject.place.id, subject.module_name) not in subjects
                 or self._draining
+                or subject.module.kind in INTEGRITY_KINDS
                 or tick < course.since
                 or self._asked_again.get(course.trail) == tick
                 or (course.trail, tick) in self._asking
@@ -335,8 +337,9 @@ class Agent:
 
 
 def doubtful(observation: Observation) -> bool:
-    """Whether a failure may be the provider's, so that asking again tells something."""
-    return observation.outcome is Outcome.FAILED and observation.blame in {Blame.PROVIDER, Blame.UNKNOWN}
+    """Whether a failure may be the provider's, so that asking again tells something that somebody waits for."""
+    theirs = observation.outcome is Outcome.FAILED and observation.blame in {Blame.PROVIDER, Blame.UNKNOWN}
+    return theirs and observation.kind not in INTEGRITY_KINDS
 
 
 async def _first_of(stop: asyncio.Event, rooms: Sequence[asyncio.Task[Any]]) -> None:

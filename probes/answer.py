@@ -61,6 +61,7 @@ class Answer:
     id: str = ""
     billed_in: int | None = None
     billed_out: int | None = None
+    cached_in: int | None = None  # of the prompt's tokens, those that a cache had
     error: str | None = None
     broken: str | None = None
     events: int = 0
@@ -105,6 +106,10 @@ class Answer:
         """Note the tokens of the usage; the last that make sense count."""
         self.billed_in = count(prompt, self.billed_in)
         self.billed_out = count(completion, self.billed_out)
+
+    def cached(self, prompt: object) -> None:
+        """Note how much of the prompt came from a cache, as the usage says."""
+        self.cached_in = count(prompt, self.cached_in)
 
 
 def _no_headers() -> Mapping[str, str]:

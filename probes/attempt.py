@@ -62,7 +62,7 @@ async def observe(bench: Bench, subject: Subject, tick: datetime, attempt: int, 
     subject = with_account(subject, account)
     try:
         warm = wants_warm(subject.module, tick, attempt)
-        ask = Ask(subject, nonce, warm, bench.connections, bench.clock, bench.turn)
+        ask = Ask(subject, nonce, warm, bench.connections, bench.clock, bench.turn, tick)
         finding = await KINDS[subject.module.kind].probe(ask)
     except TouchstoneError as error:  # our own files
         logger.error("%s: %s", subject.key, error)

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from probes.contract import Kind
+from probes.kinds.border_input import BorderInputModule, border_input
 from probes.kinds.burst import BurstModule, burst
+from probes.kinds.cache_timing import CacheTimingModule, cache_timing
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.kinds.completion_stream import CompletionStreamModule, completion_stream
 from probes.kinds.dns_lookup import DnsLookupModule, dns_lookup
+from probes.kinds.echo_challenge import EchoChallengeModule, echo_challenge
 from probes.kinds.embedding import EmbeddingModule, embedding
 from probes.kinds.engine_metrics import EngineMetricsModule, engine_metrics
 from probes.kinds.exec import ExecModule, exec_
@@ -18,9 +21,12 @@ from probes.kinds.generate_stream import GenerateStreamModule, generate_stream
 from probes.kinds.golden_answer import GoldenAnswerModule, golden_answer
 from probes.kinds.heartbeat import HeartbeatModule, heartbeat
 from probes.kinds.http_request import HttpRequestModule, http_request
+from probes.kinds.identity_sample import IdentitySampleModule, identity_sample
 from probes.kinds.json_mode import JsonModeModule, json_mode
 from probes.kinds.long_prompt import LongPromptModule, long_prompt
 from probes.kinds.messages_stream import MessagesStreamModule, messages_stream
+from probes.kinds.place_timing import PlaceTimingModule, place_timing
+from probes.kinds.repeat_prompt import RepeatPromptModule, repeat_prompt
 from probes.kinds.responses_stream import ResponsesStreamModule, responses_stream
 from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
 from probes.kinds.tls_handshake import TlsHandshakeModule, tls_handshake
@@ -42,6 +48,12 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "golden_answer": Kind(GoldenAnswerModule, golden_answer),
         "long_prompt": Kind(LongPromptModule, long_prompt),
         "burst": Kind(BurstModule, burst),
+        "identity_sample": Kind(IdentitySampleModule, identity_sample),
+        "repeat_prompt": Kind(RepeatPromptModule, repeat_prompt),
+        "echo_challenge": Kind(EchoChallengeModule, echo_challenge),
+        "border_input": Kind(BorderInputModule, border_input),
+        "cache_timing": Kind(CacheTimingModule, cache_timing),
+        "place_timing": Kind(PlaceTimingModule, place_timing),
         "http_request": Kind(HttpRequestModule, http_request),
         "tcp_connect": Kind(TcpConnectModule, tcp_connect),
         "dns_lookup": Kind(DnsLookupModule, dns_lookup),

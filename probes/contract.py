@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+from pydantic import SecretStr
+
 from probes.connection import Connections
-from probes.schedule import Grid, grid_of
+from probes.scattered_grid import scattered_grid
+from probes.schedule import EPOCH, Grid, grid_of
 from schemas.clock import Clock
 from schemas.config import LOCAL, Module
+from schemas.errors import TouchstoneError
 from schemas.fleet import Place
 from schemas.observation import Instrument, Outcome, Reason, Timings, Tokens
+from schemas.probe_kinds import INTEGRITY_KINDS
 from schemas.sample import Sample
 
 
@@ -22,7 +28,7 @@ class Subject:
     One target probed with one module from one vantage: the unit that has a grid of ticks.
 
     *shift*: see probes/schedule.py. A vantage with a name of its own has phases of its own, so that several of them
-    look one after the other, not all at once.
+    look one after the other, not all at once. *secret* is what an integrity probe draws its prompts and its times from.
     """
 
     place: Place
@@ -30,6 +36,7 @@ class Subject:
     module: Module
     shift: int = 0
     vantage: str = LOCAL
+    secret: SecretStr | None = None
 
     @property
     def key(self) -> str:
@@ -43,14 +50,22 @@ class Subject:
 
     @property
     def grid(self) -> Grid:
-        """Its ticks."""
+        """Its ticks; those of an integrity probe cannot be foreseen."""
+        if self.secret is not None and self.module.kind in INTEGRITY_KINDS:
+            return scattered_grid(self.secret_bytes, self.phase_key, self.module.interval, self.shift)
         return grid_of(self.phase_key, self.module.interval, self.shift)
+
+    @property
+    def secret_bytes(self) -> bytes:
+        """The secret; raises TouchstoneError without one."""
+        if self.secret is None:
+            raise TouchstoneError(f"{self.module.kind} needs integrity.secret")
+        return self.secret.get_secret_value().encode()
 
     @property
     def trail(self) -> str:
         """What its ticks are remembered under; a changed grid begins a new trail."""
-        grid = self.grid
-        return f"{self.key}|{grid.interval_ms}+{grid.phase_ms}"
+        return f"{self.key}|{self.grid.name}"
 
     @property
     def bearer(self) -> str | None:
@@ -84,7 +99,7 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Ask:
     """
-    One attempt to make.
+    One attempt to make, for *tick*.
 
     *nonce* is unique to it, and the same nonce gives the same request; *warm* asks on a connection that has just
     answered another. *turn* is held while an answer is read, by one attempt at a time.
@@ -96,6 +111,7 @@ class Ask:
     connections: Connections
     clock: Clock
     turn: asyncio.Lock
+    tick: datetime = EPOCH
 
 
 class Probe(Protocol):

@@ -58,14 +58,14 @@ class Course:
     def take(self) -> datetime:
         """The next tick, and go on to the one after it."""
         tick = self.following
-        self.following = tick + self.interval
+        self.following = self.grid.after(tick)
         if self.earlier:
             self._go_on_at(self.following)
         return tick
 
     def leap(self, now: datetime) -> None:
         """Take every tick before the last one up to *now* without asking; they are missed."""
-        last = self.grid.after(now) - self.interval
+        last = self.grid.before(self.grid.after(now))
         kept = last - self.interval * GAP_TICKS_MAX
         if self.following < kept:
             self._close()
@@ -108,7 +108,7 @@ class Course:
 
     @property
     def _last(self) -> datetime:
-        return self.following - self.interval
+        return self.grid.before(self.following)
 
     def _close(self) -> None:
         if self.since <= self._last:

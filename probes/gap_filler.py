@@ -13,6 +13,7 @@ from typing import Protocol
 
 from probes.course import Course, Span, missed
 from probes.disk_thread import Disk
+from probes.schedule import Grid
 from probes.spool import Seen
 from schemas.clock import Clock
 from schemas.errors import SpoolError
@@ -130,7 +131,7 @@ class GapFiller:
         for course, taken in spans:
             seen = await self._disk(self._memory.seen, course.trail)
             ticks = missed(course.grid, taken, seen, spoken_for.get(course.trail, ()))
-            self._owed += [Owed(course, run, self._why) for run in runs(ticks, course.interval)]
+            self._owed += [Owed(course, run, self._why) for run in runs(ticks, course.grid)]
         self._why = ""
 
     def _spoken_for(self) -> dict[str, set[datetime]]:
@@ -159,7 +160,7 @@ class GapFiller:
             if not ticks:
                 return rows, paid, None
             if ticks[-1] < owed.span[1]:
-                return rows, paid, Owed(owed.course, (ticks[-1] + owed.course.interval, owed.span[1]), owed.why)
+                return rows, paid, Owed(owed.course, (owed.course.grid.after(ticks[-1]), owed.span[1]), owed.why)
         return rows, len(self._owed), None
 
     async def _let_go(self) -> None:
@@ -174,11 +175,11 @@ class GapFiller:
             await self._disk(self._memory.forget, until)
 
 
-def runs(ticks: Sequence[datetime], interval: timedelta) -> list[Span]:
-    """Ascending *ticks* as spans of ticks that follow one another."""
+def runs(ticks: Sequence[datetime], grid: Grid) -> list[Span]:
+    """Ascending *ticks* of *grid* as spans of ticks that follow one another."""
     found: list[Span] = []
     for tick in ticks:
-        if found and found[-1][1] + interval == tick:
+        if found and grid.after(found[-1][1]) == tick:
             found[-1] = found[-1][0], tick
         else:
             found.append((tick, tick))

@@ -13,6 +13,7 @@ def take_choice(answer: Answer, value: dict[str, Any]) -> Any:
     answer.identify(value.get("id"))
     if isinstance(usage := value.get("usage"), dict):
         answer.bill(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+        answer.cached(found(usage, "prompt_tokens_details", "cached_tokens"))
     choice = found(value, "choices", 0)
     answer.finish(found(choice, "finish_reason"))
     return choice

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import gcd
 
 PHASES_MAX = 1_000  # candidates for a phase that meets nobody
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,13 @@ class Grid:
 
     def after(self, instant: datetime) -> datetime:
         """The first tick strictly after *instant* (aware), at millisecond resolution."""
-        past = (instant - _EPOCH) // _MS
-        return _EPOCH + _MS * (((past - self.phase_ms) // self.interval_ms + 1) * self.interval_ms + self.phase_ms)
+        past = (instant - EPOCH) // MS
+        return EPOCH + MS * (((past - self.phase_ms) // self.interval_ms + 1) * self.interval_ms + self.phase_ms)
+
+    def before(self, instant: datetime) -> datetime:
+        """The last tick strictly before *instant*."""
+        tick = self.after(instant) - self.interval
+        return tick if tick < instant else tick - self.interval
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Every tick of (start, end], ascending."""
@@ -38,8 +43,19 @@ class Grid:
             tick += interval
 
     def meets(self, other: Grid) -> bool:
-        """Whether the two ever tick in the same millisecond."""
-        return (self.phase_ms - other.phase_ms) % gcd(self.interval_ms, other.interval_ms) == 0
+        """Whether the two can ever tick in the same millisecond."""
+        (step, phase), (others, other_phase) = self.beat, other.beat
+        return (phase - other_phase) % gcd(step, others) == 0
+
+    @property
+    def beat(self) -> tuple[int, int]:
+        """(step, phase) of the milliseconds among which all its ticks are."""
+        return self.interval_ms, self.phase_ms
+
+    @property
+    def name(self) -> str:
+        """What tells it from other grids, here."""
+        return f"{self.interval_ms}+{self.phase_ms}"
 
 
 def phase_ms(key: str, interval_ms: int) -> int:
@@ -53,17 +69,17 @@ def grid_of(key: str, interval_s: float, shift: int = 0) -> Grid:
     return Grid(interval_ms, phase_ms(f"{key}|{shift}" if shift else key, interval_ms))
 
 
-def shift_apart(key: str, interval_s: float, others: Sequence[Grid]) -> int | None:
-    """The smallest shift whose grid never meets *others*; None when there is none, as intervals 1 ms apart have."""
+def shift_apart(grid: Callable[[int], Grid], others: Sequence[Grid]) -> int | None:
+    """The smallest shift whose *grid* never meets *others*; None when there is none, as intervals 1 ms apart have."""
     for shift in range(PHASES_MAX):
-        if not any(grid_of(key, interval_s, shift).meets(other) for other in others):
+        if not any(grid(shift).meets(other) for other in others):
             return shift
     return None
 
 
 def tick_number(tick: datetime, interval_s: float) -> int:
     """Which interval since the epoch *tick* falls in."""
-    return (tick - _EPOCH) // timedelta(milliseconds=1) // round(interval_s * 1000)
+    return (tick - EPOCH) // timedelta(milliseconds=1) // round(interval_s * 1000)
 
 
 def confirm_gap_s(key: str, tick: datetime, attempt: int, low_s: float, high_s: float) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from pydantic import SecretStr
+
 from probes.contract import Subject
 from probes.schedule import Grid, shift_apart
 from schemas.config import LOCAL, Module
@@ -12,12 +14,16 @@ from schemas.errors import ConfigurationError, Finding
 from schemas.fleet import Fleet, Place
 
 
-def subjects_of(fleet: Fleet, modules: Mapping[str, Module], vantage: str = LOCAL) -> tuple[Subject, ...]:
+def subjects_of(
+    fleet: Fleet, modules: Mapping[str, Module], vantage: str = LOCAL, secret: SecretStr | None = None
+) -> tuple[Subject, ...]:
     """Every target with every one of its modules; raises ConfigurationError as `subjects_at` does."""
-    return tuple(subject for place in fleet.places() for subject in subjects_at(place, modules, vantage))
+    return tuple(subject for place in fleet.places() for subject in subjects_at(place, modules, vantage, secret))
 
 
-def subjects_at(place: Place, modules: Mapping[str, Module], vantage: str = LOCAL) -> tuple[Subject, ...]:
+def subjects_at(
+    place: Place, modules: Mapping[str, Module], vantage: str = LOCAL, secret: SecretStr | None = None
+) -> tuple[Subject, ...]:
     """
     One target with every one of its modules.
 
@@ -28,14 +34,14 @@ def subjects_at(place: Place, modules: Mapping[str, Module], vantage: str = LOCA
     for name in dict.fromkeys(place.target.modules):
         module = modules[name]
         others = [one.grid for one in subjects if one.module.kind == module.kind]
-        plain = Subject(place, name, module, vantage=vantage)
+        plain = Subject(place, name, module, vantage=vantage, secret=secret)
         subjects.append(replace(plain, shift=_shift(plain, others)))
     return tuple(subjects)
 
 
 def _shift(subject: Subject, others: list[Grid]) -> int:
     name, module = subject.module_name, subject.module
-    shift = shift_apart(subject.phase_key, module.interval, others)
+    shift = shift_apart(lambda shift: replace(subject, shift=shift).grid, others)
     if shift is None:
         message = f"the interval of {name!r} fits no other {module.kind} module here: make one a multiple of the other"
         raise ConfigurationError((Finding("", 0, 0, subject.place.id, message),))

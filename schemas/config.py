@@ -335,8 +335,9 @@ class Dashboard(Strict):
 
 
 class Integrity(Strict):
-    """What the integrity probes draw their prompts and their times from; without it none can be configured."""
+    """What the integrity probes draw their prompts and their times from, and how often claims are examined."""
 
+    every: DurationS = Field(default=21_600.0, ge=60, description="between two examinations of all claims")
     secret: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the secret")
     secret_file: str | None = None
 

@@ -22,6 +22,12 @@ SERVING: Mapping[str, bool] = MappingProxyType(
         "long_prompt": True,
         "http_request": True,
         "burst": False,  # asks for more than was promised
+        "identity_sample": False,  # these feed the integrity checks: few, at random times, and they page nobody
+        "repeat_prompt": False,
+        "echo_challenge": False,
+        "border_input": False,
+        "cache_timing": False,
+        "place_timing": False,
         "tcp_connect": False,  # a part of a request, which fails with it
         "dns_lookup": False,
         "tls_handshake": False,
@@ -29,5 +35,9 @@ SERVING: Mapping[str, bool] = MappingProxyType(
         "exec": False,  # whatever a script looks at
         "heartbeat": False,  # the other side calls us
     }
+)
+# Kinds that feed the integrity checks. They ask at times that cannot be foreseen, are not asked again, and page nobody.
+INTEGRITY_KINDS = frozenset(
+    {"identity_sample", "repeat_prompt", "echo_challenge", "border_input", "cache_timing", "place_timing"}
 )
 SERVING_KINDS = frozenset(kind for kind, serves in SERVING.items() if serves)

@@ -53,6 +53,12 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "json_mode": "chat",
         "golden_answer": "chat",
         "long_prompt": "chat",
+        "identity_sample": "chat",
+        "repeat_prompt": "chat",
+        "echo_challenge": "chat",
+        "border_input": "chat",
+        "cache_timing": "chat",
+        "place_timing": "chat",
     }
 )
 _ARRIVALS_MAX = 20_000

@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from schemas.clock import Clock
 from schemas.fleet import Place
 from schemas.wire import to_ns
-from simulator.answer import VOCABULARY
 from simulator.client_span import Answered, span
 from simulator.dice import number, shuffled
 from simulator.history import TRAFFIC_WORDS, WORDS
+from simulator.language import VOCABULARY
 
 logger = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -11,17 +12,21 @@ import orjson
 from aiohttp import web
 
 from schemas.clock import Clock
-from simulator.answer import WORDS_MAX, Answer, answer
+from simulator.answer import CODE, WORDS_MAX, Answer, Request, answer, structured
 from simulator.conduct import conduct, face, is_probe
+from simulator.deviation import CACHED_TTFT, DAY_S, Deviation
 from simulator.dice import fraction, throw
 from simulator.engine_metrics import EngineMetrics
 from simulator.event_stream import DONE, Frames, completion, models, refusal, spoken, usage_of
+from simulator.geography import REGIONS, Point, round_trip_s
 from simulator.script import FAILING, Mode
+from simulator.structured import document, wanted_call, wanted_json
 from simulator.world import MODEL, Cloud, World
 
 HANG_S = 60.0
 SLOW_TTFT_S = 1.3  # over the objective of 1 s, under the limit of 2 s
 WORDS_DEFAULT = 16
+REMEMBERED_MAX = 256  # prompts in the cache
 _METRICS_TYPE = "text/plain; version=0.0.4"
 
 _ERRORS: Mapping[Mode, tuple[int, str, str]] = MappingProxyType(
@@ -33,13 +38,40 @@ _ERRORS: Mapping[Mode, tuple[int, str, str]] = MappingProxyType(
 )
 
 
-class Cluster:
-    """The request handler of one cluster; `handle` is an aiohttp low-level handler."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """
+    One request for a completion.
 
-    def __init__(self, world: World, cloud: Cloud, name: str, *, start: datetime, clock: Clock) -> None:
+    drawn_from: what chance is drawn from, the prompt or, where the model chooses, this very request. cached: whether
+    the cache has its prompt.
+    """
+
+    prompt: str
+    words_max: int
+    drawn_from: str
+    request: Request | None
+    cached: bool
+
+
+class Cluster:
+    """
+    The request handler of one cluster; `handle` is an aiohttp low-level handler.
+
+    It is asked from *vantage*, as far away as its site is; without one, from next door.
+    """
+
+    def __init__(
+        self, world: World, cloud: Cloud, name: str, *, start: datetime, clock: Clock, vantage: Point | None = None
+    ) -> None:
         self._world, self._cloud, self._start, self._clock = world, cloud, start, clock
         self.id = f"{cloud.id}/{name}"
+        claimed = next(site.region for site in cloud.sites if site.name == name)
+        here = REGIONS[self._deviation.region or claimed]
+        self._round_trip_s = round_trip_s(vantage, here) if vantage else 0.0
         self._failed_before = False
+        self._number = 0
+        self._remembered: dict[str, None] = {}
         self._metrics = EngineMetrics(MODEL)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -63,14 +95,15 @@ class Cluster:
 
     async def _chat(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            asked = orjson.loads(await request.read())
-            prompt = str(asked["messages"][-1]["content"])
-            words_max = int(asked.get("max_completion_tokens") or asked.get("max_tokens") or WORDS_DEFAULT)
+            body = orjson.loads(await request.read())
+            prompt = str(body["messages"][-1]["content"])
+            words_max = int(body.get("max_completion_tokens") or body.get("max_tokens") or WORDS_DEFAULT)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
             return _json(refusal("the body is not a chat completion request", "invalid_request_error", 400), 400)
-        if asked.get("model") != MODEL:
-            return _json(refusal(f"the model {str(asked.get('model'))[:100]!r} does not exist", "not_found", 404), 404)
-        mode = self._mode(prompt)
+        if body.get("model") != MODEL:
+            return _json(refusal(f"the model {str(body.get('model'))[:100]!r} does not exist", "not_found", 404), 404)
+        asked = self._asked(prompt, min(max(words_max, 1), WORDS_MAX), body.get("temperature"))
+        mode = self._mode(asked.drawn_from)
         if mode is not None and mode in _ERRORS:
             status, message, kind = _ERRORS[mode]
             headers = {"Retry-After": "1"} if mode is Mode.RATE_LIMIT else None
@@ -81,17 +114,44 @@ class Cluster:
         if mode is Mode.REFUSE:  # it came on a connection that was open before the port was closed
             _hang_up(request)
             return web.Response(status=503)
-        personality, words = face(self._cloud, prompt), min(max(words_max, 1), WORDS_MAX)
-        said = answer(self._world.seed, personality, prompt, words, wrong=mode is Mode.WRONG)
+        said = self._said(asked, body, mode)
         self._metrics.running += 1
         try:
-            if not asked.get("stream"):
-                return await self._at_once(prompt, said, mode)
-            options = asked.get("stream_options")
+            if not body.get("stream"):
+                return await self._at_once(asked, said, mode)
+            options = body.get("stream_options")
             with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-            return await self._stream(request, prompt, said, mode, with_usage=with_usage)
+            return await self._stream(request, asked, said, mode, with_usage=with_usage)
         finally:
             self._metrics.running -= 1
+
+    def _asked(self, prompt: str, words_max: int, temperature: object) -> _Asked:
+        """What is asked; the model chooses when it is told a temperature, and nothing in the prompt decides."""
+        self._number += 1
+        cached = prompt in self._remembered
+        if self._deviation.prefix_cache:
+            self._remembered[prompt] = None
+            if len(self._remembered) > REMEMBERED_MAX:
+                del self._remembered[next(iter(self._remembered))]
+        if not isinstance(temperature, int | float) or is_probe(prompt) or CODE.search(prompt):
+            return _Asked(prompt, words_max, prompt, None, cached)
+        request = Request(float(temperature), f"{self.id}|{self._number}", self._day)
+        return _Asked(prompt, words_max, f"{prompt}|{self._number}", request, cached)
+
+    def _said(self, asked: _Asked, body: Mapping[str, Any], mode: Mode | None) -> Answer:
+        seed, personality, deviation = self._world.seed, face(self._cloud, asked.prompt), self._deviation
+        said = answer(
+            seed, personality, asked.prompt, asked.words_max, wrong=mode is Mode.WRONG, request=asked.request,
+            day=self._day,
+        )  # fmt: skip
+        call, schema = wanted_call(body), wanted_json(body)
+        if call is not None:
+            said = structured(said, document(seed, call[1], asked.drawn_from, share=deviation.sloppy_share), call[0])
+        elif schema is not None:
+            said = structured(said, document(seed, schema, asked.drawn_from, share=deviation.sloppy_share), None)
+        if deviation.prefix_cache and deviation.tells_cached:
+            said = replace(said, cached=said.prompt_tokens if asked.cached else 0)
+        return said
 
     def _mode(self, prompt: str) -> Mode | None:
         """How it misbehaves; whether traffic failed says nothing of the next probe, nor the other way round."""
@@ -108,28 +168,28 @@ class Cluster:
         elapsed_s = self._elapsed_s(self._clock.now())
         return next((e.mode for e in self._world.script() if e.covers(self.id, elapsed_s)), None)
 
-    async def _at_once(self, prompt: str, said: Answer, mode: Mode | None) -> web.Response:
-        ttft_s = self._ttft_s(prompt, mode)
+    async def _at_once(self, asked: _Asked, said: Answer, mode: Mode | None) -> web.Response:
+        ttft_s = self._ttft_s(asked, mode)
         await self._clock.sleep(ttft_s + len(said.words) * self._gap_s)
         self._count(ttft_s, said)
-        return _json(completion(self._id_of(prompt), MODEL, self._created(), said))
+        return _json(completion(self._id_of(asked.drawn_from), MODEL, self._created(), said))
 
     async def _stream(
-        self, request: web.BaseRequest, prompt: str, said: Answer, mode: Mode | None, *, with_usage: bool
+        self, request: web.BaseRequest, asked: _Asked, said: Answer, mode: Mode | None, *, with_usage: bool
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
-        ttft_s, gap_s = self._ttft_s(prompt, mode), self._gap_s
-        frames = Frames(self._id_of(prompt), MODEL, self._created())
-        pieces = spoken(said.words)
+        ttft_s, gap_s = self._ttft_s(asked, mode), self._gap_s
+        frames = Frames(self._id_of(asked.drawn_from), MODEL, self._created())
+        pieces = [frames.content(piece) for piece in spoken(said)] or [frames.call(*said.call or ("", ""))]
         broken = mode in (Mode.LOSE, Mode.TRUNCATE)
         if broken:
             pieces = pieces[: max(1, len(pieces) // 2)]
         await self._clock.sleep(ttft_s)
-        await response.write(frames.role() + frames.content(pieces[0]))
+        await response.write(frames.role() + pieces[0])
         for piece in pieces[1:]:
             await self._clock.sleep(gap_s)
-            await response.write(frames.content(piece))
+            await response.write(piece)
         if mode is Mode.LOSE:
             _hang_up(request)
         if broken:
@@ -139,13 +199,24 @@ class Cluster:
         return response
 
     @property
-    def _gap_s(self) -> float:
-        return self._cloud.personality.gap_ms / 1000
+    def _deviation(self) -> Deviation:
+        return self._cloud.personality.deviation
 
-    def _ttft_s(self, prompt: str, mode: Mode | None) -> float:
+    @property
+    def _gap_s(self) -> float:
+        gap_ms = self._deviation.gap_ms
+        return (self._cloud.personality.gap_ms if gap_ms is None else gap_ms) / 1000
+
+    @property
+    def _day(self) -> float:
+        return self._elapsed_s(self._clock.now()) / DAY_S
+
+    def _ttft_s(self, asked: _Asked, mode: Mode | None) -> float:
         if mode is Mode.SLOW:
             return SLOW_TTFT_S
-        return face(self._cloud, prompt).ttft_ms / 1000 * (0.85 + 0.4 * fraction(self._world.seed, "ttft", prompt))
+        spread = 0.85 + 0.4 * fraction(self._world.seed, "ttft", asked.drawn_from)
+        thought_s = face(self._cloud, asked.prompt).ttft_ms / 1000 * spread
+        return self._round_trip_s + thought_s * (CACHED_TTFT if asked.cached else 1.0)
 
     def _count(self, ttft_s: float, said: Answer) -> None:
         self._metrics.first_token(ttft_s)

@@ -24,8 +24,16 @@ class Frames:
         return self._delta + b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
 
     def content(self, text: str) -> bytes:
-        """One token; *text* needs no escaping (letters, digits, spaces)."""
-        return self._delta + b'{"content":"' + text.encode() + b'"},"logprobs":null,"finish_reason":null}]}\n\n'
+        """One token."""
+        return self._delta + b'{"content":' + orjson.dumps(text) + b'},"logprobs":null,"finish_reason":null}]}\n\n'
+
+    def call(self, name: str, arguments: str) -> bytes:
+        """A tool call, as two fragments: its name, and its arguments."""
+        parts = ({"name": name, "arguments": ""}, {"arguments": arguments})
+        deltas = ({"tool_calls": [{"index": 0, "type": "function", "function": part}]} for part in parts)
+        return b"".join(
+            self._delta + orjson.dumps(delta) + b',"logprobs":null,"finish_reason":null}]}\n\n' for delta in deltas
+        )
 
     def finish(self, reason: str) -> bytes:
         """The event that says why it ended."""
@@ -36,23 +44,27 @@ class Frames:
         return self._open + b'"choices":[],"usage":' + orjson.dumps(usage_of(said)) + b"}\n\n"
 
 
-def spoken(words: tuple[str, ...]) -> list[str]:
+def spoken(said: Answer) -> list[str]:
     """The words as an answer's pieces: a space before each but the first."""
-    return [word if index == 0 else f" {word}" for index, word in enumerate(words)]
+    return [f"{said.opening if index == 0 else ' '}{word}" for index, word in enumerate(said.words)]
 
 
-def usage_of(said: Answer) -> dict[str, int]:
+def usage_of(said: Answer) -> dict[str, Any]:
     """The usage object."""
-    return {
+    used = {
         "prompt_tokens": said.prompt_tokens,
         "completion_tokens": said.billed,
         "total_tokens": said.prompt_tokens + said.billed,
     }
+    return used if said.cached is None else used | {"prompt_tokens_details": {"cached_tokens": said.cached}}
 
 
 def completion(id: str, model: str, created: int, said: Answer) -> dict[str, Any]:
     """The whole answer as one document (stream: false)."""
-    message = {"role": "assistant", "content": " ".join(said.words)}
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(spoken(said))}
+    if said.call is not None:
+        function = dict(zip(("name", "arguments"), said.call, strict=True))
+        message = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish_reason}
     return {
         "id": id, "object": "chat.completion", "created": created, "model": model, "choices": [choice],

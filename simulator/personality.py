@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from schemas.verdict import Tier
+from simulator.deviation import HONEST, Deviation
 
 MINUTE_S = 60.0
 
@@ -32,7 +33,7 @@ class Personality:
     Outages take *down_share* of the time and last between the two *outage_s*, evenly in the logarithm;
     *wide_share* of them take the whole provider down, the others one cluster. *single_share* of requests fail alone.
     What is no probe (its prompt has no nonce) waits *traffic_ttft* times as long for its first token, and
-    *traffic_failed_share* more of it fails.
+    *traffic_failed_share* more of it fails. *deviation* is what only the integrity checks can find out.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Personality:
     peak: Peak | None = None
     traffic_ttft: float = 1.0
     traffic_failed_share: float = 0.0
+    deviation: Deviation = HONEST
 
     @property
     def probes_treated_better(self) -> bool:

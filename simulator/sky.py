@@ -14,6 +14,7 @@ from schemas.clock import Clock
 from schemas.errors import TouchstoneError
 from simulator.certificate import Certificate, certificate
 from simulator.cloud import Cluster
+from simulator.geography import Point
 from simulator.script import Episode, Mode
 from simulator.world import World
 
@@ -81,12 +82,17 @@ async def serve(
     stop: asyncio.Event,
     ready: Callable[[int], None],
     ca_dir: Path | None = None,
+    vantage: Point | None = None,
 ) -> None:
-    """Serve every cluster of *world* until *stop*; the script begins at *start*. *ready* is told how many listen."""
+    """
+    Serve every cluster of *world* until *stop*; the script begins at *start*. *ready* is told how many listen.
+
+    With a *vantage*, every answer takes the time from there to the cluster's site and back.
+    """
     tls = certificate(ca_dir) if ca_dir else None
     listeners = [
         Listener(
-            Cluster(world, cloud, name, start=start, clock=clock),
+            Cluster(world, cloud, name, start=start, clock=clock, vantage=vantage),
             port_of(world, f"{cloud.id}/{name}", base_port),
             tls if f"{cloud.id}/{name}" == tls_cluster(world) else None,
         )

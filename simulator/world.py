@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from schemas.verdict import Tier
+from simulator.deviation import Deviation
 from simulator.dice import number, shuffled, throw
 from simulator.personality import PERSONALITIES, Personality
 from simulator.script import ACTORS, Episode, script_of
@@ -83,6 +85,14 @@ class World:
             for index, (id, personality) in enumerate(zip(sorted(NAMES), dealt, strict=True))
         )
         return cls(seed, shuffle, tuple(clouds))
+
+    def deviating(self, deviations: Mapping[str, Deviation]) -> World:
+        """This world, with some providers (by id) that differ from what they claim; raises KeyError for a stranger."""
+        clouds = {cloud.id: cloud for cloud in self.clouds}
+        for id, deviation in deviations.items():
+            cloud = clouds[id]
+            clouds[id] = replace(cloud, personality=replace(cloud.personality, deviation=deviation))
+        return World(self.seed, self.shuffle, tuple(clouds.values()))
 
     @property
     def key(self) -> str:

@@ -42,7 +42,7 @@ def orders_of(configuration: Configuration, workers: int) -> list[Orders]:
     """The orders of each worker: every target is one worker's."""
     settings = configuration.settings
     shards: list[list[Subject]] = [[] for _ in range(workers)]
-    for subject in subjects_of(configuration.fleet, settings.modules, settings.vantage.name):
+    for subject in subjects_of(configuration.fleet, settings.modules, settings.vantage.name, settings.integrity.secret):
         shards[worker_of(subject.place.id, workers)].append(subject)
     common, budgets = (settings.vantage.name, settings.simulated, settings.agent), configuration.fleet.budgets()
     return [Orders(number, *common, tuple(shard), budgets) for number, shard in enumerate(shards)]

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from collector import outside_api
 from collector.api import application
+from collector.examination import suspicions_at
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
@@ -122,6 +123,7 @@ async def _run(
         deliveries=partial(_deliveries, configuration),
         roll_up=store.rollups.advance,
         burn_rates=store.burn_rates(configuration).readings,
+        examine=partial(suspicions_at, store, configuration),
         watermark=lambda: earlier(ingest.watermark(), *(door.watermark() for door in exported)),
         wake_sender=sender.wake,
     )
@@ -164,6 +166,7 @@ async def _run(
         service.keep_copying(),
         service.keep_judging(),
         service.keep_rolling_up(),
+        service.keep_examining(),
         service.keep_timing(),
         *_wished(settings, service, clock),
         sender.run(),

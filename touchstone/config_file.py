@@ -25,6 +25,7 @@ from schemas.fleet import Auth, Fleet, Provider, Strict, Target
 from schemas.objectives import Objective
 from schemas.paging import Heartbeat, Paging
 from schemas.private_address import literal_private
+from schemas.probe_kinds import INTEGRITY_KINDS
 from touchstone.settings_file import SettingsFile
 from touchstone.yaml_document import Document, PathKey, read_document
 
@@ -56,6 +57,7 @@ def load_configuration(path: Path, environ: Mapping[str, str], *, probing: bool 
     if settings is not None and settings_document is not None:
         findings += _unknown_modules(settings, fleet_documents)
         settings = _with_secrets(settings, settings_document, findings)
+        findings += _without_secret(settings, settings_document)
     if fleet is not None:
         fleet = _fleet_with_files(fleet, fleet_documents, findings)
         if probing:
@@ -311,11 +313,21 @@ def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[
             yield document.finding(path, f"no probe module is called {value!r}; {hint}")
 
 
+def _without_secret(settings: Settings, document: Document) -> Iterable[Finding]:
+    """A finding for each integrity module, when there is no secret to draw its prompts and its times from."""
+    if settings.integrity.secret is not None or settings.integrity.secret_file is not None:
+        return
+    for name, module in settings.modules.items():
+        if module.kind in INTEGRITY_KINDS:
+            message = f"{module.kind} needs integrity.secret or integrity.secret_file"
+            yield document.finding(("modules", name, "kind"), message)
+
+
 def _meeting_grids(settings: Settings, fleet: Fleet, documents: list[Document]) -> Iterable[Finding]:
     """A finding for each target with two modules of one kind that cannot be kept from ticking together."""
     for place in fleet.places():
         try:
-            subjects_at(place, settings.modules, settings.vantage.name)
+            subjects_at(place, settings.modules, settings.vantage.name, settings.integrity.secret)
         except ConfigurationError as error:
             provider, cluster, target = place.id.split("/")
             path = ("providers", provider, "clusters", cluster, "targets", target, "modules")

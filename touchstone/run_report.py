@@ -88,5 +88,7 @@ def expected_ticks(
     before = first - timedelta(milliseconds=1)
     return {
         subject.key: sum(1 for _ in subject.grid.between(before, end))
-        for subject in subjects_of(configuration.fleet, settings.modules, settings.vantage.name)
+        for subject in subjects_of(
+            configuration.fleet, settings.modules, settings.vantage.name, settings.integrity.secret
+        )
     }

@@ -20,15 +20,21 @@ WAITED_REASONS = frozenset(
 # Kinds that wait for a first token; of any other a timeout says nothing of one.
 FIRST_TOKEN_KINDS = frozenset(
     {
+        "border_input",
         "burst",
+        "cache_timing",
         "chat_stream",
         "completion_stream",
+        "echo_challenge",
         "gemini_stream",
         "generate_stream",
         "golden_answer",
+        "identity_sample",
         "json_mode",
         "long_prompt",
         "messages_stream",
+        "place_timing",
+        "repeat_prompt",
         "responses_stream",
         "tool_call",
         "triton_generate",

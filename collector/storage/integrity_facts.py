@@ -12,6 +12,7 @@ from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.subject import Subject, coordinates
 from collector.storage import integrity_queries, sample_queries
 from collector.storage.client import Client
+from schemas import reference
 from schemas.config import Configuration
 from schemas.fleet import Claims, Place
 from schemas.sample import KeptSample
@@ -19,8 +20,7 @@ from schemas.sample import KeptSample
 logger = logging.getLogger(__name__)
 
 PERIOD_DAYS = 30  # a new period begins so often; evidence is of the last whole one and what came since
-SERIES = ("identity", "reference", "repeat", "echo", "border", "cache", "place")
-REFERENCE_SERIES = "reference"
+SERIES = ("identity", "repeat", "echo", "border", "cache", "place", *reference.SERIES)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -83,12 +83,15 @@ def reference_of(
     """
     What the answers of *place* are compared with: captured ones of the same model, else those of other providers.
 
-    None when nobody else has answered.
+    Of several captures the newest that is whole; None when nobody else has answered.
     """
     same = [one for one in places if one.target.model == place.target.model]
-    own = [sample for one in same for sample in samples.get(one.id, ()) if sample.series == REFERENCE_SERIES]
-    if own:
-        return Reference(place.target.model, tuple(replace(one, series=identity.SERIES) for one in own), own=True)
+    captures = [found for one in same for found in reference.references_of(samples.get(one.id, ())) if found.complete]
+    if captures:
+        own = max(captures, key=lambda one: (one.began, one.target, one.set))
+        answers = tuple(replace(one, series=identity.SERIES) for one in own.answers)
+        found = reference.digest_of(own.answers)
+        return Reference(place.target.model, answers, own=True, recorded=own.digest or "", found=found)
     peers = [
         sample
         for one in same

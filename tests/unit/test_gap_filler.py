@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from probes.course import Course
 from probes.gap_filler import GapFiller, runs
+from probes.schedule import Grid
 from probes.spool import Seen
 from schemas.errors import SpoolError
 from schemas.observation import Observation
@@ -160,9 +161,9 @@ def test_a_subject_that_left_is_forgotten_when_all_of_it_is_on_disk() -> None:
 @given(numbers=st.sets(st.integers(0, 60)))
 def test_runs_are_the_same_ticks_in_as_few_spans_as_possible(numbers: set[int]) -> None:
     """Each span from first to last, none touching the next."""
-    interval = timedelta(seconds=10)
+    interval, grid = timedelta(seconds=10), Grid(10_000, 0)
     ticks = [NOON + interval * number for number in sorted(numbers)]
-    found = runs(ticks, interval)
+    found = runs(ticks, grid)
 
     spread = [first + interval * n for first, last in found for n in range((last - first) // interval + 1)]
     assert spread == ticks

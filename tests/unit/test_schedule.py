@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ def test_grids_set_apart_never_tick_in_the_same_millisecond(
     """Up to five subjects whose intervals are multiples of 10 s: no instant of an hour has two of their ticks."""
     grids: list[Grid] = []
     for key, unit in zip(keys, units, strict=False):
-        shift = shift_apart(key, unit * 10.0, grids)
+        shift = shift_apart(partial(grid_of, key, unit * 10.0), grids)
         assert shift is not None
         grids.append(grid_of(key, unit * 10.0, shift))
     ticks = [tick for grid in grids for tick in grid.between(instant, instant + timedelta(hours=1))]
@@ -106,10 +107,10 @@ def test_whether_two_grids_meet_is_what_looking_at_every_millisecond_says(a: int
 
 def test_a_subject_alone_keeps_its_phase() -> None:
     """The first candidate is the plain hash, so that what there was goes on as it did."""
-    assert shift_apart("acme/east/chat|chat", 60, []) == 0
+    assert shift_apart(partial(grid_of, "acme/east/chat|chat", 60), []) == 0
     assert grid_of("acme/east/chat|chat", 60).phase_ms == phase_ms("acme/east/chat|chat", 60_000)
 
 
 def test_grids_that_must_meet_have_no_shift() -> None:
     """60 s and 60.001 s have only a millisecond in common: whatever the phases, they tick together once."""
-    assert shift_apart("b", 60.001, [grid_of("a", 60)]) is None
+    assert shift_apart(partial(grid_of, "b", 60.001), [grid_of("a", 60)]) is None

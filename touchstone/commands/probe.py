@@ -166,7 +166,8 @@ def _from_fleet(session: Session, target: str, module_name: str | None) -> Subje
     name = module_name or modules[0]
     if name not in modules:
         raise click.UsageError(f"--module {name}: {target!r} has {', '.join(modules)}")
-    return Subject(places[target], name, configuration.settings.modules[name])
+    settings = configuration.settings
+    return Subject(places[target], name, settings.modules[name], secret=settings.integrity.secret)
 
 
 def _observe(session: Session, subject: Subject) -> Observation:

@@ -1,0 +1,79 @@
+"""
+`cache_timing`: whether a prompt that was just asked is answered sooner than a fresh one. OpenAI-compatible chat.
+
+Each tick is one arm, by the nonce: `miss` asks a fresh long prompt, `hit` asks one, waits, and asks it again; the last
+answer's time to first token is kept. Both arms come interleaved at random, so that the load of the hour is in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from probes.answer import Answer
+from probes.contract import Ask, Finding
+from probes.prompt import draws, long_prompt
+from probes.sampling import SamplingModule, sampled
+from probes.streaming import length_of, module_of
+from schemas.observation import Outcome
+from schemas.quantity import DurationS
+from schemas.sample import Sample
+
+SERIES = "cache"
+HIT, MISS = "hit", "miss"
+ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
+
+
+class CacheTimingModule(SamplingModule):
+    """A fresh long prompt, or one that was just asked."""
+
+    kind: Literal["cache_timing"]
+    interval: Annotated[DurationS, Field(ge=1)] = 75_600.0  # about a hundred a quarter
+    timeout: DurationS = 120.0
+    ttft_timeout: DurationS = 60.0
+    connection: Literal["cold", "warm", "alternate"] = "warm"
+    max_tokens: Annotated[int, Field(ge=1, le=1000)] = 1
+    prompt_tokens: Annotated[int, Field(ge=100, le=100_000)] = Field(default=5000, description="about this many")
+    gap: DurationS = Field(default=1.0, description="from the first answer to asking again")
+
+    @property
+    def requests(self) -> int:
+        """Requests of one tick, at most."""
+        return 2
+
+    @property
+    def tokens_in(self) -> int:
+        """Prompt tokens of one request."""
+        return self.prompt_tokens
+
+
+async def cache_timing(ask: Ask) -> Finding:
+    """Ask once or twice, as the nonce says, and keep the last time to first token."""
+    module, arm = module_of(ask), arm_of(ask.nonce)
+    assert isinstance(module, CacheTimingModule)
+    text = long_prompt(ask.nonce, module.prompt_tokens, length_of(ask)).text
+
+    def keep(answer: Answer, found: Finding) -> tuple[Sample, ...]:
+        ttft_ms = found.timings.first_token_ms
+        cached = "" if answer.cached_in is None else str(answer.cached_in)
+        return () if ttft_ms is None else (Sample(SERIES, arm, ttft_ms, cached),)
+
+    first = await sampled(ask, text, keep)
+    if arm == MISS or first.outcome not in ANSWERED:
+        return replace(first, samples=first.samples if arm == MISS else ())
+    await ask.clock.sleep(module.gap)
+    return with_bill_of(first, await sampled(ask, text, keep))
+
+
+def arm_of(nonce: str) -> str:
+    """Which arm a tick is: either as often as the other."""
+    return HIT if draws(nonce, "arm", 1)[0] % 2 else MISS
+
+
+def with_bill_of(first: Finding, second: Finding) -> Finding:
+    """*second*, with what *first* was billed among its figures."""
+    billed = {"first_billed_in": first.tokens.billed_in, "first_billed_out": first.tokens.billed_out}
+    known = {name: float(tokens) for name, tokens in billed.items() if tokens is not None}
+    return replace(second, figures={**second.figures, **known})
