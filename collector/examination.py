@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
@@ -33,7 +34,7 @@ async def suspicions_at(store: Examined, configuration: Configuration, at: datet
     """The suspicion on every provider at *at*; when one reached the line is kept from the one before."""
     evidence: dict[str, list[Evidence]] = {}
     for subject in await store.subjects(configuration, at):
-        evidence.setdefault(subject.provider, []).extend(examined(subject))
+        evidence.setdefault(subject.provider, []).extend(await asyncio.to_thread(examined, subject))
     before = await store.suspicions(at)
     reached = {provider: one.reached for provider, one in before.items() if one.reached is not None}
     return suspicions(evidence, at, reached=reached, replies=await store.replies(at))

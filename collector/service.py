@@ -25,7 +25,7 @@ from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
-from schemas.errors import StoreError, StoreUnavailable
+from schemas.errors import StoreError
 from schemas.incident import PageIntent
 from schemas.observation import Observation
 from schemas.page import Delivery, DeliveryState
@@ -252,12 +252,10 @@ class Service:
 
     async def give_verdicts(self) -> tuple[Verdict, ...]:
         """Judge and store at the watermark; nothing while that is unknown or a past is being loaded."""
-        at = self.watermark()  # first: a load that is not noted by now takes in its rows later than this
-        loading = await self.facts.history_progress()
-        if at is None or (loading is not None and not loading.finished):
-            logger.info("no verdicts now: %s", "a past is being loaded" if loading else "an insert is unsettled")
+        at = await self._settled_at()
+        if at is None:
+            logger.info("no verdicts now: an insert is unsettled, or a past is being loaded")
             return ()
-        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
         verdicts = await verdicts_at(self.facts, self.configuration, at)
         await self.facts.insert_verdicts(verdicts)
         return verdicts
@@ -267,14 +265,20 @@ class Service:
         await self._keep(self.configuration.settings.integrity.every, self._examine, "examining")
 
     async def _examine(self) -> None:
-        """At the watermark, which is before the evidence is stored; nothing while that is unknown."""
-        at = self.watermark()
-        if at is None:
-            raise StoreUnavailable("an insert is unsettled")
-        at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+        """At the watermark, once that is known and no past is being loaded."""
+        while (at := await self._settled_at()) is None:
+            await self.clock.sleep(RETRY_S)
         found = await self.examine(at)
         if found:
             await self.facts.insert_suspicions(tuple(found.values()), at)
+
+    async def _settled_at(self) -> datetime | None:
+        """The watermark in whole milliseconds; None while that is unknown, or a past is being loaded."""
+        at = self.watermark()  # first: a load that is not noted by now takes in its rows later than this
+        loading = await self.facts.history_progress()
+        if at is None or (loading is not None and not loading.finished):
+            return None
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     async def finish(self) -> None:
         """The last verdicts and copies of this process, as far as the store takes them."""
@@ -305,6 +309,7 @@ class Service:
             except StoreError as error:
                 logger.warning("%s: %s", what, error)
                 await self.clock.sleep(RETRY_S)
+                continue
             await self.clock.sleep(max(0.0, every_s - (self.clock.monotonic() - began)))
 
 

@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "responses": ("responses", "Who asked for what, when, and why."),
     "drill": ("drill", "A marked P0 through the real path, measured."),
     "oncall": ("oncall", "Pages a week, time to page, to acknowledge, to repair."),
+    "integrity": ("integrity", "What the evidence about providers' claims comes to; the document for a provider."),
+    "reply": ("reply", "A provider replied to evidence about its claims."),
     "compare": ("compare", "Every provider over a window, side by side."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),
     "export": ("export", "Observations as files (parquet, csv, jsonl)."),

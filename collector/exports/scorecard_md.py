@@ -23,7 +23,7 @@ def render(card: Scorecard) -> str:
 
 def _head(card: Scorecard) -> Iterator[str]:
     tier = card.verdict.tier
-    yield f"# {_text(card.name or card.provider)}: {wording.TIER_SIGN[tier]} {tier.value}"
+    yield f"# {escaped(card.name or card.provider)}: {wording.TIER_SIGN[tier]} {tier.value}"
     yield ""
     if card.simulated:
         yield "**Simulated data: these clouds do not exist.**"
@@ -31,7 +31,7 @@ def _head(card: Scorecard) -> Iterator[str]:
     yield f"`{card.provider}` from {_time(card.start)} to {_time(card.end)}"
     yield ""
     for code in card.verdict.reasons:
-        yield f"- {_text(wording.reason_words(code))} (`{code}`)"
+        yield f"- {escaped(wording.reason_words(code))} (`{code}`)"
     yield ""
 
 
@@ -111,7 +111,7 @@ def _beside(card: Scorecard) -> Iterator[str]:
         (_side_row(line) for line in card.beside.lines),
     )
     for said in wording.standard_words(card.beside.standard):
-        yield f"- {_text(said)}"
+        yield f"- {escaped(said)}"
     yield ""
 
 
@@ -172,11 +172,12 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
     yield "| " + " | ".join(header) + " |"
     yield "|" + "---|" * len(header)
     for row in rows:
-        yield "| " + " | ".join(_text(cell) for cell in row) + " |"
+        yield "| " + " | ".join(escaped(cell) for cell in row) + " |"
     yield ""
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """*text* as one line of Markdown that is nothing but text."""
     return text.translate(_SPECIAL)
 
 

@@ -251,7 +251,9 @@ def _inflation_gate(facts: ProviderFacts, policy: TierPolicy) -> Gate:
 
 def _misrepresented(suspicion: Suspicion | None) -> Gate:
     """What its claims came to: the evidence of every check, put together, after its right of reply."""
-    weighed = [] if suspicion is None else [one for one in suspicion.evidence if one.standing is not Standing.INSUFFICIENT]
+    weighed = (
+        [] if suspicion is None else [one for one in suspicion.evidence if one.standing is not Standing.INSUFFICIENT]
+    )
     if suspicion is None or not weighed:
         return _unknown("misrepresented", E_MIN, 0, "no check of its claims has enough data")
     still = "; ".join(suspicion.missing) or "its right of reply is over"

@@ -13,7 +13,15 @@ from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithm
 from collector.judgement.integrity.subject import Subject
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
-from collector.storage import evidence_records, fact_queries, history_loads, integrity_facts, records, sample_queries, sample_rows
+from collector.storage import (
+    evidence_records,
+    fact_queries,
+    history_loads,
+    integrity_facts,
+    records,
+    sample_queries,
+    sample_rows,
+)
 from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes

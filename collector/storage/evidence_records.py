@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from collector.judgement.integrity.suspicion import Reply, Suspicion
-from collector.storage.client import Client, to_ms
+from collector.storage.client import Client, of_ms, to_ms
+from schemas.evidence import Evidence
 
 _SUSPICION = TypeAdapter(Suspicion)
 _FLAT = (
@@ -18,13 +20,13 @@ _FLAT = (
 )  # fmt: skip
 
 LATEST = """
-SELECT argMax(body, at) FROM {database}.suspicions
+SELECT toUnixTimestamp64Milli(max(at)), argMax(body, at) FROM {database}.suspicions
 WHERE at < fromUnixTimestamp64Milli({at:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
 GROUP BY provider ORDER BY provider"""
 
 # A reply is weighed by a later row of the same provider; it came when the first of them did.
 REPLIES = """
-SELECT provider, min(at), argMax(accepted, at) FROM {database}.replies
+SELECT provider, toUnixTimestamp64Milli(min(at)), argMax(accepted, at) FROM {database}.replies
 WHERE at < fromUnixTimestamp64Milli({at:Int64}) GROUP BY provider ORDER BY provider"""
 
 
@@ -35,11 +37,9 @@ def suspicion_of(body: str) -> Suspicion:
 
 async def insert_suspicions(client: Client, suspicions: Sequence[Suspicion], at: datetime) -> None:
     """Store what was found at *at*: the evidence first, so that a suspicion is never without it."""
-    flat = [
-        [at, one.provider, *(getattr(evidence, name) for name in _FLAT)] for one in suspicions for evidence in one.evidence
-    ]
+    flat = [_flat(at, one.provider, evidence) for one in suspicions for evidence in one.evidence]
     if flat:
-        await client.insert("evidence", ("at", "provider", *_FLAT), None, [list(map(_plain, row)) for row in flat])
+        await client.insert("evidence", ("at", "provider", *_FLAT), None, flat)
     rows = [
         [at, one.provider, one.stage.value, one.route.value, one.e, one.reached, _SUSPICION.dump_json(one).decode()]
         for one in suspicions
@@ -51,13 +51,16 @@ async def insert_suspicions(client: Client, suspicions: Sequence[Suspicion], at:
 
 async def latest_suspicions(client: Client, at: datetime) -> dict[str, Suspicion]:
     """The last suspicion of each provider that was judged before *at*."""
-    bodies = await client.rows(LATEST, at=to_ms(at), provider="")
-    return {one.provider: one for one in (suspicion_of(body) for (body,) in bodies)}
+    rows = await client.rows(LATEST, at=to_ms(at), provider="")
+    return {one.provider: one for one in (suspicion_of(body) for _, body in rows)}
 
 
-async def insert_reply(client: Client, provider: str, at: datetime, *, accepted: bool | None, by: str, said: str) -> None:
+async def insert_reply(
+    client: Client, provider: str, at: datetime, *, accepted: bool | None, by: str, said: str
+) -> None:
     """Store that *provider* replied, or that its reply was weighed."""
-    await client.insert("replies", ("at", "provider", "accepted", "by", "said"), None, [[at, provider, accepted, by, said]])
+    row = [at, provider, accepted, by, said]
+    await client.insert("replies", ("at", "provider", "accepted", "by", "said"), None, [row])
 
 
 async def replies(client: Client, at: datetime) -> dict[str, Reply]:
@@ -67,8 +70,9 @@ async def replies(client: Client, at: datetime) -> dict[str, Reply]:
 
 def replies_of(rows: Iterable[Sequence[Any]]) -> dict[str, Reply]:
     """Rows of REPLIES."""
-    return {provider: Reply(at, None if accepted is None else bool(accepted)) for provider, at, accepted in rows}
+    return {provider: Reply(of_ms(ms), None if accepted is None else bool(accepted)) for provider, ms, accepted in rows}
 
 
-def _plain(value: Any) -> Any:
-    return value.value if hasattr(value, "value") else value
+def _flat(at: datetime, provider: str, evidence: Evidence) -> list[Any]:
+    values = (getattr(evidence, name) for name in _FLAT)
+    return [at, provider, *(value.value if isinstance(value, StrEnum) else value for value in values)]

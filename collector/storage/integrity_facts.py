@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from collector.judgement.integrity import identity
 from collector.judgement.integrity.identity import Reference
+from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.subject import Subject, coordinates
 from collector.storage import integrity_queries, sample_queries
 from collector.storage.client import Client
@@ -19,19 +20,7 @@ from schemas.sample import KeptSample
 
 logger = logging.getLogger(__name__)
 
-PERIOD_DAYS = 30  # a new period begins so often; evidence is of the last whole one and what came since
 SERIES = ("identity", "repeat", "echo", "border", "cache", "place", *reference.SERIES)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def period_start(at: datetime) -> datetime:
-    """
-    Where the period of *at* begins: 30 to 60 days before, on a day that is fixed for ever.
-
-    A process of evidence may be looked at every day, but its first day must not depend on what was seen.
-    """
-    days = (at - _EPOCH) // timedelta(days=1)
-    return _EPOCH + timedelta(days=(days // PERIOD_DAYS - 1) * PERIOD_DAYS)
 
 
 async def subjects_at(client: Client, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:

@@ -21,7 +21,8 @@ CONFORMANCE_KINDS = ("golden_answer", "json_mode", "tool_call")
 NOT_AS_ASKED = (Reason.WRONG_CONTENT, Reason.INVALID_JSON, Reason.UNKNOWN_NAME, Reason.SCHEMA_MISMATCH)
 
 _ROWS = f"""{{database}}.observations
-WHERE ({{provider:String}} = '' OR provider = {{provider:String}}) AND ({{target:String}} = '' OR target = {{target:String}})
+WHERE ({{provider:String}} = '' OR provider = {{provider:String}})
+  AND ({{target:String}} = '' OR target = {{target:String}})
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND {known_before("at")} AND attempt = 0 AND source = 'active' AND outcome IN ('ok', 'degraded')"""
 

@@ -17,10 +17,12 @@ from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
+from collector.judgement.integrity.suspicion import Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
 from collector.judgement.response_times import Handled
 from collector.storage import (
     day_bars,
+    evidence_records,
     history_loads,
     incident_queries,
     outage_queries,
@@ -30,6 +32,7 @@ from collector.storage import (
     side_queries,
     verdict_queries,
 )
+from collector.storage.client import of_ms
 from collector.storage.connection import arguments, named_errors
 from collector.storage.cover import HOUR_S, Cover, rounded_step_s
 from collector.storage.day_bars import DayBar
@@ -361,6 +364,11 @@ class Reader:
         """As ClickHouse.decode_speeds."""
         window = window_of(start, end, at, provider=provider, target=target)
         return speeds_of(self._rows(sample_queries.DECODE_SPEEDS, **window))
+
+    def suspicions(self, provider: str = "") -> tuple[tuple[datetime, Suspicion], ...]:
+        """What the last examination of each provider's claims came to, and when; of one provider, or of all."""
+        rows = self._rows(evidence_records.LATEST, at=_ms(_FAR), provider=provider)
+        return tuple((of_ms(ms), evidence_records.suspicion_of(body)) for ms, body in rows)
 
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""

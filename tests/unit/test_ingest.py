@@ -146,6 +146,13 @@ class QuietStore:
         """None."""
         return {}
 
+    async def suspicions(self, at: datetime) -> dict[str, Any]:
+        """None."""
+        return {}
+
+    async def insert_suspicions(self, suspicions: Sequence[Any], at: datetime) -> None:
+        """Nothing to keep."""
+
     async def insert_verdicts(self, verdicts: Sequence[Any]) -> None:
         """Keep them."""
         self.verdicts += verdicts
@@ -177,7 +184,7 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     return Service(
         configuration=configuration, index=FleetIndex.of(configuration), clock=SteppedClock(), facts=store,
         state=state, on_disk=never,
-        deliveries=lambda intents, known: (), roll_up=never, burn_rates=never,
+        deliveries=lambda intents, known: (), roll_up=never, burn_rates=never, examine=never,
         watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 

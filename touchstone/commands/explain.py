@@ -7,8 +7,10 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
+from pydantic_core import to_jsonable_python
 
 from touchstone import exit_codes
+from touchstone.commands.integrity import print_suspicion
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -50,11 +52,15 @@ def _explain_provider(session: Session, reader: Reader, provider: str, as_json: 
             session.out.print(f"{provider}: unrated; nothing was judged yet")
         return exit_codes.FINE
     beside = reader.beside(provider, verdict.window_start, verdict.at, confidence=confidence)
+    suspicions = reader.suspicions(provider)
     if as_json:
-        session.print_json(verdict.to_json() | {"beside": beside.to_json()})
+        claims = [to_jsonable_python(one) for _, one in suspicions]
+        session.print_json(verdict.to_json() | {"beside": beside.to_json(), "claims": claims})
     else:
         _print_verdict(session, verdict)
         _print_beside(session, beside)
+        for _, suspicion in suspicions:
+            print_suspicion(session, suspicion)
     return exit_codes.FINE
 
 

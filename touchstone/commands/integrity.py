@@ -1,0 +1,129 @@
+"""`touchstone integrity`: what the evidence about providers' claims comes to, and the document for a provider."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from touchstone import exit_codes
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from collector.judgement.integrity.suspicion import Suspicion
+
+
+@click.command("integrity")
+@click.argument("provider", required=False)
+@click.option("--now", "fresh", is_flag=True, help="Examine anew, and store nothing.")
+@click.option("--letter", type=click.Path(path_type=Path), metavar="FILE", help="Write the document for PROVIDER.")
+@json_option
+@pass_session
+def command(session: Session, provider: str | None, fresh: bool, letter: Path | None, as_json: bool) -> int:
+    """Print how far each provider's claims are contradicted; exit 1 when one is suspect by it."""
+    if letter is not None and provider is None:
+        raise click.UsageError("--letter is about one provider: name it")
+    found = _examined(session) if fresh else _stored(session)
+    chosen = [(at, one) for at, one in found if provider in {None, one.provider}]
+    if provider is not None and not chosen:
+        raise click.UsageError(f"nothing was examined of {provider!r} yet; --now does it")
+    if letter is not None:
+        _write(session, *chosen[0], letter)
+    elif as_json:
+        from pydantic_core import to_jsonable_python
+
+        session.print_json([{"at": at, **to_jsonable_python(one)} for at, one in chosen])
+    elif provider is not None:
+        print_suspicion(session, chosen[0][1])
+    else:
+        _print_table(session, chosen)
+    return exit_codes.FINDINGS if any(one.stage == "suspect" for _, one in chosen) else exit_codes.FINE
+
+
+def _stored(session: Session) -> list[tuple[datetime, Suspicion]]:
+    from collector.storage.queries import Reader
+
+    with Reader.open(session.configuration.settings.store) as reader:
+        return list(reader.suspicions())
+
+
+def _examined(session: Session) -> list[tuple[datetime, Suspicion]]:
+    import asyncio
+
+    async def examine() -> list[tuple[datetime, Suspicion]]:
+        from collector.examination import suspicions_at
+        from collector.storage.clickhouse import ClickHouse
+
+        store = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
+        try:
+            at = session.clock.now()
+            at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+            return [(at, one) for one in (await suspicions_at(store, session.configuration, at)).values()]
+        finally:
+            await store.close()
+
+    return asyncio.run(examine())
+
+
+def _print_table(session: Session, found: list[tuple[datetime, Suspicion]]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from collector.judgement.integrity import words
+
+    if not found:
+        session.out.print("nothing was examined yet; touchstone integrity --now does it")
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 1))
+    for title, justify in (("Provider", "left"), ("Stage", "left"), ("E", "right"), ("Checks", "left")):
+        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for _, one in sorted(found, key=lambda pair: (-pair[1].e, pair[1].provider)):
+        table.add_row(escape(one.provider), one.stage.value, f"{one.e:.3g}", words.summary(one))
+    session.out.print(table)
+
+
+def print_suspicion(session: Session, suspicion: Suspicion) -> None:
+    """Everything about one provider: each check with what it measured, and the arithmetic of what contradicts."""
+    from rich.markup import escape
+
+    from collector.judgement.integrity import words
+    from schemas.evidence import Standing
+
+    out = session.out
+    out.print(f"\n[bold]claims[/] ({words.STAGE_WORDS[suspicion.stage]})")
+    for one in words.ranked(suspicion.evidence):
+        said = [one.said, words.measurement(one), words.error_rate(one)]
+        out.print(f"  {escape(words.headline(one))}: {escape('; '.join(filter(None, said)))}", soft_wrap=True)
+        if one.standing is Standing.NOT_REJECTED and one.smallest:
+            out.print(f"      [dim]would have caught: {escape(one.smallest)}[/]", soft_wrap=True)
+        if one.standing is Standing.CONTRADICTED:
+            for line in (f"claim: {one.claim}", *one.arithmetic, *(f"assuming {each}" for each in one.assumptions)):
+                out.print(f"      {escape(line)}", soft_wrap=True)
+    for line in (*suspicion.arithmetic, *(f"for suspect is still missing: {each}" for each in suspicion.missing)):
+        out.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
+
+
+def _write(session: Session, at: datetime, suspicion: Suspicion, path: Path) -> None:
+    from collector.exports.integrity_letter import letter
+    from collector.judgement.integrity.period import period_start
+
+    configuration = session.configuration
+    known = configuration.fleet.providers.get(suspicion.provider)
+    document = letter(
+        suspicion,
+        name=known.name if known else "",
+        start=period_start(at),
+        at=at,
+        simulated=configuration.settings.simulated,
+    )
+    if str(path) == "-":
+        sys.stdout.write(document)
+        return
+    try:
+        path.write_text(document)
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
