@@ -57,6 +57,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "tiers.gold": config.GoldGates,
         "tiers.reliable": config.ReliableGates,
         "tiers.suspect": config.SuspectGates,
+        "integrity": config.Integrity,
         "paging": paging.Paging,
         "paging.hard_down": paging.HardDownRule,
         "paging.silence": paging.SilenceRule,
