@@ -11,6 +11,7 @@ from schemas.fleet import Budget
 from schemas.observation import Observation, Reason
 
 PROMPT_TOKENS = 60  # a short prompt with its nonce and the chat template
+FIRST_BILLED = ("first_billed_in", "first_billed_out")  # figures of a tick whose first answer prepared a second
 _MILLION = 1_000_000
 _CENT = Decimal("0.000001")
 
@@ -77,7 +78,9 @@ def spent(subject: Subject, observation: Observation, *, warm: bool = False) -> 
         return Cost(expected.requests)
     if tokens.billed_in is None and tokens.billed_out is None:
         return expected
-    return Cost(expected.requests) + cost_of_tokens(subject, tokens.billed_in or 0, tokens.billed_out or 0)
+    first_in, first_out = (round(observation.figures.get(name, 0.0)) for name in FIRST_BILLED)
+    billed_in, billed_out = (tokens.billed_in or 0) + first_in, (tokens.billed_out or 0) + first_out
+    return Cost(expected.requests) + cost_of_tokens(subject, billed_in, billed_out)
 
 
 def limits(budget: Budget) -> Iterator[tuple[str, str, int | Decimal]]:

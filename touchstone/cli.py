@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "Simulated clouds, and their past."),
     "receiver": ("receiver", "Receive pages, record them, fail when told to."),
     "probe": ("probe", "Send one request and print its timings as a waterfall."),
+    "prompts": ("prompts", "Sets of prompts that cannot be guessed, and their commitments."),
     "tiers": ("tiers", "The tier of every provider."),
     "explain": ("explain", "Why a tier or an incident is what it is: every gate, every transition."),
     "incidents": ("incidents", "Open and past incidents."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from math import inf
 
 from collector.judgement.availability import claimable, probes_to_claim
 from probes.budget import PROMPT_TOKENS, limits
@@ -13,6 +14,7 @@ from probes.subjects import subjects_of
 from schemas.config import Agent, Configuration, Module
 from schemas.fleet import Budget, Price
 from schemas.paging import HardDownRule
+from schemas.probe_kinds import INTEGRITY_KINDS
 
 DAY_S = 86_400.0
 CLAIM_DAYS = (1, 7, 28)
@@ -43,6 +45,7 @@ class ProviderPlan:
 
     notice_s: median from an outage that refuses at once to a target being hard down. notice_worst_s: the same for
     one that hangs, begun just after a probe. claimable: days of clean, independent probes to the claim they allow.
+    The probes of the integrity checks notice and claim nothing.
     """
 
     provider: str
@@ -79,6 +82,8 @@ def _of_provider(
     agent, rule = configuration.settings.agent, configuration.settings.paging.hard_down
     tiers = configuration.settings.tiers
     modules = [subject.module for subject in subjects]
+    watching = [module for module in modules if module.kind not in INTEGRITY_KINDS]
+    watches = sum(DAY_S / module.interval for module in watching)
     probes = sum(DAY_S / module.interval for module in modules)
     requests = sum(DAY_S / module.interval * module.requests for module in modules)
     warm_ups = sum(DAY_S / module.interval * module.warm_share * module.warm_ups for module in modules)
@@ -87,6 +92,7 @@ def _of_provider(
     cost = _cost(subjects, flat, prompt_tokens)
     needs = {"requests": requests + warm_ups, "tokens": tokens_in + tokens_out, "money": cost}
     budget = configuration.fleet.providers[provider].budget
+    needed = probes_to_claim(tiers.gold.availability_lower, confidence=tiers.confidence)
     return ProviderPlan(
         provider=provider,
         targets=len({subject.place.id for subject in subjects}),
@@ -97,10 +103,10 @@ def _of_provider(
         tokens_out=tokens_out,
         cost=cost,
         budget=_use(budget, needs),
-        notice_s=min(notice_s(module, agent, rule, worst=False) for module in modules),
-        notice_worst_s=min(notice_s(module, agent, rule, worst=True) for module in modules),
-        claimable={days: claimable(int(probes * days), confidence=tiers.confidence) for days in CLAIM_DAYS},
-        days_to_gold=probes_to_claim(tiers.gold.availability_lower, confidence=tiers.confidence) / probes,
+        notice_s=min((notice_s(module, agent, rule, worst=False) for module in watching), default=inf),
+        notice_worst_s=min((notice_s(module, agent, rule, worst=True) for module in watching), default=inf),
+        claimable={days: claimable(int(watches * days), confidence=tiers.confidence) for days in CLAIM_DAYS},
+        days_to_gold=needed / watches if watches else inf,
     )
 
 

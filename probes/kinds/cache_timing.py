@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from probes.answer import Answer
+from probes.budget import FIRST_BILLED
 from probes.contract import Ask, Finding
 from probes.prompt import draws, long_prompt
 from probes.sampling import SamplingModule, sampled
@@ -74,6 +75,6 @@ def arm_of(nonce: str) -> str:
 
 def with_bill_of(first: Finding, second: Finding) -> Finding:
     """*second*, with what *first* was billed among its figures."""
-    billed = {"first_billed_in": first.tokens.billed_in, "first_billed_out": first.tokens.billed_out}
-    known = {name: float(tokens) for name, tokens in billed.items() if tokens is not None}
+    billed = zip(FIRST_BILLED, (first.tokens.billed_in, first.tokens.billed_out), strict=True)
+    known = {name: float(tokens) for name, tokens in billed if tokens is not None}
     return replace(second, figures={**second.figures, **known})

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from probes.attempt import observe
 from schemas.observation import OBSERVER_REASONS, Observation
+from schemas.probe_kinds import INTEGRITY_KINDS
 from tests.support.server_files import ServerFile, served
-from tests.support.subjects import TICK, bench, chat_subject, http_subject
+from tests.support.subjects import TICK, bench, chat_subject, http_subject, subject_of
 
 HEADS = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
@@ -51,3 +54,36 @@ def test_no_bytes_are_our_fault(head: bytes, pieces: list[bytes]) -> None:
     with TemporaryDirectory() as folder:
         for seen in asyncio.run(seen_of([head, *pieces], Path(folder))):
             assert seen.reason not in OBSERVER_REASONS, seen.detail
+
+
+SAMPLING: dict[str, dict[str, object]] = {kind: {} for kind in INTEGRITY_KINDS} | {
+    "identity_sample": {"set": "s"},
+    "repeat_prompt": {"set": "s"},
+    "border_input": {"set": "s", "inputs": (1, 2)},
+    "cache_timing": {"gap": "1ms", "prompt_tokens": 100},
+}
+
+
+async def sampled_of(kind: str, pieces: list[bytes], folder: Path) -> Observation:
+    """What a kind that keeps samples saw of a server that sends *pieces* and closes."""
+    file = ServerFile("any", "", tuple({"send_hex": piece.hex()} for piece in pieces), {})
+    async with served(file, folder) as (url, _), bench(lag_limit_s=60.0) as here:
+        subject = replace(subject_of(kind, url, **SETTINGS, **SAMPLING[kind]), secret=SecretStr("a-secret-of-ours"))
+        return await observe(here, subject, TICK, 0, 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(INTEGRITY_KINDS)),
+    pieces=st.lists(st.sampled_from(PARTS) | st.binary(max_size=40), max_size=12),
+)
+@example(
+    kind="identity_sample",
+    pieces=[b'data: {"choices":[{"delta":{"content":"\\u0000\\ud83d\\ude00"},"finish_reason":"stop"}]}\n\n'],
+)
+def test_no_bytes_are_our_fault_where_samples_are_kept(kind: str, pieces: list[bytes]) -> None:
+    """And what is kept can be stored: a sample checks itself."""
+    with TemporaryDirectory() as folder:
+        seen = asyncio.run(sampled_of(kind, [HEADS[0], *pieces], Path(folder)))
+        assert seen.reason not in OBSERVER_REASONS, seen.detail
+        assert all(sample.text.encode() is not None for sample in seen.samples)

@@ -132,13 +132,16 @@ def warnings(plans: tuple[ProviderPlan, ...]) -> list[str]:
 
 
 def _claim_table(plans: tuple[ProviderPlan, ...]) -> Table:
-    from collector.judgement.wording import duration, percent
+    from math import isinf
+
+    from collector.judgement.wording import UNKNOWN, duration, percent
 
     table = _table("Notices\nin", "at\nworst", "Claims %\n1 d", "\n7 d", "\n28 d", "Days to\ngold")
     for one in plans:
         claims = [percent(claim, 3).removesuffix(" %") for claim in one.claimable.values()]
-        noticed = (duration(one.notice_s), duration(one.notice_worst_s))
-        table.add_row(one.provider, *noticed, *claims, f"{one.days_to_gold:.1f}")
+        noticed = [UNKNOWN if isinf(seconds) else duration(seconds) for seconds in (one.notice_s, one.notice_worst_s)]
+        gold = UNKNOWN if isinf(one.days_to_gold) else f"{one.days_to_gold:.1f}"
+        table.add_row(one.provider, *noticed, *claims, gold)
     return table
 
 

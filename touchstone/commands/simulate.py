@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,6 @@ from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from collector.storage.clickhouse import ClickHouse
     from collector.storage.history_loads import HistoryProgress
@@ -43,11 +42,22 @@ def command() -> None:
 @click.option("--base-port", type=click.IntRange(1024, 65535 - 90), required=True, help="Port of the first of 90.")
 @click.option("--start", metavar="ISO8601", help="When the script of live incidents begins (default: now).")
 @click.option("--ca-dir", type=click.Path(path_type=Path), help="Serve one cluster over TLS, under an authority here.")
+@click.option("--deviate", multiple=True, metavar="PROVIDER.KNOB=VALUE", help="Make a cloud differ from its claims.")
+@click.option("--vantage", metavar="LAT,LON", help="Where it is asked from; else from next door.")
 @world_options
 @json_option
 @pass_session
 def serve(
-    session: Session, /, base_port: int, start: str | None, ca_dir: Path | None, seed: int, shuffle: int, as_json: bool
+    session: Session,
+    /,
+    base_port: int,
+    start: str | None,
+    ca_dir: Path | None,
+    deviate: tuple[str, ...],
+    vantage: str | None,
+    seed: int,
+    shuffle: int,
+    as_json: bool,
 ) -> int:
     """Serve every cluster on a loopback port of its own, until SIGTERM: cluster k of provider p on N + 5p + k."""
     import asyncio
@@ -55,7 +65,8 @@ def serve(
     from simulator import sky
     from touchstone.signals import stop_on_signals
 
-    world = _world(seed, shuffle)
+    world = _deviating(_world(seed, shuffle), deviate)
+    here = _point(vantage) if vantage else None
     begins = _instant(start, "--start") if start else session.clock.now()
 
     def ready(clusters: int) -> None:
@@ -70,8 +81,9 @@ def serve(
     async def run() -> None:
         stop = stop_on_signals()
         await sky.serve(
-            world, base_port=base_port, start=begins, clock=session.clock, stop=stop, ready=ready, ca_dir=ca_dir
-        )
+            world, base_port=base_port, start=begins, clock=session.clock, stop=stop, ready=ready, ca_dir=ca_dir,
+            vantage=here,
+        )  # fmt: skip
 
     asyncio.run(run())
     return exit_codes.FINE
@@ -282,6 +294,45 @@ def _world(seed: int, shuffle: int) -> World:
     from simulator.world import World
 
     return World.of(seed, shuffle)
+
+
+def _deviating(world: World, knobs: tuple[str, ...]) -> World:
+    """*world* with every `provider.knob=value` of *knobs* turned."""
+    from contextlib import suppress
+    from dataclasses import fields, replace
+
+    import yaml
+
+    from simulator.deviation import HONEST
+    from simulator.geography import REGIONS
+
+    known, found = {field.name for field in fields(HONEST)}, {cloud.id: HONEST for cloud in world.clouds}
+    for knob in knobs:
+        provider, _, setting = knob.partition(".")
+        name, equals, written = setting.partition("=")
+        if not equals or provider not in found or name not in known:
+            hint = f"write PROVIDER.KNOB=VALUE, with a knob of {', '.join(sorted(known))}"
+            raise click.BadParameter(f"{knob!r}: {hint}", param_hint="--deviate")
+        value: Any = None
+        with suppress(yaml.YAMLError):
+            value = yaml.safe_load(written)
+        wanted = float if name in {"swapped_on_day", "gap_ms"} else type(getattr(HONEST, name))
+        if not isinstance(value, int | float if wanted is float else wanted):
+            raise click.BadParameter(f"{knob!r}: {name} is a {wanted.__name__}", param_hint="--deviate")
+        if name == "region" and value not in REGIONS:
+            raise click.BadParameter(f"{knob!r}: one of {', '.join(REGIONS)}", param_hint="--deviate")
+        changes: dict[str, Any] = {name: value}
+        found[provider] = replace(found[provider], **changes)
+    return world.deviating({id: one for id, one in found.items() if one != HONEST})
+
+
+def _point(text: str) -> tuple[float, float]:
+    """Latitude and longitude in degrees."""
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not LAT,LON, as 50.11,8.68", param_hint="--vantage") from None
+    return latitude, longitude
 
 
 def _instant(text: str, option: str) -> datetime:
