@@ -12,10 +12,13 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 from probes.prompt import SYLLABLES
 
 PROMPTS_MAX = 1000  # of a set: an index has three digits
+BORDER_INPUTS_MAX = 10_000
+SETS_CACHED = 64
 SECRET_BYTES_MIN = 16
 SET_CHARS_MAX = 60
 _DRAWN = 12  # numbers for one prompt
@@ -91,6 +94,7 @@ def key_of(secret: bytes, set: str) -> bytes:
     return hmac.digest(secret, _DOMAIN + set.encode(), hashlib.sha256)
 
 
+@lru_cache(SETS_CACHED)
 def prompts_of_key(key: bytes, n: int) -> tuple[str, ...]:
     """The first *n* prompts of the set whose key is *key*."""
     if not 0 < n <= PROMPTS_MAX:
@@ -114,6 +118,29 @@ def commitment_of_key(key: bytes, set: str, n: int) -> str:
 def numbers(key: bytes, purpose: str, n: int) -> Sequence[int]:
     """*n* numbers from 0 to 65,535, the same for the same key and purpose."""
     return struct.unpack(f">{n}H", hashlib.shake_256(key + purpose.encode()).digest(2 * n))
+
+
+def border_input_of(secret: bytes, set: str, index: int) -> str:
+    """
+    The candidate *index* for a border input of *set*: a made-up word, short as such inputs are.
+
+    Raises ValueError as `prompts_of` does. Of thousands some few are the same.
+    """
+    if not 0 <= index < BORDER_INPUTS_MAX:
+        raise ValueError(f"candidates for border inputs are numbered 0 to {BORDER_INPUTS_MAX - 1}, not {index}")
+    return _name(*numbers(key_of(secret, set), f"border input {index}", 2))
+
+
+def turn(key: bytes, asker: str, number: int, n: int) -> int:
+    """
+    Which of *n* prompts *asker* asks at its turn *number*.
+
+    Each once in every n turns, in an order that the key shuffles anew for every asker and round.
+    """
+    round_, place = divmod(number, n)
+    drawn = numbers(key, f"turn {asker} {round_}", 2 * n)
+    order = sorted(range(n), key=lambda index: (drawn[2 * index], drawn[2 * index + 1], index))
+    return order[place]
 
 
 def _prompt(drawn: Sequence[int]) -> str:
