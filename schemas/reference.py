@@ -13,7 +13,7 @@ import json
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from schemas.sample import KeptSample
@@ -75,6 +75,10 @@ class Reference:
         for one in self.answers:
             found[one.item].append(one.text)
         return found
+
+    def as_series(self, series: str) -> tuple[KeptSample, ...]:
+        """The answers as if they were samples of *series*, for a check that compares like with like."""
+        return tuple(replace(one, series=series) for one in self.answers)
 
     @property
     def complete(self) -> bool:

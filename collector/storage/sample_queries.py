@@ -63,8 +63,7 @@ SELECT * FROM ({_COMPLETION} UNION ALL {_PROMPT}) ORDER BY target, day, vantage,
 
 # A few hundred of each day are enough, chosen by a hash, so that they are spread over it and are the same every time.
 _TOKENS = f"if({_EXACT}, counted_out, billed_out)"
-_CONTEXT = f"""if(billed_in IS NOT NULL OR {_COUNTED_IN},
-                ifNull(billed_in, toUInt32(figures['counted_in'])) + ifNull(billed_out, counted_out), NULL)"""
+_CONTEXT = f"if({_COUNTED_IN}, ifNull(billed_in, toUInt32(figures['counted_in'])), billed_in)"
 DECODE_SPEEDS = f"""
 SELECT toUnixTimestamp64Milli(tick) AS ms, target, vantage, kind, {_TOKENS} AS tokens, last_token_ms,
        {_EXACT}, {_CONTEXT}

@@ -11,7 +11,8 @@ from schemas.observation import Source
 TABLE = "integrity_samples"
 COLUMNS = ("tick", "provider", "cluster", "target", "vantage", "name", "sample", "n", "value", "text", "at")
 COLUMN_TYPES = (
-    "DateTime64(3, 'UTC')", *["LowCardinality(String)"] * 6, "UInt16", "Float64", "String", "DateTime64(3, 'UTC')",
+    "DateTime64(3, 'UTC')", *["LowCardinality(String)"] * 5, "String", "UInt16", "Float64", "String",
+    "DateTime64(3, 'UTC')",
 )  # fmt: skip
 
 

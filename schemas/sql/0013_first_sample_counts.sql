@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.integrity_samples
     target   LowCardinality(String),
     vantage  LowCardinality(String),
     name     LowCardinality(String),
-    sample   LowCardinality(String),
+    sample   String CODEC(ZSTD(1)),
     n        UInt16 CODEC(T64, ZSTD(1)),
     value    Float64 CODEC(ZSTD(1)),
     text     String CODEC(ZSTD(3)),

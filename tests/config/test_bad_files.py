@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigurationError
+from tests.support.processes import touchstone
 from touchstone.config_file import load_configuration
 
 BAD = Path(__file__).parent / "bad"
@@ -21,3 +22,16 @@ def test_a_bad_file_gets_its_exact_message(case: str, monkeypatch: pytest.Monkey
         load_configuration(Path("touchstone.yaml"), {}, probing=True)
 
     assert Path("expected.txt").read_text() == f"{caught.value}\n"
+
+
+@pytest.mark.parametrize("command", ["check-config", "agent"])
+def test_a_tokenizer_that_cannot_be_used_is_said_where_it_would_be(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever probes refuses to start; who only judges does not need it."""
+    monkeypatch.chdir(BAD / "tokenizers")
+    done = touchstone(command)
+
+    assert done.returncode == 2
+    assert Path("expected.txt").read_text().splitlines()[0] in done.stdout + done.stderr
+    load_configuration(Path("touchstone.yaml"), {})

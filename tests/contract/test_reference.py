@@ -102,6 +102,8 @@ async def test_every_prompt_is_asked_as_often_as_wished_and_the_digest_is_of_wha
     assert sorted(model.asked[:15]) == sorted(prompts * 3)
     assert {(one["temperature"], one["max_tokens"], one["model"]) for one in model.requests} == {(1.0, 75, "ours-70b")}
     assert first.terms == Terms(5, 3, commitment_of(SECRET, "spring", 5), "ours-70b", 75)
+    like_identity = {(one.series, one.item, one.text) for one in first.as_series("identity")}
+    assert like_identity == {("identity", item, text) for item, texts in first.texts.items() for text in texts}
     assert (first.target, first.set, first.capture, first.fault) == ("acme/east/it", "spring", 1, "")
     assert first.digest == digest == digest_of(reversed(first.answers))
     assert {item: len(texts) for item, texts in first.texts.items()} == {f"spring:{n:03}": 3 for n in range(5)}

@@ -105,8 +105,7 @@ def speeds_in_python(observations: Sequence[Observation]) -> list[DecodeSpeed]:
         if tokens is None or tokens < 2 or last is None or o.distrust or o.figures.get("streamed") == 0:
             continue
         before = o.tokens.billed_in if o.tokens.billed_in is not None else o.figures.get("counted_in")
-        after = o.tokens.billed_out if o.tokens.billed_out is not None else o.tokens.counted_out
-        context = None if before is None or after is None else int(before) + after
+        context = None if before is None else int(before)
         found.append(DecodeSpeed(o.tick, o.target, o.vantage, o.kind, tokens, last, exact(o) is not None, context))
     return sorted(found, key=lambda one: (one.tick, one.target, one.vantage, one.kind))
 
