@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from collector.judgement.blind_spans import BLINDNESS_REMEMBERED, is_blindness
 from collector.judgement.causes import Cause, Sight
@@ -14,6 +14,7 @@ from collector.judgement.reach import as_grave, burns, contains, within
 from schemas.incident import GRAVITY, Change, Incident, IncidentState, Level, Signal, incident_id
 
 REMEMBERED = timedelta(hours=6)  # a burn rate's windows still hold the outage for so long
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DRILL_LASTS = timedelta(seconds=5)
 REREAD = timedelta(minutes=6)  # the windows of tickets are read every five
 
@@ -109,12 +110,23 @@ class Attendance:
                 or (incident.resolved_at is not None and self._now - incident.resolved_at <= cooldown)
             )
         ]
-        same = self._book.incidents.get(incident_id(cause.signal, cause.scope, cause.failed_at))
+        same = self._book.incidents.get(self._id(cause))
         return max(lately, key=lambda incident: incident.updated_at, default=same)
+
+    def _id(self, cause: Cause) -> str:
+        """
+        The id of a new incident of *cause*: the same whenever it is decided, and of no incident that is forgotten.
+
+        The first failure that a window of days remembers may have been another incident's; then the quarter of the day
+        takes its place, which nothing that was opened in it can have outlived in memory.
+        """
+        recent = self._now - cause.failed_at < REMEMBERED
+        anchor = cause.failed_at if recent else EPOCH + (self._now - EPOCH) // REMEMBERED * REMEMBERED
+        return incident_id(cause.signal, cause.scope, anchor)
 
     def _open(self, cause: Cause) -> Incident:
         incident = Incident(
-            id=incident_id(cause.signal, cause.scope, cause.failed_at),
+            id=self._id(cause),
             signal=cause.signal,
             scope=cause.scope,
             provider=cause.provider,

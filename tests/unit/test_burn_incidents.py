@@ -123,6 +123,21 @@ def test_what_burns_slowly_after_it_burnt_fast_is_reopened_as_that() -> None:
     assert [page.change for page in judge.pages].count(Change.REOPENED) <= 1
 
 
+def test_what_a_window_of_days_remembers_opens_another_incident_each_time() -> None:
+    """Not one that is over and forgotten: its number would begin anew, and no store keeps two of one name."""
+    judge, first_bad = Judge(), TICK - timedelta(hours=1)
+    hours = (0, 7, 14, 21)
+    for hour in hours:
+        second = hour * 3600.0
+        judge.decide(second, burns=[replace(reading("acme/east/chat", TICKET, second), since=first_bad)])
+        judge.decide(second + 2)
+        judge.decide(second + 60, burns=[reading("acme/east/chat", CLEAR, second + 60)])
+        judge.decide(second + 61, burns=[replace(reading("acme/east/chat", CLEAR, second + 61), objective="chat/slow")])
+
+    opened = [page for page in judge.pages if page.change is Change.OPENED]
+    assert len({page.incident for page in opened}) == len(opened) == len(hours)
+
+
 def test_only_clear_ends_it() -> None:
     """Holding and unknown keep it; unknown marks it as blind."""
     judge = Judge()
