@@ -47,7 +47,8 @@ class DecodeSpeed:
     """
     One answer: its tokens, and the ms from the request's last byte to the last token.
 
-    exact: counted by us; else as billed. context: tokens of prompt and answer together, as billed, else as counted.
+    exact: counted by us; else as billed. context: tokens of the prompt, as billed, else as counted; what was
+    decoded had at least so many before it.
     """
 
     tick: datetime
