@@ -80,9 +80,10 @@ def test_arms_in_blocks_say_nothing() -> None:
         samples(4, 200, n=24),
         [one for one in samples(4, 200) if one.item == "hit"],
         [replace(one, value=float("nan")) for one in samples(4, 200)],
+        [replace(one, value=float("inf")) for one in samples(4, 200)],
         [replace(one, item="warm") for one in samples(4, 200)],
     ],
-    ids=["nothing", "24 of either", "hits only", "not a number", "another arm"],
+    ids=["nothing", "24 of either", "hits only", "not a number", "without end", "another arm"],
 )
 def test_too_little_is_insufficient(kept: list[KeptSample]) -> None:
     """With its reason."""

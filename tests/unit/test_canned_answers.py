@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 
@@ -67,14 +68,24 @@ def repeated(samples: list[KeptSample], **more: set[str]) -> Evidence:
 
 def test_one_answer_to_many_prompts_on_two_days_is_a_contradiction() -> None:
     """From two vantages, with its arithmetic."""
-    found = canned_answers(TARGET, [*days_of([150, 150, 1]), *days_of([90, 90, 1], n=120, vantage="v2")])
+    other = [replace(one, target="acme/west/m") for one in days_of([200] * 9)]
+    found = canned_answers(TARGET, [*days_of([150, 150, 1]), *days_of([90, 90, 1], n=120, vantage="v2"), *other])
 
     assert (found.standing, found.reason) == (Standing.CONTRADICTED, "same_answer_to_different_prompts")
     assert (found.days, found.vantages) == (2, 2)
     assert found.value == 0.75
     assert found.e > 1e5
     assert found.p is not None and found.p < 1e-30
+    assert found.n == 960
     assert "2 of 3 days" in found.arithmetic[-1]
+
+
+def test_a_recording_for_one_vantage_is_found() -> None:
+    """The other gets answers that differ; the day's p is twice the least."""
+    found = canned_answers(TARGET, [*days_of([1, 1]), *days_of([60, 60], n=120, vantage="v2")])
+    assert (found.standing, found.days, found.vantages) == (Standing.CONTRADICTED, 2, 1)
+    twice = 2 * chance_of_top(60, 120)
+    assert f"from v2: the commonest of 120 came 60 times, p <= {twice:.3g}" in found.arithmetic[0]
 
 
 def test_one_such_day_is_noticed_and_short_answers_that_collide_are_not() -> None:

@@ -131,6 +131,14 @@ def test_one_day_of_thirty_is_what_chance_gives() -> None:
     assert any("tokens_inflated: on 1 of 31 days" in line for line in found.arithmetic)
 
 
+def test_what_only_all_days_together_show_is_noticed() -> None:
+    """A token more for one of a thousand, over 200 days of twelve answers: hardly a day shows it alone."""
+    found = judged(billed(lambda x: x + (x * 7919 % 1000 < x), days=200))
+    assert (found.standing, found.reason) == (Standing.NOTICED, "not_replicated")
+    assert found.p is not None and found.p < 1e-9
+    assert found.e < 1
+
+
 def test_inflation_in_one_mode_of_two_is_not_accused() -> None:
     """An engine that miscounts streams (a known bug) is no liar: both modes must agree."""
     rows = [*billed(inflated), *billed(honest, streamed=False)]

@@ -22,7 +22,7 @@ from types import MappingProxyType
 from collector.judgement.facts import Answers
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.echo_challenge import Echoes, echoes_of
-from collector.judgement.integrity.repetition import HONEST_SHARE_MAX, repetition, smallest_share
+from collector.judgement.integrity.repetition import HONEST_SHARE_MAX, Repetition, repetition, smallest_share
 from collector.judgement.integrity.tails import binomial_tail
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample
@@ -92,8 +92,7 @@ def canned_answers(subject: str, days: Sequence[DayAnswers]) -> Evidence:
     all_days = {one.day for one, _ in used}
     if len(all_days) < DAYS_MIN:
         return blank
-    # Of a day's vantages the one with the most answers is the day's: which one is known before what they say.
-    chosen = {day: max((u for u in used if u[0].day == day), key=lambda u: u[1].n) for day in sorted(all_days)}
+    chosen = {day: _worst_vantage([u for u in used if u[0].day == day]) for day in sorted(all_days)}
     seen = [day for day, (_, test) in chosen.items() if test.p < ALPHA]
     standing, reason = Standing.NOT_REJECTED, "answers_differ"
     if seen:
@@ -124,6 +123,12 @@ def canned_answers(subject: str, days: Sequence[DayAnswers]) -> Evidence:
             f"p < {ALPHA:g} on {len(seen)} of {len(chosen)} days; e = {e:.4g}",
         ),
     )
+
+
+def _worst_vantage(day: Sequence[tuple[DayAnswers, Repetition]]) -> tuple[DayAnswers, Repetition]:
+    """The vantage of a day with the least p, which is multiplied by their number."""
+    one, test = min(day, key=lambda u: (u[1].p, u[0].vantage))
+    return one, replace(test, p=min(1.0, len(day) * test.p))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "tokens_inflated": "billed tokens grow faster than those that were sent",
         "hidden_minimum": "short answers are billed alike, however short they are",
         "cap_overrun": "answers are billed for more tokens than max_tokens allows",
-        "not_replicated": "one day contradicts, or one mode of two: not enough to accuse",
+        "not_replicated": "it shows on one day, in one mode, or only over all days: not enough to accuse",
         "constant_added": "every answer is billed with a constant that is larger than an end token and a format",
         "prompt_overhead": "every prompt is billed with a constant that is larger than a template: a system prompt?",
         "template_changed": "the constant that a prompt is billed on top changed from one day to another",
@@ -119,12 +119,12 @@ class _Event:
     @property
     def told(self) -> bool:
         """Whether it is worth a word: what chance explains is in the arithmetic only."""
-        return self.e > 1
+        return self.e > 1 or self.always
 
     @property
     def contradicts(self) -> bool:
         """Whether it accuses."""
-        return self.told and len(self.seen) >= DAYS_MIN and self.always and self.modes_agree
+        return self.e > 1 and len(self.seen) >= DAYS_MIN and self.always and self.modes_agree
 
     @property
     def e(self) -> float:
@@ -140,7 +140,7 @@ def token_arithmetic(
     peers: rows of other providers' targets that serve the same model. Where half of them are inflated too, it is our
     tokeniser that is wrong, and nobody is accused.
     """
-    mine = sorted(row for row in rows if row.target == subject and row.side is side and row.answers > 0)
+    mine = [row for row in rows if row.target == subject and row.side is side and row.answers > 0]
     blank = Evidence(
         check=f"{CHECK}_{side}",
         family=Family.BILLING,
@@ -422,7 +422,7 @@ def _said(reason: str, pooled: Line | None) -> str:
     words = REASONS[reason]
     if pooled is None or reason in {"cap_overrun", "hidden_minimum"}:
         return words
-    return f"{words}: {pooled.slope:.4f} billed for each token counted, over {pooled.n} answers"
+    return f"{words}; {pooled.slope:.4f} billed for each token counted, over {pooled.n} answers"
 
 
 def _tally(mine: Sequence[TokenSums], side: Side) -> str:
