@@ -71,7 +71,7 @@ schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration a
 
 locks: ## pin the dependencies anew (needs pip-tools)
 	for name in agent up dev; do \
-	  case $$name in agent) extras="--extra build";; up) extras="--extra build --extra embedded --extra dashboard";; dev) extras="--extra build --extra embedded --extra dashboard --extra postgres --extra dev";; esac; \
+	  case $$name in agent) extras="--extra build";; up) extras="--extra build --extra embedded --extra dashboard --extra postgres --extra tokenizer";; dev) extras="--extra build --extra embedded --extra dashboard --extra postgres --extra dev";; esac; \
 	  $(PYTHON) -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url \
 	    --no-emit-trusted-host --no-emit-find-links $$extras -o locks/$$name.txt pyproject.toml; \
 	done
