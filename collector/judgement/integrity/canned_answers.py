@@ -190,7 +190,7 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
                 for one in sorted(repeats, key=lambda one: (one.p, one.day))[:LINES_MAX]
             ),
             f"echoes: {echoes.right} of {echoes.n} right, {echoes.same} the same wrong answer (p <= {echoes.p:.3g})",
-            f"p < {REPEATED_ALPHA:g} on {len(seen)} of {len(repeats)} days; counted if a recording is seen: e = {e:.4g}",
+            f"p < {REPEATED_ALPHA:g} on {len(seen)} of {len(repeats)} days; counted if recorded: e = {e:.4g}",
         ),
     )
 
