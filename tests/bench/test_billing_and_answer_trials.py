@@ -56,7 +56,7 @@ def test_honest_months_are_never_contradicted(check: str, honest: Honest) -> Non
         ("token_arithmetic_completion", "hidden minimum", 32.0, 20, 0.95),
         ("token_arithmetic_completion", "billed above max_tokens", 20.0, 100, 0.93),
         ("canned_answers", "one recorded answer", 30.0, 200, 0.95),
-        ("repeated_prompt", "a recording answers", 100.0, 40, 0.95),
+        ("repeated_prompt", "a recording answers", 100.0, 20, 0.95),
         ("cache_timing", "a cache that is billed in full", 200.0, 100, 0.95),
         ("conformance_tool_call", "invalid calls", 10.0, 65, 0.85),
         ("conformance_tool_call", "invalid calls", 2.0, 1800, 0.85),

@@ -16,6 +16,7 @@ from collector.judgement.integrity.canned_answers import (
     ALPHA,
     COLLISION_MAX,
     REASONS,
+    REPEATED_ALPHA,
     DayAnswers,
     canned_answers,
     chance_of_equal,
@@ -137,12 +138,16 @@ def test_a_recording_on_one_day_only_is_not_replicated() -> None:
     assert (found.standing, found.reason) == (Standing.NOTICED, "not_replicated")
 
 
-def test_five_equal_answers_decide_for_screened_prompts_only() -> None:
-    """All five identical: 1e-5 when two are equal with probability 1 %, 5.6e-4 at 5 %."""
-    samples = [*repeats(0, 5, 5), *repeats(1, 5, 5), *echoes(0, 20, same=True)]
-    assert repeated(samples).reason == "answers_differ"
-    assert repeated(samples, screened={"set:000", "set:001"}).reason == "recorded"
-    assert repeated(samples).smallest == "nothing with 5 answers a day to an unscreened prompt"
+def test_five_equal_answers_are_an_event_and_four_of_five_for_screened_prompts() -> None:
+    """All five identical: 5.6e-4 when two are equal with probability 5 %, 1e-5 at 1 %; four of five at 1 %: 4.6e-4."""
+    recording = echoes(0, 20, same=True)
+    five = [*repeats(0, 5, 5), *repeats(1, 5, 5), *recording]
+    four = [*repeats(0, 4, 5), *repeats(1, 4, 5), *recording]
+    assert repeated(five).reason == "recorded"
+    assert repeated(five).value == pytest.approx(0.05**2.5)
+    assert repeated(four).reason == "answers_differ"
+    assert repeated(four, screened={"set:000", "set:001"}).reason == "recorded"
+    assert repeated(five).smallest.startswith("5 equal answers of 5 on two days")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +223,8 @@ def test_the_commonest_answers_p_is_super_uniform() -> None:
 def test_repeats_of_the_worst_honest_prompt_are_hardly_ever_an_event() -> None:
     """One answer with probability sqrt(5 %): of 20,000 days fewer than the declared share have the event."""
     tops = np.random.default_rng(8).binomial(24, COLLISION_MAX**0.5, 20_000)
-    events = sum(chance_of_equal(int(top), 24, COLLISION_MAX) < ALPHA for top in tops)
-    assert events <= 6  # 2 are expected at most
+    events = sum(chance_of_equal(int(top), 24, COLLISION_MAX) < REPEATED_ALPHA for top in tops)
+    assert events <= 35  # 20 are expected at most
 
 
 def test_the_gate_of_the_tiers_needs_25_answers() -> None:

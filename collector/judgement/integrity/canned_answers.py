@@ -30,7 +30,8 @@ from schemas.sample import KeptSample
 CHECK = "canned_answers"
 REPEATED_CHECK = "repeated_prompt"
 SERIES = "repeat"
-ALPHA = 0.0001  # of the declared event, on an honest day
+ALPHA = 0.0001  # of one answer to different prompts, on an honest day
+REPEATED_ALPHA = 0.001  # of equal answers to one prompt: five of five have 5.6e-4 when nobody screened it
 DAYS_MIN = 2
 REPEATS_MIN = 5
 SCREENED_COLLISION_MAX = 0.01
@@ -57,7 +58,7 @@ REPEATED_ASSUMPTIONS = (
     f"two honest answers to one open prompt are equal with probability at most {COLLISION_MAX:.0%}, "
     f"{SCREENED_COLLISION_MAX:.0%} for a screened prompt",
     "answers are compared whole, and have at least 50 tokens",
-    f"an honest day has the declared event with probability at most {ALPHA:g}, whatever the days before",
+    f"an honest day has the declared event with probability at most {REPEATED_ALPHA:g}, whatever the days before",
 )
 
 
@@ -159,7 +160,7 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
         standing=Standing.INSUFFICIENT,
         reason="too_few_answers",
         said=REASONS["too_few_answers"],
-        threshold=ALPHA,
+        threshold=REPEATED_ALPHA,
         unit="p of the day",
         n=len(mine),
         assumptions=REPEATED_ASSUMPTIONS,
@@ -167,9 +168,9 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
     if len(repeats) < DAYS_MIN:
         return blank
     echoes = echoes_of(subject, samples)
-    seen = [one for one in repeats if one.p < ALPHA]
+    seen = [one for one in repeats if one.p < REPEATED_ALPHA]
     standing, reason = _repeated(len(seen), echoes)
-    e = declared(len(seen) if echoes.recorded else 0, len(repeats), p0=ALPHA)
+    e = declared(len(seen) if echoes.recorded else 0, len(repeats), p0=REPEATED_ALPHA)
     worst = min(repeats, key=lambda one: (one.p, one.day))
     return replace(
         blank,
@@ -189,7 +190,7 @@ def repeated_prompt(subject: str, samples: Sequence[KeptSample], *, screened: Co
                 for one in sorted(repeats, key=lambda one: (one.p, one.day))[:LINES_MAX]
             ),
             f"echoes: {echoes.right} of {echoes.n} right, {echoes.same} the same wrong answer (p <= {echoes.p:.3g})",
-            f"p < {ALPHA:g} on {len(seen)} of {len(repeats)} days, which count where a recording is seen; e = {e:.4g}",
+            f"p < {REPEATED_ALPHA:g} on {len(seen)} of {len(repeats)} days; counted if recorded: e = {e:.4g}",
         ),
     )
 
@@ -239,7 +240,7 @@ def _vantages(mine: Sequence[KeptSample], screened: Collection[str]) -> int:
     count = 0
     for vantage in sorted({one.vantage for one in mine}):
         rows = [(one.tick.date(), one.item, one.text) for one in mine if one.vantage == vantage]
-        count += any(one.p < ALPHA for one in _by_day(rows, screened))
+        count += any(one.p < REPEATED_ALPHA for one in _by_day(rows, screened))
     return count
 
 
@@ -247,7 +248,7 @@ def _smallest(repeats: Sequence[_Repeats], screened: Collection[str]) -> str:
     typical = sorted(repeats, key=lambda one: one.n)[len(repeats) // 2]
     collision = _collision(typical.item, screened)
     least = next(
-        (m for m in range(2, typical.n + 1) if chance_of_equal(m, typical.n, collision) < ALPHA), typical.n + 1
+        (m for m in range(2, typical.n + 1) if chance_of_equal(m, typical.n, collision) < REPEATED_ALPHA), typical.n + 1
     )
     if least > typical.n:
         return f"nothing with {typical.n} answers a day to an unscreened prompt"

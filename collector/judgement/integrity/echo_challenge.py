@@ -31,7 +31,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
     {
         "echoes": "most challenges are answered right, so a model answers",
         "same_wrong_answer": "different challenges get the same wrong answer",
-        "mostly_wrong": "most challenges are not proven to be answered right, and each wrong answer is another",
+        "mostly_wrong": "it is not proven that most challenges are answered right, as of a weak model",
         "too_few_challenges": f"there are fewer than {CHALLENGES_MIN} challenges",
     }
 )
