@@ -34,7 +34,7 @@ from bench.integrity.outcome import (
 )
 from bench.integrity.work import QUICK, WHOLE, Done, all_done, pieces
 from bench.machine import Watch
-from bench.results import FOLDER, Figure, figures_table, shown, write_results
+from bench.results import FOLDER, Figure, figures_table, write_results
 
 INFLATION, ONE_TEST = "token inflation", "dilution, one test at 5 %"  # lies by name
 # Figure, the check, lie, size and requests it stands for, and its aim.
