@@ -42,11 +42,11 @@ REASONS: Mapping[str, str] = {
     "reference_changed": "the reference is not what it was",
     "peers_disagree": "the endpoints that make up the reference differ among themselves",
 }
-# Found with this power after so many requests, 25 prompts twice a day: bench/integrity, simulated texts.
+# Contradicted with this power after so many requests, 25 prompts twice a day: bench/integrity, simulated texts.
 CAUGHT = (
-    (1500, "30 % of the answers from another model, power .97"),
-    (150, "half of the answers from another model, power .9"),
-    (50, "all answers from another model, power .99"),
+    (1500, "30 % of the answers from another model, power .7"),
+    (250, "half of the answers from another model, power .9"),
+    (50, "all answers from another model, power .97"),
 )
 ASSUMPTIONS = (
     "the reference serves the claimed model with the same template and sampling settings",
