@@ -63,8 +63,18 @@ def samples_of(
             texts = [other if swap else text for text, other, swap in zip(texts, others, swapped, strict=True)]
         tick = BEGAN + timedelta(days=day)
         found += [
-            KeptSample(tick, "p", "p/c", target, "v", "identity", f"set:{prompt:03}", 50.0, one.form(text))
-            for prompt, text in zip(prompts, texts, strict=True)
+            KeptSample(
+                tick + timedelta(minutes=place),
+                "p",
+                "p/c",
+                target,
+                "v",
+                "identity",
+                f"set:{prompt:03}",
+                50.0,
+                one.form(text),
+            )
+            for place, (prompt, text) in enumerate(zip(prompts, texts, strict=True))
         ]
     return found
 

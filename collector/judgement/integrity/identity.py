@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from collector.judgement.integrity.sequential import DAYS_MAX, Fold, from_any_day, mean_of, p_to_e
 from collector.judgement.integrity.text_distance import Distance, text_distance
@@ -42,11 +42,11 @@ REASONS: Mapping[str, str] = {
     "reference_changed": "the reference is not what it was",
     "peers_disagree": "the endpoints that make up the reference differ among themselves",
 }
-# Found with this power after so many requests, 25 prompts twice a day: bench/integrity, simulated texts.
+# Contradicted with this power after so many requests, 25 prompts twice a day: bench/integrity, simulated texts.
 CAUGHT = (
-    (1500, "30 % of the answers from another model, power .97"),
-    (150, "half of the answers from another model, power .9"),
-    (50, "all answers from another model, power .99"),
+    (1500, "30 % of the answers from another model, power .7"),
+    (250, "half of the answers from another model, power .9"),
+    (50, "all answers from another model, power .97"),
 )
 ASSUMPTIONS = (
     "the reference serves the claimed model with the same template and sampling settings",
@@ -147,13 +147,18 @@ def _fresh(days: Sequence[Day]) -> bool:
 
 
 def _by_day(samples: Iterable[KeptSample]) -> Answers:
-    """Day (UTC) to prompt to answers in normal form; an empty answer is none."""
-    found: dict[date, dict[str, list[str]]] = {}
+    """Day (UTC) to prompt to answers in normal form, in the order in which they were asked; an empty answer is none."""
+    found: dict[date, dict[str, list[tuple[datetime, str, str, str]]]] = {}
     for sample in samples:
         text = normalised(sample.text) if sample.series == SERIES else ""
         if text:
-            found.setdefault(sample.tick.date(), {}).setdefault(sample.item, []).append(text)
-    return {day: {item: tuple(texts) for item, texts in items.items()} for day, items in found.items()}
+            found.setdefault(sample.tick.date(), {}).setdefault(sample.item, []).append(
+                (sample.tick, sample.vantage, sample.target, text)
+            )
+    return {
+        day: {item: tuple(text for *_, text in sorted(kept)) for item, kept in items.items()}
+        for day, items in found.items()
+    }
 
 
 def _distance(x: Mapping[str, tuple[str, ...]], y: Mapping[str, tuple[str, ...]]) -> Distance | None:
