@@ -24,6 +24,7 @@ _SAME = {
     "kind": "chat_stream",
     "module": "chat-short",
     "access_path": "direct",
+    "account": "",
     "stamp": "user",
     "source": "active",
     "agent_version": "simulated",
