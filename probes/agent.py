@@ -244,6 +244,8 @@ class Agent:
             if seen.outcome in ANSWERED:
                 self._known_down.discard(subject.key)
             return
+        if subject.module.kind in INTEGRITY_KINDS:
+            return  # nobody waits for it, and asking again gives a probe away
         if subject.key not in self._known_down and await self._confirm(trail, subject, tick, 1):
             self._known_down.add(subject.key)
 
@@ -337,9 +339,8 @@ class Agent:
 
 
 def doubtful(observation: Observation) -> bool:
-    """Whether a failure may be the provider's, so that asking again tells something that somebody waits for."""
-    theirs = observation.outcome is Outcome.FAILED and observation.blame in {Blame.PROVIDER, Blame.UNKNOWN}
-    return theirs and observation.kind not in INTEGRITY_KINDS
+    """Whether a failure may be the provider's, so that asking again tells something."""
+    return observation.outcome is Outcome.FAILED and observation.blame in {Blame.PROVIDER, Blame.UNKNOWN}
 
 
 async def _first_of(stop: asyncio.Event, rooms: Sequence[asyncio.Task[Any]]) -> None:

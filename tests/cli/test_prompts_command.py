@@ -43,3 +43,20 @@ def test_borders_are_looked_for_with_a_module_of_that_kind() -> None:
 
     assert result.returncode == 2
     assert "not a border_input module" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("knob", "said"),
+    [
+        ("nobody.gap_ms=1", "write PROVIDER.KNOB=VALUE"),
+        ("cinder.honesty=1", "with a knob of"),
+        ("cinder.prefix_cache=3", "prefix_cache is a bool"),
+        ("cinder.region=mars", "one of us-east"),
+    ],
+)
+def test_a_knob_that_no_simulated_cloud_has_is_refused(knob: str, said: str) -> None:
+    """In words, before anything is served."""
+    result = touchstone("simulate", "serve", "--base-port", "20000", "--deviate", knob, COLUMNS="200")
+
+    assert result.returncode == 2, result.stdout
+    assert said in result.stderr

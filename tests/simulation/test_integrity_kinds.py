@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from probes.attempt import observe
 from probes.border_search import search
+from probes.budget import spent
 from probes.connection import Connections
 from probes.contract import Subject
 from probes.kinds.cache_timing import HIT, MISS, arm_of
@@ -254,9 +255,14 @@ async def test_what_a_hit_cost_is_told_whole() -> None:
     async with cluster() as url:
         found = await seen("cache_timing", url, 8, gap="1ms", prompt_tokens=100, interval="60s")
 
+        asked = subject("cache_timing", url, gap="1ms", prompt_tokens=100)
+
     for one in found:
         first = one.figures.get("first_billed_in")
         assert first == (one.tokens.billed_in if one.samples[0].item == HIT else None)
+        billed = (one.tokens.billed_in or 0) + (one.tokens.billed_out or 0)
+        assert spent(asked, one).tokens == billed * (2 if one.samples[0].item == HIT else 1)
+    assert len({one.samples[0].item for one in found}) == 2
 
 
 async def test_the_time_to_a_place_is_that_of_where_the_cluster_stands() -> None:

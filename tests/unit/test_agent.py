@@ -6,6 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -14,6 +15,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from opentelemetry.sdk.resources import Resource
+from pydantic import SecretStr
 
 from probes.agent import Agent, Duty
 from probes.alarm import SchedulerAlarm
@@ -29,7 +31,7 @@ from schemas.errors import DeliveryError
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import Script, bad_server, echoes, hangs, plain, sends
 from tests.support.otlp_sink import otlp_sink
-from tests.support.subjects import bench, chat_subject, http_subject
+from tests.support.subjects import bench, chat_subject, http_subject, subject_of
 
 FINE = sends(plain("200 OK", b"{}"))
 BROKEN = sends(plain("500 Internal Server Error", b"oops"))
@@ -198,6 +200,20 @@ async def test_a_success_in_between_ends_the_asking(tmp_path: Path) -> None:
     for ticks in (first, second):
         assert [one.outcome for one in ticks] == [Outcome.FAILED, Outcome.OK]
         assert [one.attempt for one in ticks] == [0, 1]
+
+
+async def test_an_integrity_probe_ticks_at_random_and_is_not_asked_again(tmp_path: Path) -> None:
+    """Every tick of its grid has its one row; a failure beside it is asked again as ever."""
+    async with bad_server(sends(plain("500 Oops", b"{}"))) as server:
+        echo = replace(subject_of("echo_challenge", server.url, interval="1s"), secret=SecretStr("nobody-knows-this"))
+        up = http_subject(server.url, interval="700ms")
+        await runs(3.2, (echo, up), tmp_path / "spool.db", confirm_gap_min="10ms", confirm_gap_max="20ms")
+    found = waiting(tmp_path / "spool.db")
+
+    assert_every_tick_once(found, echo, 3.2)
+    assert {one.attempt for one in found if one.kind == "echo_challenge"} == {0}
+    assert {one.outcome for one in found if one.kind == "echo_challenge"} == {Outcome.FAILED}
+    assert {one.attempt for one in found if one.kind == "http_request"} == {0, 1, 2}
 
 
 async def test_our_own_bad_key_is_not_asked_again(tmp_path: Path) -> None:

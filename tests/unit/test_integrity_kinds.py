@@ -9,7 +9,6 @@ import pytest
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Inputs, decide
-from probes.agent import doubtful
 from probes.catalog import KINDS
 from probes.kinds.echo_challenge import number_of_nonce, question, right
 from probes.kinds.place_timing import first_of
@@ -53,11 +52,9 @@ def test_every_kind_that_samples_is_one_of_them_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(INTEGRITY_KINDS))
-def test_their_failures_open_no_incident_and_are_not_asked_again(kind: str) -> None:
+def test_their_failures_open_no_incident(kind: str) -> None:
     """Where those of a chat do."""
     assert (paged(kind), paged("chat_stream") > 0) == (0, True)
-    assert not any(doubtful(one) for one in failures(kind))
-    assert all(doubtful(one) for one in failures("chat_stream"))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 25])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,3 +74,12 @@ def test_what_cannot_be_a_set_is_refused_in_words_without_the_secret(
     with pytest.raises(ValueError, match=said) as refused:
         prompts_of(secret, set, n)
     assert secret.decode() not in str(refused.value)
+
+
+def test_the_commitment_is_what_the_page_says() -> None:
+    """SHA-256 of the scheme, then name, number, key and prompts, each after its length: anybody can compute it."""
+    key = key_of(SECRET, "2026-11")
+    parts = (b"2026-11", b"3", key, *(prompt.encode() for prompt in prompts_of(SECRET, "2026-11", 3)))
+    said = b"touchstone prompt set 1" + b"".join(len(part).to_bytes(4) + part for part in parts)
+
+    assert commitment_of(SECRET, "2026-11", 3) == hashlib.sha256(said).hexdigest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
+from types import MappingProxyType
+from typing import ClassVar
 
 from probes.contract import Finding, Subject
 from probes.kinds.chat_stream import ChatStreamModule
@@ -36,6 +38,7 @@ class Row:
     detail: str
     timings: Timings
     tokens: Tokens
+    figures: ClassVar[Mapping[str, float]] = MappingProxyType({})
 
     @property
     def blame(self) -> Blame | None:
