@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from collector.judgement.integrity import identity
@@ -78,8 +77,8 @@ def reference_of(
     captures = [found for one in same for found in reference.references_of(samples.get(one.id, ())) if found.complete]
     if captures:
         own = max(captures, key=lambda one: (one.began, one.target, one.set))
-        answers = tuple(replace(one, series=identity.SERIES) for one in own.answers)
         found = reference.digest_of(own.answers)
+        answers = own.as_series(identity.SERIES)
         return Reference(place.target.model, answers, own=True, recorded=own.digest or "", found=found)
     peers = [
         sample

@@ -101,11 +101,11 @@ def test_five_hundred_targets_are_counted_and_some_are_named() -> None:
     assert size(less) <= VALUE_SIZE_MAX
 
 
-def test_an_observers_incident_leads_to_the_first_page() -> None:
-    """It is about no provider."""
+def test_an_observers_incident_leads_to_its_page() -> None:
+    """Though it is about no provider."""
     said = screen(provider="", scope=Scope(Level.OBSERVER, "fra-1"), signal=Signal.NO_DATA)
 
-    assert said.dashboard == "https://touchstone.example"
+    assert said.dashboard == "https://touchstone.example/incident?id=inc-0123456789ab"
     assert dict(said.facts)["What"] == "observer fra-1"
 
 

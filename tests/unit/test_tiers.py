@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
+from collector.judgement.integrity.suspicion import Suspicion, suspicion
 from collector.judgement.tiers import REASONS, judge, policy_hash
 from schemas.config import TierPolicy
+from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.observation import BLAME, Blame, Reason
 from schemas.verdict import Tier, Verdict
 from tests.support.provider_facts import AT, block, facts, steady
@@ -95,9 +98,19 @@ CASES: dict[str, tuple[ProviderFacts | None, Tier, set[str]]] = {
 }  # fmt: skip
 
 
-def verdict_of(known: ProviderFacts | None, previous: Tier | None = None) -> Verdict:
+def verdict_of(known: ProviderFacts | None, previous: Tier | None = None, claims: Suspicion | None = None) -> Verdict:
     """The verdict under the published policy."""
-    return judge("acme", known, POLICY, AT, previous)
+    return judge("acme", known, POLICY, AT, previous, claims)
+
+
+def examined(*, days: int, standing: Standing = Standing.CONTRADICTED) -> Suspicion:
+    """A contradiction of class A, seen on two days from two vantages, *days* after it reached the line."""
+    found = Evidence(
+        check="place", family=Family.GEO, grade=Grade.CONTRADICTION, subject="acme/east/chat", claim="in Frankfurt",
+        standing=standing, reason="elsewhere", said="its answers come sooner", n=90, days=2, vantages=2,
+        e=1.0 if standing is Standing.INSUFFICIENT else 1e6,
+    )  # fmt: skip
+    return suspicion("acme", [found], AT, discovered=True, reached=AT - timedelta(days=days))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -111,9 +124,26 @@ def test_what_is_known_gives_its_tier_and_its_reasons(name: str) -> None:
 
 
 def test_the_cases_reach_every_tier_and_every_reason() -> None:
-    """A reason that nothing can reach is no reason."""
+    """A reason that nothing can reach is no reason; that of claims is reached below."""
     assert {tier for _, tier, _ in CASES.values()} == set(Tier)
-    assert set().union(*(reasons for _, _, reasons in CASES.values())) == set(REASONS)
+    assert {"misrepresented"}.union(*(reasons for _, _, reasons in CASES.values())) == set(REASONS)
+
+
+def test_contradicted_claims_are_suspect_once_the_right_of_reply_is_over() -> None:
+    """Not before, and not without data."""
+    gold = verdict_of(facts(CLEAN))
+    for claims, reasons in (
+        (examined(days=8), ("misrepresented",)),
+        (examined(days=6), gold.reasons),
+        (examined(days=8, standing=Standing.INSUFFICIENT), gold.reasons),
+        (None, gold.reasons),
+    ):
+        assert verdict_of(facts(CLEAN), claims=claims).reasons == reasons
+    (gate,) = [
+        gate for gate in verdict_of(facts(CLEAN), claims=examined(days=6)).gates if gate.name == "misrepresented"
+    ]
+    assert (gate.passed, gate.n) == (False, 90)
+    assert "the right of reply ends " in gate.note
 
 
 def test_little_evidence_accuses_nobody() -> None:
@@ -242,7 +272,8 @@ def test_a_verdict_names_the_policy_that_it_was_given_under() -> None:
 
 def test_every_gate_carries_its_numbers() -> None:
     """Law 7: value, threshold, sample size and a note that says what it does and does not show."""
-    verdict = verdict_of(facts(CLEAN, arithmetic=HONEST, answers=Answers(200, 200, 1)))
+    known = facts(CLEAN, arithmetic=HONEST, answers=Answers(200, 200, 1))
+    verdict = verdict_of(known, claims=examined(days=1))
 
     assert {gate.tier for gate in verdict.gates} == {GOLD, RELIABLE, SUSPECT}
     assert all(gate.note and gate.value is not None and gate.n for gate in verdict.gates)
