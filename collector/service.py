@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from collector.judgement.blind_spans import BlindSpan, blind_spans
@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 DECIDE_S = 0.25
 BURN_S = 15.0
+KNOWN_AFTER = timedelta(seconds=10)  # an insert of a few rows takes less
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
 ROLLUP_S = 300.0
@@ -62,8 +63,8 @@ class Facts(Protocol):
         """What the last examination of each provider's claims before *at* came to."""
         ...
 
-    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime) -> None:
-        """Store suspicions with their evidence."""
+    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime, known_at: datetime) -> None:
+        """Store what was found at *at*; verdicts after *known_at* go by it."""
         ...
 
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
@@ -269,8 +270,8 @@ class Service:
         while (at := await self._settled_at()) is None:
             await self.clock.sleep(RETRY_S)
         found = await self.examine(at)
-        if found:
-            await self.facts.insert_suspicions(tuple(found.values()), at)
+        if found:  # a verdict that is being given now does not see it, and must not when it is recomputed
+            await self.facts.insert_suspicions(tuple(found.values()), at, self.clock.now() + KNOWN_AFTER)
 
     async def _settled_at(self) -> datetime | None:
         """The watermark in whole milliseconds; None while that is unknown, or a past is being loaded."""

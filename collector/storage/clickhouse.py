@@ -200,12 +200,12 @@ class ClickHouse:
         return await integrity_facts.subjects_at(self._client, configuration, at)
 
     async def suspicions(self, at: datetime) -> dict[str, Suspicion]:
-        """The last suspicion of each provider that was judged before *at*."""
+        """The last suspicion of each provider that was known before *at*."""
         return await evidence_records.latest_suspicions(self._client, at)
 
-    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime) -> None:
-        """Store suspicions with their evidence."""
-        await evidence_records.insert_suspicions(self._client, suspicions, at)
+    async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime, known_at: datetime) -> None:
+        """Store what was found at *at*, with its evidence; verdicts after *known_at* go by it."""
+        await evidence_records.insert_suspicions(self._client, suspicions, at, known_at)
 
     async def replies(self, at: datetime) -> dict[str, Reply]:
         """What each provider had replied by then."""

@@ -21,7 +21,7 @@ _FLAT = (
 
 LATEST = """
 SELECT toUnixTimestamp64Milli(max(at)), argMax(body, at) FROM {database}.suspicions
-WHERE at < fromUnixTimestamp64Milli({at:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
+WHERE known_at < fromUnixTimestamp64Milli({at:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
 GROUP BY provider ORDER BY provider"""
 
 # A reply is weighed by a later row of the same provider; it came when the first of them did.
@@ -35,22 +35,31 @@ def suspicion_of(body: str) -> Suspicion:
     return _SUSPICION.validate_json(body)
 
 
-async def insert_suspicions(client: Client, suspicions: Sequence[Suspicion], at: datetime) -> None:
-    """Store what was found at *at*: the evidence first, so that a suspicion is never without it."""
+async def insert_suspicions(client: Client, suspicions: Sequence[Suspicion], at: datetime, known_at: datetime) -> None:
+    """Store what was found at *at*, for verdicts after *known_at*: evidence first, so that none is without it."""
     flat = [_flat(at, one.provider, evidence) for one in suspicions for evidence in one.evidence]
     if flat:
         await client.insert("evidence", ("at", "provider", *_FLAT), None, flat)
     rows = [
-        [at, one.provider, one.stage.value, one.route.value, one.e, one.reached, _SUSPICION.dump_json(one).decode()]
+        [
+            at,
+            one.provider,
+            one.stage.value,
+            one.route.value,
+            one.e,
+            one.reached,
+            known_at,
+            _SUSPICION.dump_json(one).decode(),
+        ]
         for one in suspicions
     ]
-    names = ("at", "provider", "stage", "route", "e", "reached", "body")
+    names = ("at", "provider", "stage", "route", "e", "reached", "known_at", "body")
     if rows:
         await client.insert("suspicions", names, None, rows)
 
 
 async def latest_suspicions(client: Client, at: datetime) -> dict[str, Suspicion]:
-    """The last suspicion of each provider that was judged before *at*."""
+    """The last suspicion of each provider that was known before *at*."""
     rows = await client.rows(LATEST, at=to_ms(at), provider="")
     return {one.provider: one for one in (suspicion_of(body) for _, body in rows)}
 

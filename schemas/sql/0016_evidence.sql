@@ -1,4 +1,5 @@
 -- What integrity checks found, and what it amounts to, as it was judged; and what providers replied.
+-- at: the instant that was examined. known_at: from when on verdicts go by it, a little after it was stored.
 CREATE TABLE IF NOT EXISTS ${DATABASE}.evidence
 (
     at        DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.suspicions
     route    LowCardinality(String),
     e        Float64 CODEC(ZSTD(1)),
     reached  Nullable(DateTime64(3, 'UTC')) CODEC(ZSTD(1)),
+    known_at DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
     body     String CODEC(ZSTD(3))
 )
 ENGINE = ReplacingMergeTree

@@ -67,7 +67,7 @@ def found_at(store: Store, days_later: float = 0.0, *, keep: bool = True) -> dic
     async def examine(house: ClickHouse) -> dict[str, Suspicion]:
         found = await suspicions_at(house, configuration(store), at)
         if keep:
-            await house.insert_suspicions(tuple(found.values()), at)
+            await house.insert_suspicions(tuple(found.values()), at, at + timedelta(seconds=10))
         return found
 
     return on_store(store, examine)
@@ -149,6 +149,7 @@ def test_what_was_known_then_is_judged_again_the_same(inflated: Store) -> None:
         return gate.passed, verdict.tier
 
     assert on_store(inflated, lambda house: tier(house, 0))[0] is None
+    assert on_store(inflated, lambda house: tier(house, 9 / 86_400))[0] is None  # stored, and not yet gone by
     assert on_store(inflated, lambda house: tier(house, 1))[0] is False
     assert on_store(inflated, lambda house: tier(house, 9)) == (True, Tier.SUSPECT)
 

@@ -150,7 +150,7 @@ class QuietStore:
         """None."""
         return {}
 
-    async def insert_suspicions(self, suspicions: Sequence[Any], at: datetime) -> None:
+    async def insert_suspicions(self, suspicions: Sequence[Any], at: datetime, known_at: datetime) -> None:
         """Nothing to keep."""
 
     async def insert_verdicts(self, verdicts: Sequence[Any]) -> None:
