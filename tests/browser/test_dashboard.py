@@ -158,7 +158,7 @@ def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, addres
     assert "/provider?provider=beryl" in page.url
     assert len(page.context.pages) == 1
     assert gates[:4] == ["gold-availability_lower", "gold-evidence", "gold-ttft_p95", "gold-degraded"]
-    assert len(gates) == 14
+    assert len(gates) == 15
     assert "fail" in lower and "99.66 %" in lower and ">= 99.90 %" in lower and "5\u202f760" in lower
     assert "unknown" in page.locator("tr[data-gate=suspect-tokens_inflated]").inner_text()
 

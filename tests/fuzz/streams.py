@@ -34,7 +34,7 @@ def check(kind: str, content: bytes, ending: Ending) -> Answer:
     for _ in reading(answer, body, DIALECTS[kind]):
         pass
     reason, detail = fault_of(body, answer, MODULE)
-    tokens = tokens_of(answer, "words")
+    tokens = tokens_of(answer)
     assert detail_of(detail, "secret").isprintable()
     assert (reason is None) == (detail == "")
     assert answer.arrivals == sorted(answer.arrivals)
