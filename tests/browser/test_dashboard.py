@@ -146,7 +146,7 @@ def test_a_filter_stands_in_the_address(page: Any, address: str) -> None:
 
 
 def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, address: str) -> None:
-    """In the same tab, with the value, threshold, sample size and result of all fourteen gates."""
+    """In the same tab, with the value, threshold, sample size and result of all fifteen gates."""
     show(page, address, ".ts-foot")
     page.locator(".st-key-row-beryl a").click()
     page.wait_for_selector(".ts-gates", timeout=READY_MS)
