@@ -121,7 +121,9 @@ class _Play:
     def __init__(self, seed: int, episodes: tuple[Episode, ...], path: Path, judge: Judge) -> None:
         self._dice = random.Random(f"noise|{seed}")
         self._path, self._judge = path, judge
+        self._episodes = episodes
         self._by: dict[Kind, list[Episode]] = defaultdict(list)
+        self._on: dict[Kind, list[Episode]] = defaultdict(list)  # those of this minute
         for episode in episodes:
             self._by[episode.kind].append(episode)
         self.ledger = Ledger(path, owner="month")
@@ -140,6 +142,10 @@ class _Play:
     def minute(self, number: int) -> None:
         """One tick of everything, what is shipped of it, what is decided, what is sent."""
         second = number * TICK_S
+        self._on.clear()
+        for episode in self._episodes:
+            if episode.start_s < second + TICK_S and second - TICK_S < episode.end_s:
+                self._on[episode.kind].append(episode)
         for target in TARGETS:
             self._probe(target, second)
         for after_s in LOOKS_S:
@@ -151,7 +157,7 @@ class _Play:
         self.ticks += 1
         if self._agent_dead(second):
             return  # its rows come when it is back, as `observer_offline`: they say nothing
-        if any(one.holds(second) for one in self._by[Kind.NETWORK_CUT]):
+        if any(one.holds(second) for one in self._on[Kind.NETWORK_CUT]):
             self._spool.append(_seen(target, second, 0, Outcome.NOT_OBSERVED, Reason.OBSERVER_NETWORK))
             return
         for attempt in range(1 + REPROBES):
@@ -164,8 +170,8 @@ class _Play:
                 return
 
     def _agent_dead(self, second: float) -> bool:
-        blind = ((one.start_s + 900, one.end_s - 900) for one in self._by[Kind.BLIND_OUTAGE])
-        return any(one.holds(second) for one in self._by[Kind.AGENT_DEAD]) or any(a <= second < b for a, b in blind)
+        blind = ((one.start_s + 900, one.end_s - 900) for one in self._on[Kind.BLIND_OUTAGE])
+        return any(one.holds(second) for one in self._on[Kind.AGENT_DEAD]) or any(a <= second < b for a, b in blind)
 
     def _known_down(self, target: str) -> bool:
         watch = self._state.watches.get(f"{target}|here|chat")
@@ -173,20 +179,20 @@ class _Play:
 
     def _fails(self, target: str, second: float) -> bool:
         for kind in (Kind.OUTAGE, Kind.BLIND_OUTAGE, Kind.NETWORK_LOST):
-            if any(one.holds(second) and one.about(target) for one in self._by[kind]):
+            if any(one.holds(second) and one.about(target) for one in self._on[kind]):
                 return True
-        for one in self._by[Kind.FLAPS]:
+        for one in self._on[Kind.FLAPS]:
             if one.holds(second) and one.about(target):
                 return int((second - one.start_s) // 120) % 2 == 0
         share = max(
-            (one.figure for one in self._by[Kind.BROWN_OUT] if one.holds(second) and one.about(target)), default=NOISE
+            (one.figure for one in self._on[Kind.BROWN_OUT] if one.holds(second) and one.about(target)), default=NOISE
         )
         return self._dice.random() < share
 
     # the collector
 
     def _collector(self, second: float) -> None:
-        killed = next((one for one in self._by[Kind.COLLECTOR_KILLED] if one.start_s <= second <= one.end_s + 5), None)
+        killed = next((one for one in self._on[Kind.COLLECTOR_KILLED] if one.start_s <= second <= one.end_s + 5), None)
         if killed is not None:
             self._restart(second)
             if killed.end_s > second:
@@ -210,7 +216,7 @@ class _Play:
 
     def _now(self, second: float) -> datetime:
         """The collector's clock, which may have been set wrong."""
-        step_s = sum(one.figure for one in self._by[Kind.CLOCK_STEP] if one.holds(second))
+        step_s = sum(one.figure for one in self._on[Kind.CLOCK_STEP] if one.holds(second))
         return START + timedelta(seconds=second + step_s)
 
     def _restart(self, second: float) -> None:
