@@ -1,12 +1,14 @@
 """
 `cache_timing`: whether a prompt that was just asked is answered sooner than a fresh one. OpenAI-compatible chat.
 
-Each tick is one arm, by the nonce: `miss` asks a fresh long prompt, `hit` asks one, waits, and asks it again; the last
-answer's time to first token is kept. Both arms come interleaved at random, so that the load of the hour is in both.
+Each tick is one arm, by the nonce, of two requests: `hit` asks a fresh long prompt, waits, and asks it again; `miss`
+asks another one first. The time to first token of the second is kept, so a server that has to wake up does so in both
+arms. They come interleaved at random, so that the load of the hour is in both.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -28,7 +30,7 @@ ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
 
 
 class CacheTimingModule(SamplingModule):
-    """A fresh long prompt, or one that was just asked."""
+    """A long prompt that was just asked, or one of which only another was."""
 
     kind: Literal["cache_timing"]
     interval: Annotated[DurationS, Field(ge=1)] = 75_600.0  # about a hundred a quarter
@@ -41,7 +43,7 @@ class CacheTimingModule(SamplingModule):
 
     @property
     def requests(self) -> int:
-        """Requests of one tick, at most."""
+        """Requests of one tick."""
         return 2
 
     @property
@@ -51,26 +53,32 @@ class CacheTimingModule(SamplingModule):
 
 
 async def cache_timing(ask: Ask) -> Finding:
-    """Ask once or twice, as the nonce says, and keep the last time to first token."""
+    """Ask twice, the same or another prompt first as the nonce says, and keep the second time to first token."""
     module, arm = module_of(ask), arm_of(ask.nonce)
     assert isinstance(module, CacheTimingModule)
-    text = long_prompt(ask.nonce, module.prompt_tokens, length_of(ask)).text
+    before = ask.nonce if arm == HIT else other_nonce(ask.nonce)
+    first, second = (long_prompt(nonce, module.prompt_tokens, length_of(ask)).text for nonce in (before, ask.nonce))
 
     def keep(answer: Answer, found: Finding) -> tuple[Sample, ...]:
         ttft_ms = found.timings.first_token_ms
         cached = "" if answer.cached_in is None else str(answer.cached_in)
         return () if ttft_ms is None else (Sample(SERIES, arm, ttft_ms, cached),)
 
-    first = await sampled(ask, text, keep)
-    if arm == MISS or first.outcome not in ANSWERED:
-        return replace(first, samples=first.samples if arm == MISS else ())
+    woken = await sampled(ask, first, keep)
+    if woken.outcome not in ANSWERED:
+        return replace(woken, samples=())
     await ask.clock.sleep(module.gap)
-    return with_bill_of(first, await sampled(ask, text, keep))
+    return with_bill_of(woken, await sampled(ask, second, keep))
 
 
 def arm_of(nonce: str) -> str:
     """Which arm a tick is: either as often as the other."""
     return HIT if draws(nonce, "arm", 1)[0] % 2 else MISS
+
+
+def other_nonce(nonce: str) -> str:
+    """A nonce that is as unique as *nonce*, and as long."""
+    return hashlib.sha256(f"cache before {nonce}".encode()).hexdigest()[: len(nonce)]
 
 
 def with_bill_of(first: Finding, second: Finding) -> Finding:
