@@ -28,7 +28,7 @@ from probes.schedule import confirm_gap_s
 from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
 from schemas.errors import SpoolError
-from schemas.observation import Blame, Observation, Outcome, Reason
+from schemas.observation import ANSWERED, Blame, Observation, Outcome, Reason
 from schemas.probe_kinds import INTEGRITY_KINDS
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ UNSPOOLED_MAX = 20_000  # kept in memory while the disk refuses
 GONE_MAX = 10_000  # subjects taken out of the configuration that are remembered
 DRAIN_S = 20.0
 SPOOL_RETRY_S = 1.0
-ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
 STEP_S = 1.0  # the wall clock may drift this far between two looks; more is a step
 
 

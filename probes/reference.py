@@ -18,12 +18,13 @@ from probes.contract import Ask, Subject
 from probes.kinds.chat_stream import CHAT
 from probes.observe import Observe
 from probes.prompt import Prompt
+from probes.sampling import kept
 from probes.streaming import streamed
 from probes.streaming_module import StreamingModule
 from schemas.fleet import Place
 from schemas.observation import Observation, Reason
 from schemas.reference import ANSWERS, BEGUN, Terms
-from schemas.sample import TEXT_CHARS_MAX, Sample
+from schemas.sample import Sample
 
 NAME = "reference"  # of the kind and of the module that its observations say
 MAX_TOKENS = 75
@@ -89,7 +90,6 @@ def asking(bench: Bench, capture: Capture) -> Observe:
 def _samples(capture: Capture, tick: datetime, index: int, text: str) -> tuple[Sample, ...]:
     """The answer, and with the first one what the whole capture is."""
     number = float(capture.number)
-    kept = text[:TEXT_CHARS_MAX].encode(errors="replace").decode()
-    answer = Sample(ANSWERS, f"{capture.set}:{index:03}", number, kept)
+    answer = Sample(ANSWERS, f"{capture.set}:{index:03}", number, kept(text))
     begun = (Sample(BEGUN, capture.set, number, capture.terms.text()),) if tick == capture.began else ()
     return (answer, *begun)

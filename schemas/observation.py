@@ -26,6 +26,9 @@ class Outcome(StrEnum):
     NOT_OBSERVED = "not_observed"  # our fault, never charged to the provider
 
 
+ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
+
+
 class Blame(StrEnum):
     """Whose fault a reason is."""
 

@@ -13,11 +13,16 @@ def coordinates(site: str) -> tuple[float, float] | None:
     return (float(found[1]), float(found[2])) if found else None
 
 
+def on_earth(point: tuple[float, float]) -> bool:
+    """Whether there are such degrees."""
+    return abs(point[0]) <= 90 and abs(point[1]) <= 180
+
+
 def checked_site(site: str) -> str:
     """*site*, when it can be a place; raises ValueError that says why it cannot."""
     found = coordinates(site)
     if found is None and not re.search(r"[^\W\d_]", site):
         raise ValueError("neither latitude,longitude as 50.11,8.68 nor the name of a place")
-    if found is not None and not (abs(found[0]) <= 90 and abs(found[1]) <= 180):
+    if found is not None and not on_earth(found):
         raise ValueError("a latitude is between -90 and 90 degrees, a longitude between -180 and 180")
     return site

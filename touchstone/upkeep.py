@@ -107,13 +107,10 @@ class Upkeep:
         await asyncio.gather(supervisor.stop("agent"), supervisor.stop("traffic"))
         await self._delivered()
         await supervisor.stop("collect")
-        store = await ClickHouse.connect(self._configuration.settings.store, clock=self._clock)
-        try:
+        async with ClickHouse.opened(self._configuration.settings.store, clock=self._clock) as store:
             completeness = await store.completeness(began_at)
             outcomes = await store.outcomes(began_at)
             traffic = await store.traffic(began_at)
-        finally:
-            await store.close()
         await asyncio.to_thread(self._look)
         two_faced = await asyncio.to_thread(self._two_faced)
         ledger = read_ledger(self._house.folder / "spool.db")

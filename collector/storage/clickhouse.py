@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -73,6 +74,16 @@ class ClickHouse:
     async def connect(cls, store: Store, *, clock: Clock) -> ClickHouse:
         """Open *store*."""
         return cls(await Client.connect(store, clock), clock)
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, store: Store, *, clock: Clock) -> AsyncIterator[ClickHouse]:
+        """*store*, open within the block."""
+        house = await cls.connect(store, clock=clock)
+        try:
+            yield house
+        finally:
+            await house.close()
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -197,7 +208,7 @@ class ClickHouse:
 
     async def subjects(self, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
         """Every target of the fleet with what integrity checks look at, as it was known at *at*."""
-        return await integrity_facts.subjects_at(self._client, configuration, at)
+        return await integrity_facts.subjects_at(self, self._client.rows, configuration, at)
 
     async def suspicions(self, at: datetime) -> dict[str, Suspicion]:
         """The last suspicion of each provider that was known before *at*."""

@@ -3,77 +3,105 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from collector.judgement.integrity import identity
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.subject import Subject, coordinates
+from collector.judgement.integrity.token_facts import TokenSums
 from collector.storage import integrity_queries, sample_queries
-from collector.storage.client import Client
+from collector.storage.burn_queries import Rows
 from schemas import reference
 from schemas.config import Configuration
 from schemas.fleet import Claims, Place
 from schemas.sample import KeptSample
 
+Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
 SERIES = ("identity", "repeat", "echo", "border", "cache", "place", *reference.SERIES)
 
 
-async def subjects_at(client: Client, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
+class Sampled(Protocol):
+    """What is read of the store besides counts."""
+
+    async def samples(
+        self, series: Sequence[str], start: datetime, end: datetime, at: datetime, *, provider: str
+    ) -> sample_queries.SampleWindow:
+        """Samples of a provider."""
+        ...
+
+    async def token_sums(self, start: datetime, end: datetime, at: datetime) -> tuple[TokenSums, ...]:
+        """Tokens counted and billed."""
+        ...
+
+    async def decode_speeds(self, start: datetime, end: datetime, at: datetime) -> sample_queries.SpeedWindow:
+        """How fast answers were decoded."""
+        ...
+
+
+async def subjects_at(house: Sampled, rows: Rows, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
     """Every target of the fleet, as it was known at *at*; of too many samples the newest, which is logged."""
     start, fleet = period_start(at), configuration.fleet
     samples: dict[str, list[KeptSample]] = {}
     for provider in sorted(fleet.providers):
-        window = sample_queries.window_of(start, at, at, provider=provider)
-        limit = sample_queries.SAMPLES_READ_MAX
-        rows = await client.rows(sample_queries.SAMPLES, **window, series=list(SERIES), limit=limit)
-        found = sample_queries.samples_of(rows, limit)
+        found = await house.samples(SERIES, start, at, at, provider=provider)
         if found.cut:
-            logger.warning("%s: more than %d samples since %s; the newest are looked at", provider, limit, start)
-        for sample in found.samples:
-            samples.setdefault(sample.target, []).append(sample)
+            logger.warning("%s: too many samples since %s; the newest are looked at", provider, start)
+        samples |= by_key(found.samples, lambda one: one.target)
     window = sample_queries.window_of(start, at, at)
-    sums = sample_queries.sums_of(await client.rows(sample_queries.TOKEN_SUMS, **window))
-    speeds = sample_queries.speeds_of(await client.rows(sample_queries.DECODE_SPEEDS, **window)).speeds
-    answers = integrity_queries.day_answers_of(await client.rows(integrity_queries.DAY_ANSWERS, **window))
-    conformed = integrity_queries.conformed_of(await client.rows(integrity_queries.CONFORMED, **window))
-    benchmarks = integrity_queries.benchmarks_of(await client.rows(integrity_queries.BENCHMARKS, **window))
+    sums = by_key(await house.token_sums(start, at, at), lambda one: one.target)
+    speeds = by_key((await house.decode_speeds(start, at, at)).speeds, lambda one: one.target)
+    answers = integrity_queries.day_answers_of(await rows(integrity_queries.DAY_ANSWERS, **window))
+    conformed = integrity_queries.conformed_of(await rows(integrity_queries.CONFORMED, **window))
+    benchmarks = integrity_queries.benchmarks_of(await rows(integrity_queries.BENCHMARKS, **window))
     places = tuple(fleet.places())
-    serving = {place.id: place for place in places}
+    serving = by_key(places, lambda one: one.target.model)
     vantages = coordinates({name: one.site for name, one in configuration.settings.vantage_places.items()})
-    return tuple(
-        Subject(
-            target=place.id,
-            cluster=place.cluster,
-            provider=place.provider,
-            model=place.target.model,
-            claims=_claims(configuration, place),
-            tokens=tuple(one for one in sums if one.target == place.id),
-            peers=tuple(one for one in sums if _peers(serving.get(one.target), place)),
-            samples=tuple(samples.get(place.id, ())),
-            answers=answers.get(place.id, ()),
-            speeds=tuple(one for one in speeds if one.target == place.id),
-            benchmarks=benchmarks.get(place.id, ()),
-            conformed=conformed.get(place.id, {}),
-            reference=reference_of(place, places, samples),
-            vantages=vantages,
+    found_of = []
+    for place in places:
+        same = serving[place.target.model]
+        peers = [one for one in same if one.provider != place.provider]
+        found_of.append(
+            Subject(
+                target=place.id,
+                cluster=place.cluster,
+                provider=place.provider,
+                model=place.target.model,
+                claims=_claims(configuration, place),
+                tokens=tuple(sums.get(place.id, ())),
+                peers=tuple(one for peer in peers for one in sums.get(peer.id, ())),
+                samples=tuple(samples.get(place.id, ())),
+                answers=answers.get(place.id, ()),
+                speeds=tuple(speeds.get(place.id, ())),
+                benchmarks=benchmarks.get(place.id, ()),
+                conformed=conformed.get(place.id, {}),
+                reference=reference_of(place, same, samples),
+                vantages=vantages,
+            )
         )
-        for place in places
-    )
+    return tuple(found_of)
 
 
-def reference_of(
-    place: Place, places: Iterable[Place], samples: Mapping[str, Iterable[KeptSample]]
-) -> Reference | None:
+def by_key(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
+    """*items* by what *key* says of each, in order."""
+    found: dict[str, list[Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
+def reference_of(place: Place, same: Sequence[Place], samples: Mapping[str, Iterable[KeptSample]]) -> Reference | None:
     """
-    What the answers of *place* are compared with: captured ones of the same model, else those of other providers.
+    What the answers of *place* are compared with: captured ones of its model, else those of other providers.
+
+    *same*: every place that serves the model.
 
     Of several captures the newest that is whole; None when nobody else has answered.
     """
-    same = [one for one in places if one.target.model == place.target.model]
     captures = [found for one in same for found in reference.references_of(samples.get(one.id, ())) if found.complete]
     if captures:
         own = max(captures, key=lambda one: (one.began, one.target, one.set))
@@ -88,10 +116,6 @@ def reference_of(
         if sample.series == identity.SERIES
     ]
     return Reference(place.target.model, tuple(peers)) if peers else None
-
-
-def _peers(one: Place | None, place: Place) -> bool:
-    return one is not None and one.provider != place.provider and one.target.model == place.target.model
 
 
 def _claims(configuration: Configuration, place: Place) -> Claims:

@@ -18,7 +18,6 @@ from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.integrity.suspicion import Suspicion
-from collector.judgement.integrity.token_facts import TokenSums
 from collector.judgement.response_times import Handled
 from collector.storage import (
     day_bars,
@@ -42,10 +41,7 @@ from collector.storage.outage_queries import Outage
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
-    SpeedWindow,
     samples_of,
-    speeds_of,
-    sums_of,
     window_of,
 )
 from collector.storage.scorecard_queries import ProviderLine, line_of
@@ -350,20 +346,6 @@ class Reader:
         window = window_of(start, end, at, provider=provider, target=target)
         limit = min(limit, SAMPLES_READ_MAX)
         return samples_of(self._rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit), limit)
-
-    def token_sums(
-        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
-    ) -> tuple[TokenSums, ...]:
-        """As ClickHouse.token_sums."""
-        window = window_of(start, end, at, provider=provider, target=target)
-        return sums_of(self._rows(sample_queries.TOKEN_SUMS, **window))
-
-    def decode_speeds(
-        self, start: datetime, end: datetime, at: datetime, *, provider: str = "", target: str = ""
-    ) -> SpeedWindow:
-        """As ClickHouse.decode_speeds."""
-        window = window_of(start, end, at, provider=provider, target=target)
-        return speeds_of(self._rows(sample_queries.DECODE_SPEEDS, **window))
 
     def suspicions(self, provider: str = "") -> tuple[tuple[datetime, Suspicion], ...]:
         """What the last examination of each provider's claims came to, and when; of one provider, or of all."""

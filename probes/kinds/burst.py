@@ -24,11 +24,10 @@ from probes.phases import Phases
 from probes.streaming import module_of, prompt_of, streamed
 from probes.streaming_module import StreamingModule
 from probes.token_count import ASKED_OUT, COUNTED_IN
-from schemas.observation import Outcome, Reason, Timings, Tokens
+from schemas.observation import ANSWERED, Outcome, Reason, Timings, Tokens
 from schemas.quantity import DurationS, Ratio
 
 REQUESTS_MAX = 256
-ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,12 @@ from probes.contract import Ask, Finding
 from probes.prompt import draws, long_prompt
 from probes.sampling import SamplingModule, sampled
 from probes.streaming import length_of, module_of
-from schemas.observation import Outcome
+from schemas.observation import ANSWERED
 from schemas.quantity import DurationS
 from schemas.sample import Sample
 
 SERIES = "cache"
 HIT, MISS = "hit", "miss"
-ANSWERED = frozenset({Outcome.OK, Outcome.DEGRADED})
 
 
 class CacheTimingModule(SamplingModule):

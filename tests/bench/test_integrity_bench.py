@@ -18,6 +18,7 @@ from bench.integrity.outcome import Delay, Share, delays, false_suspects, null_t
 from bench.integrity.texts import model
 from bench.integrity.trial import Trials
 from bench.integrity.work import Amount, Done, Piece, done, pieces
+from collector.judgement.integrity.identity import CAUGHT
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 OWN = (*trials_change.TRIALS, *trials_hardware.TRIALS, *trials_identity.TRIALS, *trials_place.TRIALS)
@@ -151,3 +152,13 @@ def test_recorded_audits_are_read_from_their_archive(tmp_path: Path) -> None:
     found = audits.p_values(archive)
 
     assert found == "no Kolmogorov-Smirnov test of ours" or found == {"audit-data/a.json": (pytest.approx(0.05), 0.05)}
+
+
+def test_what_identity_says_that_it_would_have_caught_was_measured() -> None:
+    """The power beside each verdict is at most what the bench found, of the same lie after as many requests."""
+    document = json.loads((Path(__file__).parents[2] / "bench" / "results" / "integrity.json").read_text())
+    rows = [row for row in document["run"]["power"] if (row["check"], row["lie"]) == ("identity", "dilution")]
+    found = {(row["requests"], row["size"]): row["found"]["k"] / row["found"]["n"] for row in rows}
+
+    for requests, share, words, power in CAUGHT:
+        assert power <= found[requests, share] < power + 0.05, words

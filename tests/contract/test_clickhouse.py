@@ -7,14 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import clickhouse_connect
 import pytest
 import pytest_asyncio
 
 from collector.judgement.facts import Answers, Block, TokenArithmetic, bucket_of
 from collector.judgement.tiers import judge
 from collector.storage.clickhouse import ClickHouse
-from collector.storage.connection import arguments
 from collector.storage.migrations import Migration, migrate, shipped
 from collector.storage.rows import StoredRow, key_of
 from schemas.config import Configuration, Store, TierPolicy
@@ -23,6 +21,7 @@ from schemas.fleet import Fleet
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason, Source, Timings, Tokens
 from schemas.verdict import Tier
 from tests.support.observations import fullest, seen
+from tests.support.stores import ask
 from touchstone.settings_file import SettingsFile
 from touchstone.system_clock import SystemClock
 
@@ -51,12 +50,6 @@ def stored(observations: Sequence[Observation], ingested_at: datetime | None = N
         StoredRow(one, batch_id=9, seq=seq, ingested_at=ingested_at or one.finished_at)
         for seq, one in enumerate(observations)
     ]
-
-
-def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a plain query, with another client."""
-    with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
-        return [tuple(row) for row in client.query(sql).result_rows]
 
 
 async def test_what_is_stored_is_known_by_its_natural_key(house: ClickHouse) -> None:

@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import clickhouse_connect
 import pytest
 
 from collector.examination import suspicions_at
@@ -26,7 +25,7 @@ from schemas.fleet import Claims, Fleet
 from schemas.observation import Observation, Outcome, Reason, Tokens
 from schemas.verdict import Tier
 from tests.support.observations import seen
-from tests.support.stores import on_store
+from tests.support.stores import ask, on_store, put
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS, A_DAY = 4, 30
@@ -71,12 +70,6 @@ def found_at(store: Store, days_later: float = 0.0, *, keep: bool = True) -> dic
         return found
 
     return on_store(store, examine)
-
-
-def put(store: Store, observations: Sequence[Observation]) -> None:
-    """Store them as taken in when they were finished."""
-    rows = [StoredRow(one, 1, seq, one.finished_at) for seq, one in enumerate(observations)]
-    on_store(store, lambda house: house.insert_observations(rows))
 
 
 @pytest.fixture
@@ -168,8 +161,7 @@ def test_the_document_for_the_provider_holds_claim_measurement_arithmetic_and_ro
     (bills,) = [one for one in found.evidence if one.standing is Standing.CONTRADICTED]
     query = words.rows_query(bills, "2026-11-01 00:00:00", "2026-11-20 00:00:00")
     assert f"    {query.split('tick >=')[0]}" in said
-    with clickhouse_connect.get_client(dsn=inflated.url, database=inflated.database) as client:
-        assert client.query(query).row_count == 2 * DAYS * A_DAY
+    assert len(ask(inflated, query)) == 2 * DAYS * A_DAY
 
 
 def test_a_target_of_which_nothing_is_known_is_insufficient_in_every_check() -> None:

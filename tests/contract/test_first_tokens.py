@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import clickhouse_connect
 import pytest
@@ -24,6 +23,7 @@ from probes.catalog import KINDS
 from schemas.config import Store, TierPolicy
 from schemas.observation import Connection, Distrust, Instrument, Observation, Outcome, Reason, Source, Timings
 from tests.support.observations import seen
+from tests.support.stores import ask
 from touchstone.system_clock import SystemClock
 
 AT = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 3600 * 3600, UTC)
@@ -96,12 +96,6 @@ async def filled(store: Store) -> Store:
     await house.rollups.recompute(AT - timedelta(hours=2), AT)
     await house.close()
     return store
-
-
-def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
-    """The rows of a plain query."""
-    with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
-        return [tuple(row) for row in client.query(sql).result_rows]
 
 
 def test_a_summary_counts_as_the_reference_does(filled: Store) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from collector.judgement.integrity.token_facts import DecodeSpeed, Side, TokenSums
-from collector.storage.queries import Reader
+from collector.storage.clickhouse import ClickHouse
 from collector.storage.rows import StoredRow
 from collector.storage.sample_queries import SPEEDS_OF_A_DAY_MAX
 from schemas.config import Store
@@ -114,17 +114,20 @@ def test_sums_and_speeds_are_those_of_python(store: Store) -> None:
     """As known at an instant between, and at the end; of all, of one provider, of one target."""
     rows = any_answers(random.Random(20261126), 3000)
     on_store(store, lambda house: house.insert_observations(rows))
-    with Reader.open(store) as reader:
+
+    async def hold(house: ClickHouse) -> None:
         for at in (END + timedelta(seconds=300), END + timedelta(hours=1)):
             known = answers(rows, at)
             acme = [o for o in known if o.provider == "acme"]
             east = [o for o in known if o.target == "acme/east/chat"]
 
-            assert list(reader.token_sums(START, END, at)) == sums_in_python(known)
-            assert list(reader.token_sums(START, END, at, provider="acme")) == sums_in_python(acme)
-            assert list(reader.decode_speeds(START, END, at).speeds) == speeds_in_python(known)
-            one = reader.decode_speeds(START, END, at, target="acme/east/chat")
+            assert list(await house.token_sums(START, END, at)) == sums_in_python(known)
+            assert list(await house.token_sums(START, END, at, provider="acme")) == sums_in_python(acme)
+            assert list((await house.decode_speeds(START, END, at)).speeds) == speeds_in_python(known)
+            one = await house.decode_speeds(START, END, at, target="acme/east/chat")
             assert (list(one.speeds), one.cut) == (speeds_in_python(east), False)
+
+    on_store(store, hold)
 
 
 def test_of_many_answers_of_a_day_some_hundreds_spread_over_it_are_read(store: Store) -> None:
@@ -142,8 +145,8 @@ def test_of_many_answers_of_a_day_some_hundreds_spread_over_it_are_read(store: S
         for n in range(1440)
     ]  # fmt: skip
     on_store(store, lambda house: house.insert_observations(rows))
-    with Reader.open(store) as reader:
-        first, again = (reader.decode_speeds(START, END, END + timedelta(hours=1)) for _ in range(2))
+    later = END + timedelta(hours=1)
+    first, again = (on_store(store, lambda house: house.decode_speeds(START, END, later)) for _ in range(2))
 
     assert first == again
     assert len(first.speeds) == SPEEDS_OF_A_DAY_MAX

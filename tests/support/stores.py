@@ -11,11 +11,13 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import clickhouse_connect
 import pytest
 
 from collector.storage.clickhouse import ClickHouse
+from collector.storage.connection import arguments
 from collector.storage.migrations import migrate
 from collector.storage.rows import StoredRow
 from schemas.config import Store
@@ -61,13 +63,16 @@ def on_store(store: Store, work: Callable[[ClickHouse], Awaitable[T]]) -> T:
     """What *work* gives, with an open ClickHouse."""
 
     async def run() -> T:
-        house = await ClickHouse.connect(store, clock=SystemClock())
-        try:
+        async with ClickHouse.opened(store, clock=SystemClock()) as house:
             return await work(house)
-        finally:
-            await house.close()
 
     return asyncio.run(run())
+
+
+def ask(store: Store, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a plain query, with another client."""
+    with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
+        return [tuple(row) for row in client.query(sql).result_rows]
 
 
 def put(store: Store, observations: Sequence[Observation], *, ingested_at: datetime | None = None) -> None:

@@ -58,13 +58,10 @@ def _examined(session: Session) -> list[tuple[datetime, Suspicion]]:
         from collector.examination import suspicions_at
         from collector.storage.clickhouse import ClickHouse
 
-        store = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
-        try:
+        async with ClickHouse.opened(session.configuration.settings.store, clock=session.clock) as store:
             at = session.clock.now()
             at = at.replace(microsecond=at.microsecond // 1000 * 1000)
             return [(at, one) for one in (await suspicions_at(store, session.configuration, at)).values()]
-        finally:
-            await store.close()
 
     return asyncio.run(examine())
 

@@ -42,13 +42,10 @@ async def _judged(session: Session, at: datetime | None) -> tuple[tuple[Verdict,
     from collector.service import verdicts_at
     from collector.storage.clickhouse import ClickHouse
 
-    store = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
-    try:
+    async with ClickHouse.opened(session.configuration.settings.store, clock=session.clock) as store:
         instant = at or await store.last_verdict_at() or session.clock.now()
         instant = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
         return await verdicts_at(store, session.configuration, instant), await store.verdict_bodies(instant)
-    finally:
-        await store.close()
 
 
 def _instant(text: str) -> datetime:

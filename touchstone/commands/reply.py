@@ -32,8 +32,5 @@ def command(session: Session, provider: str, said: str, weighed: str, by: str | 
 async def _stored(session: Session, provider: str, accepted: bool | None, by: str, said: str) -> None:
     from collector.storage.clickhouse import ClickHouse
 
-    store = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
-    try:
+    async with ClickHouse.opened(session.configuration.settings.store, clock=session.clock) as store:
         await store.insert_reply(provider, session.clock.now(), accepted=accepted, by=by, said=said)
-    finally:
-        await store.close()

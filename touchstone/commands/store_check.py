@@ -59,9 +59,6 @@ async def _recompute(session: Session, days: Iterable[datetime]) -> None:
     from collector.storage.clickhouse import ClickHouse
     from collector.storage.rollups import DAY
 
-    house = await ClickHouse.connect(session.configuration.settings.store, clock=session.clock)
-    try:
+    async with ClickHouse.opened(session.configuration.settings.store, clock=session.clock) as house:
         for day in days:
             await house.rollups.recompute(day, day + DAY)
-    finally:
-        await house.close()

@@ -42,11 +42,12 @@ REASONS: Mapping[str, str] = {
     "reference_changed": "the reference is not what it was",
     "peers_disagree": "the endpoints that make up the reference differ among themselves",
 }
-# Contradicted with this power after so many requests, 25 prompts twice a day: bench/integrity, simulated texts.
+# Requests, 25 prompts twice a day; the share of answers from another model, in % and in words, that is contradicted by
+# then, and with which power: bench/results/integrity.json, simulated texts.
 CAUGHT = (
-    (1500, "30 % of the answers from another model, power .7"),
-    (250, "half of the answers from another model, power .9"),
-    (50, "all answers from another model, power .97"),
+    (1000, 30.0, "30 % of the answers", 0.6),
+    (250, 50.0, "half of the answers", 0.9),
+    (50, 100.0, "all answers", 0.97),
 )
 ASSUMPTIONS = (
     "the reference serves the claimed model with the same template and sampling settings",
@@ -239,7 +240,10 @@ def _evidence(
     e: float = 1.0,
 ) -> Evidence:
     n = sum(one.distance.n_x for one in days)
-    caught = next((words for least, words in CAUGHT if n >= least), "nothing yet: 50 requests are needed")
+    caught = next(
+        (f"{words} from another model, power {power:g}" for least, _, words, power in CAUGHT if n >= least),
+        "nothing yet: 50 requests are needed",
+    )
     measured = standing is not Standing.INSUFFICIENT
     return Evidence(
         check=CHECK,

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from schemas.site import coordinates, on_earth
+
 Point = tuple[float, float]  # latitude and longitude in degrees, north and east positive
 
 SITE_RADIUS_KM = 50.0
@@ -187,14 +189,5 @@ def sites(claim: str) -> dict[str, Point]:
     city = " ".join(name.replace("_", " ").replace("-", " ").split())
     if city in CITIES:
         return {city: CITIES[city]}
-    point = _point(name)
-    return {name: point} if point else {}
-
-
-def _point(text: str) -> Point | None:
-    parts = text.split(",")
-    try:
-        latitude, longitude = (float(part) for part in parts)
-    except ValueError:
-        return None
-    return (latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+    point = coordinates(name)
+    return {name: point} if point and on_earth(point) else {}
