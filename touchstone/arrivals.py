@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from schemas.incident import Signal
+
 OPENING = frozenset({"opened", "promoted", "reopened"})
 
 
@@ -19,11 +21,23 @@ class Arrival:
     webhook_id: str
     incident: str
     provider: str
+    signal: str
     severity: str
     change: str
     summary: str
     failed_at: datetime
+    decided_at: datetime
     received_at: datetime
+
+    @property
+    def after_s(self) -> float:
+        """
+        How long it took, in s: from the first failure of what is down, from the decision about a budget that burns.
+
+        A budget burns over windows of hours, whose first failure says nothing of how fast the page was.
+        """
+        since = self.failed_at if self.signal == Signal.HARD_DOWN else self.decided_at
+        return (self.received_at - since).total_seconds()
 
 
 def read_arrivals(file: Path) -> tuple[Arrival, ...]:
@@ -46,9 +60,11 @@ def _arrival(page: dict[str, Any]) -> Arrival | None:
         webhook_id=page["webhook_id"],
         incident=data["incident"],
         provider=data["provider"],
+        signal=data["signal"],
         severity=data["severity"],
         change=data["change"],
         summary=data["summary"],
         failed_at=datetime.fromisoformat(data["failed_at"]),
+        decided_at=datetime.fromisoformat(data["decided_at"]),
         received_at=datetime.fromisoformat(page["received_at"]),
     )

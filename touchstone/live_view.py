@@ -72,12 +72,8 @@ def _pages(arrivals: Sequence[Arrival]) -> list[Text]:
 
 def page_line(arrival: Arrival) -> str:
     """One page in one line: when it came, how long after the failure, what it says."""
-    return f"{_clock(arrival.received_at)} page +{_after_s(arrival):.1f} s  {arrival.summary}"
+    return f"{_clock(arrival.received_at)} page +{arrival.after_s:.1f} s  {arrival.summary}"
 
 
 def _clock(stamp: datetime) -> str:
     return stamp.strftime("%H:%M:%SZ")
-
-
-def _after_s(arrival: Arrival) -> float:
-    return (arrival.received_at - arrival.failed_at).total_seconds()

@@ -70,9 +70,11 @@ def pages_of(arrivals: Sequence[Arrival]) -> list[dict[str, Any]]:
         {
             "incident": one.incident,
             "provider": one.provider,
+            "signal": one.signal,
             "severity": one.severity,
             "failed_at": one.failed_at.isoformat(),
             "delivered_at": one.received_at.isoformat(),
+            "after_s": one.after_s,
         }
         for one in sorted((a for several in openings.values() for a in several), key=lambda a: a.received_at)
     ]

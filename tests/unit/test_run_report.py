@@ -10,10 +10,11 @@ from rich.console import Console
 
 from collector.storage.clickhouse import Completeness
 from probes.spool import Ledger
+from schemas.incident import Signal
 from schemas.verdict import Tier
 from simulator.world import World
 from touchstone.arrivals import Arrival, read_arrivals
-from touchstone.live_view import Scene, render
+from touchstone.live_view import Scene, page_line, render
 from touchstone.run_report import pages_of, run_report
 from touchstone.upkeep import problems
 
@@ -33,11 +34,16 @@ def report(completeness: Completeness, *, spooled: int = 12, expected: int = 10)
     return run_report((), truth, (), ("acme",), (), (completeness,), {"not_observed": 2}, 7, ledger, ticks)
 
 
-def arrival(change: str, severity: str, *, incident: str = "inc-1", seq: int = 1, after_s: float = 0.0) -> Arrival:
-    """A page of acme's incident."""
+def arrival(
+    change: str, severity: str, *, signal: Signal = Signal.HARD_DOWN, seq: int = 1, after_s: float = 0.0
+) -> Arrival:
+    """A page of acme's incident, *after_s* after the failure; decided 2 s before it came."""
+    came_at = AT + timedelta(seconds=after_s)
     return Arrival(
-        f"{incident}.{seq}.hook", incident, "acme", severity, change, "it is down", AT, AT + timedelta(seconds=after_s)
-    )
+        webhook_id=f"inc-1.{seq}.hook", incident="inc-1", provider="acme", signal=signal, severity=severity,
+        change=change, summary="it is down", failed_at=AT, decided_at=came_at - timedelta(seconds=2),
+        received_at=came_at,
+    )  # fmt: skip
 
 
 def test_when_everything_arrived_nothing_is_lost() -> None:
@@ -70,11 +76,22 @@ def test_a_promotion_takes_the_place_of_what_it_promoted_and_a_reopening_is_a_pa
     assert len(reopened) == 2
 
 
+def test_a_page_of_what_is_down_counts_from_its_failure_and_a_burning_budget_from_its_decision() -> None:
+    """A window of six hours has its first failure six hours ago, and the page came within seconds all the same."""
+    down, burning = (
+        arrival("opened", "P1", signal=one, after_s=21579) for one in (Signal.HARD_DOWN, Signal.ERROR_BURN)
+    )
+
+    assert [page["after_s"] for page in pages_of((down,))] == [21579]
+    assert [page["after_s"] for page in pages_of((burning,))] == [2]
+    assert "+2.0 s" in page_line(burning)
+
+
 def test_the_same_page_recorded_twice_is_one_arrival(tmp_path: Path) -> None:
     """The webhook id is the page's identity; refused requests and other paths do not count."""
     data = {
-        "incident": "inc-1", "provider": "acme", "severity": "P0", "change": "opened", "summary": "down",
-        "failed_at": AT.isoformat(),
+        "incident": "inc-1", "provider": "acme", "signal": "hard_down", "severity": "P0", "change": "opened",
+        "summary": "down", "failed_at": AT.isoformat(), "decided_at": AT.isoformat(),
     }  # fmt: skip
     page = {
         "path": "/webhook", "status": 204, "webhook_id": "inc-1.1.hook", "received_at": AT.isoformat(),
