@@ -156,12 +156,18 @@ def _judged(tally: Tally, objective: Objective, pairs: tuple[BurnPair, ...]) -> 
     if firing and not over:
         return (BurnVerdict.PAGE if firing[0].alarm is Alarm.PAGE else BurnVerdict.TICKET), firing[0]
     burning = [pair for pair in pairs if _burns(objective, pair, tally.within(pair.long))]
-    about = (*firing, *burning, *pairs)[0]
+    lasting = [pair for pair in pairs if _lasts(objective, pair, tally)]
+    about = (*firing, *burning, *lasting, *pairs)[0]
     if not lately.total:
         return BurnVerdict.UNKNOWN, about
-    if _below(lately, half) and (over or not burning):
-        return BurnVerdict.CLEAR, about
-    return BurnVerdict.HOLDING, about
+    ended = over or not (burning or lasting)
+    return (BurnVerdict.CLEAR if ended and _below(lately, half) else BurnVerdict.HOLDING), about
+
+
+def _lasts(objective: Objective, pair: BurnPair, tally: Tally) -> bool:
+    """Whether the short window of *pair* burns on enough bad ones, whatever its long one has forgotten meanwhile."""
+    short = tally.within(pair.short)
+    return short.share > objective.bad_above(pair) and short.bad >= objective.burn.bad_min
 
 
 def _burns(objective: Objective, pair: BurnPair, long: Counts) -> bool:

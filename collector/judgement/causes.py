@@ -323,6 +323,9 @@ def _vantages_said(watches: list[Watch], sight: Sight) -> str:
     heard = {watch.vantage for watch in watches if id(watch) not in silent} | set(down)
     longest = max((watch.streak for watch in watches), default=0)
     places = f"from {down[0]}, the only vantage" if len(heard) == 1 else f"from {len(down)} of {len(heard)} vantages"
+    if not longest:  # all of it is on its way up
+        fewest = min((watch.good for watch in watches if watch.down), default=0)
+        return f"answering again, {fewest} good in a row at least, {places}"
     return f"{longest} failures in a row at most, re-probes on fresh connections among them, {places}"
 
 

@@ -96,6 +96,19 @@ def test_a_good_five_minutes_of_a_slow_bleed_are_no_recovery() -> None:
     assert bleed.readings(THREE_NINES, 449 * 60)[0].verdict is HOLDING
 
 
+def test_a_burn_that_goes_on_is_not_over_because_the_long_window_forgets_an_old_outage() -> None:
+    """26 bad minutes leave the last 6 h one by one while 1 request in 7 fails: one alarm, not one per good stretch."""
+    objective = Objective(name="up", objective=0.99)
+    bleeds = {440, 444, 446, 461, 470}
+    minutes = [88 <= number < 114 or number in bleeds for number in range(480)]
+    series = Series.every(60, minutes)
+    said = {at: verdicts(series, objective, at * 60)[0] for at in range(447, 478)}
+
+    assert said[447] is PAGE
+    assert said[456] is HOLDING  # five good minutes, and 6 h have forgotten enough of the outage
+    assert [at for at, verdict in said.items() if verdict is CLEAR] == [477]  # 2 bad ones in half an hour
+
+
 def test_what_ended_and_begins_again_pages_again() -> None:
     """Though most of the last half hour is good."""
     bad = [number * 10 in range(7 * 3600, 7 * 3600 + 1200) or number * 10 >= 8 * H + 600 for number in range(3300)]

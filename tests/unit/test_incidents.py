@@ -175,6 +175,19 @@ def test_an_incident_is_over_after_three_good_ticks() -> None:
     assert judge.only().resolved_at == TICK + timedelta(seconds=17)
 
 
+def test_while_all_of_it_recovers_the_evidence_says_how_far() -> None:
+    """Not how few failures there are in a row just now: none."""
+    judge = Judge()
+    judge.tick(0, FAILED, "bolt")
+    judge.decide(4)
+    assert judge.only().evidence.certainty.startswith("3 failures in a row at most, ")
+    for second in (5, 10):
+        judge.tick(second, OK, "bolt")
+
+    assert judge.only().state is IncidentState.RECOVERING
+    assert judge.only().evidence.certainty == "answering again, 2 good in a row at least, from here, the only vantage"
+
+
 def test_a_relapse_is_a_change_but_no_page() -> None:
     """Good, failed again: the incident was never over."""
     judge = Judge()
