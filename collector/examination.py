@@ -9,7 +9,7 @@ from typing import Protocol
 
 from collector.judgement.integrity.catalog import examined
 from collector.judgement.integrity.subject import Subject
-from collector.judgement.integrity.suspicion import Reply, Suspicion, suspicions
+from collector.judgement.integrity.suspicion import Reply, Rule, Suspicion, suspicions
 from schemas.config import Configuration
 from schemas.evidence import Evidence
 
@@ -37,4 +37,5 @@ async def suspicions_at(store: Examined, configuration: Configuration, at: datet
         evidence.setdefault(subject.provider, []).extend(await asyncio.to_thread(examined, subject))
     before = await store.suspicions(at)
     reached = {provider: one.reached for provider, one in before.items() if one.reached is not None}
-    return suspicions(evidence, at, reached=reached, replies=await store.replies(at))
+    rule = Rule(reply_days=configuration.settings.integrity.reply_days)
+    return suspicions(evidence, at, reached=reached, replies=await store.replies(at), rule=rule)

@@ -338,6 +338,9 @@ class Integrity(Strict):
     """What the integrity probes draw their prompts and their times from, and how often claims are examined."""
 
     every: DurationS = Field(default=21_600.0, ge=60, description="between two examinations of all claims")
+    reply_days: Annotated[int, Field(ge=0, le=90)] = Field(
+        default=7, description="how long a provider may reply before it is suspect"
+    )
     secret: SecretStr | None = Field(default=None, description="write ${ENV_NAME}, never the secret")
     secret_file: str | None = None
 
@@ -381,9 +384,6 @@ class SuspectGates(Strict):
     wrong_content_share: Ratio = 0.02
     truncated_share: Ratio = 0.01
     capacity_refused_share: Ratio = 0.01
-    canned_p: float = Field(default=1e-9, gt=0, lt=1)
-    inflation_alpha: float = Field(default=0.001, gt=0, lt=1)
-    inflation_min: Ratio = Field(default=0.005, description="a slope below 1 + this is not worth an accusation")
 
 
 class TierPolicy(Strict):

@@ -12,10 +12,9 @@ import yaml
 from simulator.certificate import certificate
 from simulator.dice import throw
 from simulator.sky import HOST, port_of, tls_cluster
-from simulator.world import MODEL, TARGET, Cloud, Site, World
+from simulator.world import MODEL, TARGET, VANTAGES, Cloud, Site, World
 
 DATABASE = "touchstone_simulated"
-VANTAGE = "local"
 MODULE = "chat-short"
 _LINE = 120
 
@@ -61,7 +60,7 @@ def write_configuration(
         "version": 1,
         "fleet": "fleet",
         "simulated": True,
-        "vantage": {"name": VANTAGE, "region": "loopback"},
+        "vantage": {"name": VANTAGES[0], "region": "loopback"},
         "store": {"url": store_url, "database": DATABASE, "embedded": {"path": store_path}},
         "agent": {
             "spool": spool,
@@ -79,6 +78,7 @@ def write_configuration(
             "collector_url": f"http://{collector_listen}",
             **_secret("ingest", "token", secret_files),
         },
+        "integrity": {"reply_days": 0},  # nobody reads letters there
         "modules": {MODULE: _module()},
         "objectives": [{"name": "chat-availability", "providers": ["*"], "objective": "99.5%", "window": "30d"}],
         "paging": _paging(receiver_url, secret_files),

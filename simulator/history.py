@@ -141,10 +141,12 @@ class Past:
         """The columns that vary, of one provider's clusters one after another."""
         shape = (len(cloud.sites), int(DAY_S) // self.step_s)
         seconds = np.broadcast_to(np.arange(shape[1]) * float(self.step_s), shape)
-        warm = (seconds // self.step_s).astype(np.int64) % 2 == 1  # as the agent alternates: by the tick's number
+        number_of = (seconds // self.step_s).astype(np.int64)
+        warm = number_of % 2 == 1  # as the agent alternates: by the tick's number
+        abroad = number_of // 2 % 2 == 1  # two vantages share the grid
         phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
         tick_ms = (seconds * 1000).astype(np.int64) + phases
-        return self._day_of(cloud, part, seconds, tick_ms, warm, part.probes, chance)
+        return self._day_of(cloud, part, seconds, tick_ms, warm, part.probes, chance, abroad=abroad)
 
     def _traffic_of(self, cloud: Cloud, part: Part, chance: np.random.Generator) -> dict[str, Varying]:
         """The same of the application's requests, which see the other face of who has two."""
@@ -166,6 +168,8 @@ class Past:
         warm: npt.NDArray[np.bool_],
         slots: range,
         chance: np.random.Generator,
+        *,
+        abroad: npt.NDArray[np.bool_] | None = None,
     ) -> dict[str, Varying]:
         shape = seconds.shape
         code = self._codes(cloud, part, seconds, chance)
@@ -180,6 +184,7 @@ class Past:
             "billed": words if cloud.personality.billed_per_word == 1.0 else usage,
             "stopped": np.full(shape, cloud.personality.canned),
             "warm": warm,
+            "abroad": np.zeros(shape, np.bool_) if abroad is None else abroad,
             "digest": _digests(cloud.personality, code, chance),
             **measured,
         }

@@ -11,16 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.observation import Outcome, Reason
-from simulator.world import MODEL, TARGET, World
+from simulator.world import MODEL, TARGET, VANTAGES, World
 
-VANTAGE = "local"
 PROMPT_WORDS = 16  # of the probe's prompt
 SERVICE = "storefront"  # the application whose traffic it is
 _STAMP = pa.timestamp("ms", tz="UTC")
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
 _SAME = {
     "model": MODEL,
-    "vantage": VANTAGE,
     "kind": "chat_stream",
     "module": "chat-short",
     "access_path": "direct",
@@ -53,7 +51,8 @@ Ways = Sequence[tuple[Outcome, Reason | None, int]]
 
 def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime) -> Any:
     """
-    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, warm, digest, timings.
+    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, warm, abroad,
+    digest, timings.
 
     They hold every target's rows one after another, as many for each, in the order of the world's clusters. All are
     stamped as taken in at *ingested_at*: a verdict given before that instant knew nothing of them.
@@ -115,6 +114,7 @@ def _words(columns: Columns, ways: Ways, answered: npt.NDArray[np.bool_]) -> dic
         "counted_by": _dictionary(answered, ["", "words"]),
         "finish_reason": _dictionary(finish, ["", "length", "stop"]),
         "connection": _dictionary(columns["warm"], ["cold", "warm"]),
+        "vantage": _dictionary(columns["abroad"], list(VANTAGES)),
         "detail": empty,
         "span": empty,
         "server_request_id": empty,

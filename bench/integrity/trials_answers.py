@@ -15,10 +15,10 @@ import numpy as np
 
 from bench.integrity.trial import Honest, Lie, Trials
 from collector.judgement.double_standard import Logs
-from collector.judgement.facts import Answers
 from collector.judgement.integrity.cache_timing import HIT, MISS, cache_timing
 from collector.judgement.integrity.canned_answers import DAYS_MIN, DayAnswers, canned_answers, repeated_prompt
 from collector.judgement.integrity.conformance import conformance
+from collector.judgement.integrity.repetition import Answers
 from collector.judgement.integrity.treatment import Seen, known_and_fresh
 from schemas.evidence import Evidence, Standing
 from schemas.sample import KeptSample

@@ -1,4 +1,4 @@
-"""The facts a verdict stands on: counts by blocks of time, reasons, a latency histogram, token sums, answers."""
+"""The facts a verdict stands on: counts by blocks of time, reasons, a latency histogram."""
 
 from __future__ import annotations
 
@@ -68,27 +68,6 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenArithmetic:
-    """Sums over answers whose tokens were counted exactly: x tokens counted, y tokens billed."""
-
-    n: int
-    sum_x: int
-    sum_y: int
-    sum_xx: int
-    sum_xy: int
-    sum_yy: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Digests of the last day's answers: how many, how many different, and how often the commonest came."""
-
-    n: int
-    distinct: int
-    top_n: int
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderFacts:
     """
     Everything the judge knows about a provider in a window; re-probes are left out.
@@ -100,8 +79,6 @@ class ProviderFacts:
     blocks: tuple[Block, ...]
     reasons: Mapping[str, int]
     ttft_hists: Mapping[str, Mapping[int, int]]
-    arithmetic: TokenArithmetic | None = None
-    answers: Answers | None = None
     first_tick: datetime | None = None
     last_tick: datetime | None = None
 

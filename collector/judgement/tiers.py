@@ -11,17 +11,15 @@ from types import MappingProxyType
 
 from collector.judgement.availability import Availability, availability, wilson
 from collector.judgement.facts import ProviderFacts, quantile_ms
-from collector.judgement.integrity.repetition import repetition
 from collector.judgement.integrity.suspicion import E_MIN, Stage, Suspicion
-from collector.judgement.integrity.token_arithmetic import inflation
 from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.evidence import Standing
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier, Verdict
 
 # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial;
-# 5: claims are examined
-RULE_VERSION = 5
+# 5: claims are examined; 6: what is billed and recorded is a claim, and examined as one
+RULE_VERSION = 6
 DAY_S = 86400.0
 CAPACITY_REASONS = (Reason.RATE_LIMITED, Reason.NO_CAPACITY)
 
@@ -31,9 +29,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "capacity_refused": "it turns requests away for want of capacity (429, 503)",
         "truncated_answers": "it ends answers without finishing them",
         "wrong_content": "its answers miss what every answer must contain",
-        "canned_answers": "it gives the same answer to different prompts",
         "misrepresented": "its claims are contradicted by evidence that it had the right to reply to",
-        "tokens_inflated": "it bills more tokens than it sends",
         "all_gold_gates_passed": "every gate of gold is passed",
         "all_reliable_gates_passed": "every gate of reliable is passed",
         "availability_short_of_gold": "the lower bound of its availability is below gold's line",
@@ -202,8 +198,6 @@ def _suspect_gates(
             )
             for name, reasons, threshold, note in shares
         ),
-        _canned_gate(facts, policy),
-        _inflation_gate(facts, policy),
     )
 
 
@@ -219,33 +213,6 @@ def _share_gate(
         name=name, tier=Tier.SUSPECT, op=">", value=_rounded(low), threshold=threshold, low=_rounded(low),
         high=_rounded(high), n=observed, n_effective=_rounded(effective), passed=low > threshold,
         note=f"lower bound of the share; {note}; a share above {high:.2%} would have shown",
-    )  # fmt: skip
-
-
-def _canned_gate(facts: ProviderFacts, policy: TierPolicy) -> Gate:
-    test, line = repetition(facts.answers), policy.suspect.canned_p
-    if test is None:
-        return _unknown(
-            "canned_answers", line, facts.answers.n if facts.answers else 0, "fewer than 25 answers in a day"
-        )
-    note = f"bound on the chance that honest answers repeat so; the commonest is {test.share:.1%} of the last day's"
-    return Gate(
-        name="canned_answers", tier=Tier.SUSPECT, op="<", value=_rounded(test.p), threshold=line, n=test.n,
-        passed=test.p < line, note=f"{note}; paraphrased recordings would not show",
-    )  # fmt: skip
-
-
-def _inflation_gate(facts: ProviderFacts, policy: TierPolicy) -> Gate:
-    line = policy.suspect
-    threshold = 1 + line.inflation_min
-    test = inflation(facts.arithmetic, alpha=line.inflation_alpha)
-    if test is None:
-        n = facts.arithmetic.n if facts.arithmetic else 0
-        return _unknown("tokens_inflated", threshold, n, "no 20 answers of varied length with exactly counted tokens")
-    return Gate(
-        name="tokens_inflated", tier=Tier.SUSPECT, op=">", value=_rounded(test.slope), threshold=threshold,
-        unit="billed/counted", n=test.n, passed=test.p < line.inflation_alpha and test.slope > threshold,
-        note=f"slope of billed on counted, p = {test.p:.2g}; {test.smallest:.2%} more would have shown",
     )  # fmt: skip
 
 

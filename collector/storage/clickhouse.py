@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
+from collector.judgement.facts import Block, ProviderFacts
 from collector.judgement.integrity.subject import Subject
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
@@ -159,16 +159,12 @@ class ClickHouse:
         latency: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
         for provider, connection, bucket, n in await self._client.rows(fact_queries.LATENCY, **window):
             latency[provider][connection][bucket] = n
-        sums = {row[0]: TokenArithmetic(*row[1:]) for row in await self._client.rows(fact_queries.ARITHMETIC, **window)}
-        answers = {row[0]: Answers(*row[1:]) for row in await self._client.rows(fact_queries.ANSWERS, **window)}
         return {
             provider: ProviderFacts(
                 provider=provider,
                 blocks=tuple(blocks[provider]),
                 reasons=reasons.get(provider, {}),
                 ttft_hists=latency.get(provider, {}),
-                arithmetic=sums.get(provider),
-                answers=answers.get(provider),
                 first_tick=of_ms(spans[provider][0]),
                 last_tick=of_ms(spans[provider][1]),
             )

@@ -48,24 +48,6 @@ SELECT provider, connection, {bucket_sql("first_token_ms")} AS bucket, count()
 FROM {{database}}.observations WHERE {_SERVED} AND {ANSWERED} AND kind != 'long_prompt'
 GROUP BY provider, connection, bucket ORDER BY provider, connection, bucket"""
 
-ARITHMETIC = f"""
-SELECT provider, count(), sum(toInt64(counted_out)), sum(toInt64(billed_out)),
-       sum(toInt64(counted_out) * toInt64(counted_out)), sum(toInt64(counted_out) * toInt64(billed_out)),
-       sum(toInt64(billed_out) * toInt64(billed_out))
-FROM {{database}}.observations
-WHERE {_ROWS} AND outcome IN ('ok', 'degraded') AND counted_by NOT IN ('', 'chunks')
-  AND counted_out IS NOT NULL AND billed_out IS NOT NULL
-GROUP BY provider ORDER BY provider"""
-
-# The last day is enough: 25 answers decide. A plain page may well be the same each time.
-ANSWERS = f"""
-SELECT provider, sum(n), count(), max(n) FROM
-  (SELECT provider, answer_digest, count() AS n FROM {{database}}.observations
-   WHERE {_ROWS} AND tick >= fromUnixTimestamp64Milli({{at:Int64}} - 86400000) AND answer_digest != ''
-     AND kind = 'chat_stream'
-   GROUP BY provider, answer_digest)
-GROUP BY provider ORDER BY provider"""
-
 PREVIOUS = """
 SELECT provider, argMax(tier, at) FROM {database}.verdicts WHERE at < fromUnixTimestamp64Milli({at:Int64})
 GROUP BY provider ORDER BY provider"""

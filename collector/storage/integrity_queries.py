@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from collector.judgement.facts import Answers
 from collector.judgement.integrity.canned_answers import DayAnswers
 from collector.judgement.integrity.node_benchmark import COPY, MEMORY, Run
+from collector.judgement.integrity.repetition import Answers
 from collector.judgement.integrity.subject import Conformed
 from collector.storage.fact_queries import known_before
 from schemas.observation import Reason

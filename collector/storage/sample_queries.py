@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collector.judgement.integrity.token_arithmetic import SHORT_TOKENS
 from collector.judgement.integrity.token_facts import DecodeSpeed, Side, TokenSums
 from collector.storage.client import of_ms, to_ms
 from collector.storage.fact_queries import known_before
@@ -45,21 +46,24 @@ _STREAMED = "if(mapContains(figures, 'streamed'), figures['streamed'] != 0, 1)"
 
 
 def _sums(side: Side, *, counted: str, known: str, billed: str, capped: str) -> str:
-    """The sums of one side; *known*: the count is exact; *capped*: max_tokens is known, and is of this side."""
+    """
+    The sums of one side; *known*: the count is exact; *capped*: max_tokens is known, and is of this side.
+
+    Short answers are apart: a hidden minimum shows in them alone.
+    """
     both = f"{known} AND {billed} IS NOT NULL"
     x, y = f"toInt64(ifNull({counted}, 0))", f"toInt64(ifNull({billed}, 0))"
     return f"""
-SELECT target, toDate(tick) AS day, vantage, kind, '{side}' AS side, {_STREAMED} AS streamed, count() AS answers,
-       countIf({both}), sumIf({x}, {both}), sumIf({y}, {both}), sumIf({x} * {x}, {both}), sumIf({x} * {y}, {both}),
-       sumIf({y} * {y}, {both}), countIf({billed} IS NULL), countIf({capped} AND {billed} IS NOT NULL),
-       countIf({capped} AND {y} > toInt64(figures['asked_out']))
-FROM {_ANSWERS} AND ({known} OR {_ASKED}) GROUP BY target, day, vantage, kind, streamed"""
+SELECT target, toDate(tick) AS day, vantage, kind, '{side}' AS side, {_STREAMED} AS streamed, count(),
+       countIf({both}), sumIf({x}, {both}), sumIf({y}, {both}), sumIf({x} * {x}, {both}),
+       sumIf({x} * {y}, {both}), sumIf({y} * {y}, {both}), countIf({billed} IS NULL),
+       countIf({capped} AND {billed} IS NOT NULL), countIf({capped} AND {y} > toInt64(figures['asked_out']))
+FROM {_ANSWERS} AND ({known} OR {_ASKED}) GROUP BY target, day, vantage, kind, streamed, {x} <= {SHORT_TOKENS}"""
 
 
 _COMPLETION = _sums(Side.COMPLETION, counted="counted_out", known=_EXACT, billed="billed_out", capped=_ASKED)
 _PROMPT = _sums(Side.PROMPT, counted="figures['counted_in']", known=_COUNTED_IN, billed="billed_in", capped="0")
-TOKEN_SUMS = f"""
-SELECT * FROM ({_COMPLETION} UNION ALL {_PROMPT}) ORDER BY target, day, vantage, kind, side, streamed"""
+TOKEN_SUMS = f"{_COMPLETION} UNION ALL {_PROMPT}"
 
 # A few hundred of each day are enough, chosen by a hash, so that they are spread over it and are the same every time.
 _TOKENS = f"if({_EXACT}, counted_out, billed_out)"
@@ -101,11 +105,12 @@ def samples_of(rows: Sequence[Sequence[Any]], limit: int) -> SampleWindow:
 
 
 def sums_of(rows: Iterable[Sequence[Any]]) -> tuple[TokenSums, ...]:
-    """Rows of TOKEN_SUMS."""
-    return tuple(
+    """Rows of TOKEN_SUMS, in the same order every time."""
+    found = (
         TokenSums(target, day, vantage, kind, Side(side), bool(streamed), *(int(one) for one in numbers))
         for target, day, vantage, kind, side, streamed, *numbers in rows
     )
+    return tuple(sorted(found))
 
 
 def speeds_of(rows: Sequence[Sequence[Any]]) -> SpeedWindow:

@@ -146,7 +146,7 @@ def test_a_filter_stands_in_the_address(page: Any, address: str) -> None:
 
 
 def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, address: str) -> None:
-    """In the same tab, with the value, threshold, sample size and result of all fifteen gates."""
+    """In the same tab, with the value, threshold, sample size and result of all thirteen gates."""
     show(page, address, ".ts-foot")
     page.locator(".st-key-row-beryl a").click()
     page.wait_for_selector(".ts-gates", timeout=READY_MS)
@@ -158,9 +158,9 @@ def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, addres
     assert "/provider?provider=beryl" in page.url
     assert len(page.context.pages) == 1
     assert gates[:4] == ["gold-availability_lower", "gold-evidence", "gold-ttft_p95", "gold-degraded"]
-    assert len(gates) == 15
+    assert len(gates) == 13
     assert "fail" in lower and "99.66 %" in lower and ">= 99.90 %" in lower and "5\u202f760" in lower
-    assert "unknown" in page.locator("tr[data-gate=suspect-tokens_inflated]").inner_text()
+    assert "unknown" in page.locator("tr[data-gate=suspect-misrepresented]").inner_text()
 
 
 def test_the_provider_page_shows_latency_errors_incidents_and_observations(page: Any, address: str) -> None:

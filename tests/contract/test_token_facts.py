@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from collector.judgement.integrity.token_arithmetic import SHORT_TOKENS
 from collector.judgement.integrity.token_facts import DecodeSpeed, Side, TokenSums
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.rows import StoredRow
@@ -81,7 +82,9 @@ def sums_in_python(observations: Sequence[Observation]) -> list[TokenSums]:
             billed = o.tokens.billed_in if prompt else o.tokens.billed_out
             if counted is None and "asked_out" not in o.figures:
                 continue
-            key = (o.target, o.tick.date(), o.vantage, o.kind, side, o.figures.get("streamed", 1.0) != 0)
+            length = o.figures.get("counted_in", 0) if prompt else o.tokens.counted_out or 0
+            streamed = o.figures.get("streamed", 1.0) != 0
+            key = (o.target, o.tick.date(), o.vantage, o.kind, side, streamed, length <= SHORT_TOKENS)
             asked = None if prompt else o.figures.get("asked_out")
             groups[key].append((None if counted is None else int(counted), billed, asked))
     found = []
@@ -93,7 +96,7 @@ def sums_in_python(observations: Sequence[Observation]) -> list[TokenSums]:
             sum(x * y for x, y in pairs), sum(y * y for _, y in pairs), sum(y is None for _, y, _ in several),
             len(caps), sum(y > asked for y, asked in caps),
         )  # fmt: skip
-        found.append(TokenSums(*key, *sums))  # type: ignore[arg-type]
+        found.append(TokenSums(*key[:-1], *sums))  # type: ignore[arg-type]
     return sorted(found)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from collector.examination import suspicions_at
 from collector.judgement.tiers import judge
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.queries import Reader
@@ -21,6 +22,7 @@ from simulator.configuration import DATABASE, write_configuration
 from simulator.history import Past
 from simulator.world import World
 from tests.support.stores import store, store_process
+from touchstone.config_file import load_configuration
 from touchstone.system_clock import SystemClock
 
 __all__ = ["store", "store_process"]
@@ -35,8 +37,8 @@ REASONS = {
     "flaky": {"availability_proven_low"},
     "oversubscribed": {"capacity_refused"},
     "careless": {"wrong_content"},
-    "inflating": {"tokens_inflated"},
-    "canned": {"canned_answers"},
+    "inflating": {"misrepresented"},
+    "canned": {"misrepresented"},
 }
 
 
@@ -65,15 +67,14 @@ def loaded(config: Path, *arguments: str) -> dict[str, Any]:
     return found
 
 
-async def verdicts(store: Store) -> dict[str, Verdict]:
-    """The verdict on every provider now, soon after the past was taken in."""
+async def verdicts(store: Store, config: Path) -> dict[str, Verdict]:
+    """The verdict on every provider now, soon after the past was taken in and all claims were examined."""
     at = SystemClock().now() + SOON
-    database = await ClickHouse.connect(store, clock=SystemClock())
-    try:
+    configuration = load_configuration(config, os.environ)
+    async with ClickHouse.opened(store, clock=SystemClock()) as database:
         facts = await database.facts(at, POLICY)
-    finally:
-        await database.close()
-    return {provider: judge(provider, facts[provider], POLICY, at, None) for provider in sorted(facts)}
+        claims = await suspicions_at(database, configuration, at)
+    return {p: judge(p, facts[p], POLICY, at, None, claims.get(p)) for p in sorted(facts)}
 
 
 def check(world: World, found: dict[str, Verdict]) -> None:
@@ -96,10 +97,11 @@ def check(world: World, found: dict[str, Verdict]) -> None:
 @pytest.mark.slow
 async def test_from_thirty_days_at_a_minute_the_judge_reaches_the_truth(store: Store, tmp_path: Path) -> None:
     """All 3,888,000 rows of probes, and the traffic beside them, through the store's own bulk writer."""
-    found = loaded(settings_for(store, tmp_path))
+    config = settings_for(store, tmp_path)
+    found = loaded(config)
     end = datetime.fromisoformat(found["end"])
 
-    check(World.of(), await verdicts(store))
+    check(World.of(), await verdicts(store, config))
     traffic = 90 * 30 * 144
     assert found["rows_loaded"] == found["rows"]
     assert 3_888_000 + traffic - 90 <= found["rows"] <= 3_888_000 + traffic
@@ -111,7 +113,8 @@ async def test_when_the_personalities_are_shuffled_the_verdicts_follow(
     store: Store, tmp_path: Path, seed: int, shuffle: int
 ) -> None:
     """A row every five minutes is enough: tiers and double standards go with the behaviour, not with the names."""
-    loaded(settings_for(store, tmp_path), "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
+    config = settings_for(store, tmp_path)
+    loaded(config, "--step", "300", "--seed", str(seed), "--shuffle", str(shuffle))
 
     world, now = World.of(seed, shuffle), SystemClock().now()
     with Reader.open(store) as reader:
@@ -119,7 +122,7 @@ async def test_when_the_personalities_are_shuffled_the_verdicts_follow(
             cloud.id: reader.double_standard(cloud.id, now - WEEK, now, confidence=0.95) for cloud in world.clouds
         }
 
-    check(world, await verdicts(store))
+    check(world, await verdicts(store, config))
     assert {provider for provider, standard in standards.items() if standard.reasons} == world.two_faced()
     assert all(standard.failures and standard.first_token for standard in standards.values())
 

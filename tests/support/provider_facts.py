@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic, bucket_of
+from collector.judgement.facts import Block, ProviderFacts, bucket_of
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 BLOCK = timedelta(hours=6)
@@ -27,8 +27,6 @@ def facts(
     *,
     ttft_ms: float = 400.0,
     reasons: Mapping[str, int] | None = None,
-    arithmetic: TokenArithmetic | None = None,
-    answers: Answers | None = None,
 ) -> ProviderFacts:
     """The facts of `acme` with these blocks, every answer's first token after *ttft_ms*."""
     answered = sum(block.good for block in blocks)
@@ -37,8 +35,6 @@ def facts(
         blocks=tuple(blocks),
         reasons=reasons or {},
         ttft_hists={"cold": {bucket_of(ttft_ms): answered}} if answered else {},
-        arithmetic=arithmetic,
-        answers=answers,
         first_tick=min(block.start for block in blocks) if blocks else None,
         last_tick=max(block.start for block in blocks) + BLOCK if blocks else None,
     )

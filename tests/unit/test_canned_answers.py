@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.facts import Answers
 from collector.judgement.integrity.canned_answers import (
     ALPHA,
     COLLISION_MAX,
@@ -23,7 +22,7 @@ from collector.judgement.integrity.canned_answers import (
     repeated_prompt,
 )
 from collector.judgement.integrity.echo_challenge import echo_challenge, echoes_of
-from collector.judgement.integrity.repetition import chance_of_top, repetition, smallest_share
+from collector.judgement.integrity.repetition import Answers, chance_of_top, repetition, smallest_share
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.facts import Answers, Block, ProviderFacts, TokenArithmetic
+from collector.judgement.facts import Block, ProviderFacts
 from collector.judgement.integrity.suspicion import Suspicion, suspicion
 from collector.judgement.tiers import REASONS, judge, policy_hash
 from schemas.config import TierPolicy
@@ -24,24 +24,6 @@ POLICY = TierPolicy()
 GOLD, RELIABLE, SUSPECT, UNRATED = Tier.GOLD, Tier.RELIABLE, Tier.SUSPECT, Tier.UNRATED
 RANK = {SUSPECT: 0, UNRATED: 1, RELIABLE: 2, GOLD: 3}
 
-LENGTHS = range(8, 28)
-INFLATED = TokenArithmetic(
-    n=20,
-    sum_x=sum(LENGTHS),
-    sum_y=sum(2 * n for n in LENGTHS),
-    sum_xx=sum(n * n for n in LENGTHS),
-    sum_xy=sum(2 * n * n for n in LENGTHS),
-    sum_yy=sum(4 * n * n for n in LENGTHS),
-)
-HONEST = TokenArithmetic(
-    n=20,
-    sum_x=sum(LENGTHS),
-    sum_y=sum(n + 4 for n in LENGTHS),
-    sum_xx=sum(n * n for n in LENGTHS),
-    sum_xy=sum(n * (n + 4) for n in LENGTHS),
-    sum_yy=sum((n + 4) ** 2 for n in LENGTHS),
-)
-
 
 def reasons_of(reason: Reason, share: float, blocks: list[Block]) -> Mapping[str, int]:
     """So many observations with *reason* as are *share* of all."""
@@ -53,7 +35,7 @@ SLOWER = [replace(one, n_ok=one.n_ok - 10, n_degraded=10) for one in CLEAN]
 
 # name: what is known, the tier, every reason; together they reach every tier and every reason code
 CASES: dict[str, tuple[ProviderFacts | None, Tier, set[str]]] = {
-    "without a failure": (facts(CLEAN, arithmetic=HONEST), GOLD, {"all_gold_gates_passed"}),
+    "without a failure": (facts(CLEAN), GOLD, {"all_gold_gates_passed"}),
     "one failure in 720": (facts(GOOD), RELIABLE, {"all_reliable_gates_passed", "availability_short_of_gold"}),
     "eight clean days": (facts(steady(8)), RELIABLE, {"all_reliable_gates_passed", "evidence_short_of_gold"}),
     "first token after 2 s": (
@@ -85,15 +67,12 @@ CASES: dict[str, tuple[ProviderFacts | None, Tier, set[str]]] = {
     ),
     "truncated": (facts(CLEAN, reasons=reasons_of(Reason.TRUNCATED, 0.02, CLEAN)), SUSPECT, {"truncated_answers"}),
     "wrong": (facts(CLEAN, reasons=reasons_of(Reason.WRONG_CONTENT, 0.03, CLEAN)), SUSPECT, {"wrong_content"}),
-    "a recording": (facts(CLEAN, answers=Answers(n=200, distinct=3, top_n=150)), SUSPECT, {"canned_answers"}),
-    "double billing": (facts(CLEAN, arithmetic=INFLATED), SUSPECT, {"tokens_inflated"}),
     "everything at once": (
         facts(
-            DOWN, answers=Answers(200, 3, 150), arithmetic=INFLATED,
+            DOWN,
             reasons=dict.fromkeys((Reason.NO_CAPACITY, Reason.TRUNCATED, Reason.WRONG_CONTENT), 4000),
         ), SUSPECT,
-        {"availability_proven_low", "capacity_refused", "truncated_answers", "wrong_content", "canned_answers",
-         "tokens_inflated"},
+        {"availability_proven_low", "capacity_refused", "truncated_answers", "wrong_content"},
     ),
 }  # fmt: skip
 
@@ -272,7 +251,7 @@ def test_a_verdict_names_the_policy_that_it_was_given_under() -> None:
 
 def test_every_gate_carries_its_numbers() -> None:
     """Law 7: value, threshold, sample size and a note that says what it does and does not show."""
-    known = facts(CLEAN, arithmetic=HONEST, answers=Answers(200, 200, 1))
+    known = facts(CLEAN)
     verdict = verdict_of(known, claims=examined(days=1))
 
     assert {gate.tier for gate in verdict.gates} == {GOLD, RELIABLE, SUSPECT}

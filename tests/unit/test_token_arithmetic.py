@@ -12,14 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from collector.judgement.facts import TokenArithmetic
-from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, line_of, merged
+from collector.judgement.integrity.billed_line import TokenArithmetic, line_of, merged
 from collector.judgement.integrity.token_arithmetic import (
     ASSUMPTIONS,
     DECLARED,
     MARGIN,
     REASONS,
-    inflation,
     token_arithmetic,
 )
 from collector.judgement.integrity.token_facts import Side, TokenSums
@@ -299,18 +297,6 @@ def test_rows_split_by_length_are_one_cell() -> None:
     split = [one for one in days if one.n != whole.n]
     together = [one for one in days if one.n == whole.n]
     assert judged(split).value == judged(together).value
-
-
-def test_the_tiers_gate_uses_the_same_line() -> None:
-    """One lot of answers, none below 20, and t's own tail."""
-    pairs = [(x, inflated(x)) for x in lengths(3, 20)]
-    found = inflation(sums_of(pairs), alpha=0.001)
-    line = line_of([sums_of(pairs)])
-    assert found is not None and line is not None
-    assert (found.slope, found.p) == (line.slope, line.p_above(1.0))
-    assert found.smallest == pytest.approx(stats.t.isf(0.001, 18) * RESIDUAL_SD_MIN / np.sqrt(line.spread), rel=0.2)
-    assert inflation(sums_of(pairs[:19]), alpha=0.001) is None
-    assert inflation(None, alpha=0.001) is None
 
 
 @given(

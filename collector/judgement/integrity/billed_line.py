@@ -13,11 +13,22 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from collector.judgement.facts import TokenArithmetic
 from collector.judgement.integrity.tails import student_tail
 
 RESIDUAL_SD_MIN = 0.3
 VARIANCE_MIN = 1.0  # tokens squared, of the lengths within cells: below it they say nothing about a slope
+
+
+@dataclass(frozen=True, slots=True)
+class TokenArithmetic:
+    """Sums over answers whose tokens were counted exactly: x tokens counted, y tokens billed."""
+
+    n: int
+    sum_x: int
+    sum_y: int
+    sum_xx: int
+    sum_xy: int
+    sum_yy: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
-from collector.judgement.facts import Answers
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.echo_challenge import Echoes, echoes_of
-from collector.judgement.integrity.repetition import HONEST_SHARE_MAX, Repetition, repetition, smallest_share
+from collector.judgement.integrity.repetition import (
+    HONEST_SHARE_MAX,
+    Answers,
+    Repetition,
+    repetition,
+    smallest_share,
+)
 from collector.judgement.integrity.tails import binomial_tail
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample

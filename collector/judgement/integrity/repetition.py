@@ -10,11 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collector.judgement.facts import Answers
 from collector.judgement.integrity.tails import binomial_tail
 
 ANSWERS_MIN = 25
 HONEST_SHARE_MAX = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Digests of answers: how many, how many different, and how often the commonest came."""
+
+    n: int
+    distinct: int
+    top_n: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ Is it enough to call a provider suspect? Evidence of all checks, put together by
 
 Two ways to the line: E = sum of w_f E_f of at least 1000 with two families that accuse, which e-BH over all providers
 reports too; or one contradiction of class A that was replicated on two days and from two vantages. Then the provider
-has seven days to reply. A mean of e-values is one whatever ties them together, so E >= 1000 comes to an honest
+has a week to reply. A mean of e-values is one whatever ties them together, so E >= 1000 comes to an honest
 provider with probability at most 1/1000.
 """
 
@@ -186,7 +186,7 @@ def _route(evidence: Sequence[Evidence], e: float, families: Sequence[Family], d
 
 
 def _reply_until(since: datetime, reply: Reply | None, rule: Rule) -> datetime:
-    """Seven days from the line; a reply that nobody has weighed yet holds it for seven more from its arrival, once."""
+    """So many days from the line; a reply that nobody has weighed yet holds it for as many from its arrival, once."""
     window = timedelta(days=rule.reply_days)
     waiting = reply is not None and reply.accepted is None and reply.at < since + window
     return max(since + window, reply.at + window) if waiting and reply else since + window

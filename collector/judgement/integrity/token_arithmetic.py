@@ -21,8 +21,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import TypeVar
 
-from collector.judgement.facts import TokenArithmetic
-from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, Line, line_of, merged
+from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, Line, TokenArithmetic, line_of, merged
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.tails import binomial_tail, student_point
 from collector.judgement.integrity.token_facts import Side, TokenSums
@@ -82,24 +81,6 @@ _CLAIMS = MappingProxyType(
 )
 _RANKED = ("tokens_inflated", "hidden_minimum", "cap_overrun")
 _Key = TypeVar("_Key", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class Inflation:
-    """slope: tokens billed per token counted. p: chance of such a slope if honest. smallest: what would be caught."""
-
-    slope: float
-    p: float
-    smallest: float
-    n: int
-
-
-def inflation(sums: TokenArithmetic | None, *, alpha: float) -> Inflation | None:
-    """The test of one lot of answers; None below 20 or when their lengths hardly vary."""
-    line = line_of([sums]) if sums is not None and sums.n >= REPLIES_MIN else None
-    if line is None:
-        return None
-    return Inflation(line.slope, line.p_above(1.0), student_point(alpha, line.freedom) * line.error, line.n)
 
 
 @dataclass(frozen=True, slots=True)
