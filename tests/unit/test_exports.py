@@ -166,7 +166,7 @@ def test_the_csv_card_has_a_row_for_every_figure_and_no_formula() -> None:
     rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(card()))))
     gates = [row for row in rows if row["section"] == "gate"]
 
-    assert len(gates) == 15
+    assert len(gates) == 13
     assert {row["result"] for row in gates} <= {"pass", "fail", "unknown", "proven", "not proven"}
     assert [row["value"] for row in rows if row["figure"] == "name"] == ["'=Acme | <b>"]
     assert not [cell for row in rows for cell in row.values() if cell[:1] in {"=", "+", "@"} and len(cell) > 2]
