@@ -69,12 +69,12 @@ def test_explain_a_provider_prints_every_gate(run: Run) -> None:
     answer = run("explain", "clay", columns=200)
 
     assert answer.returncode == 0
-    assert answer.stdout.count("(n ") == 15
+    assert answer.stdout.count("(n ") == 13
     assert "no real traffic was seen" in answer.stdout
     assert "clay: our probes, warm: failed " in answer.stdout
     proven = "proven     availability_proven_low: {} % < 99.50 % (n 5760, effective"
     assert any(proven.format(upper) in answer.stdout for upper in CLAY_UPPER)
-    assert len(json.loads(run("explain", "clay", "--json").stdout)["gates"]) == 15
+    assert len(json.loads(run("explain", "clay", "--json").stdout)["gates"]) == 13
 
 
 def test_explain_shows_real_traffic_beside_our_probes(run: Run) -> None:
