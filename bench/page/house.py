@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.page import peer_side
@@ -17,7 +17,8 @@ from bench.page.peer_side import BRISK, DEFAULT, TUNED, Peers, Watched
 from bench.page.plan import MAIN, Plan
 from bench.page.receiver import Receiver
 
-OURS, BACKUP = "ours", "ours-backup"
+OURS, BACKUP, OURS_OF_THREE = "ours", "ours-backup", "ours-of-three"
+THREE = ("bench-1", "bench-2", "bench-3")
 CANARIES = 2
 
 
@@ -51,11 +52,12 @@ class House:
             canaries=[f"{HOST}:{port}" for port in server.ports[1:]] if cut else (),
         )
 
-    def wanted_main(self) -> Wanted:
-        """Our side of the outages."""
+    def wanted_main(self, side: str) -> Wanted:
+        """Our side of the outages, from one vantage or from three."""
         subjects = (*self.plan.subjects(), *self.plan.others())
         targets = {subject: self.targets.url(subject) for subject in subjects}
-        return Wanted(MAIN, targets, self.receiver.url(OURS, MAIN))
+        wanted = Wanted(side, targets, self.receiver.url(side, MAIN))
+        return replace(wanted, vantages=THREE) if side == OURS_OF_THREE else wanted
 
     def watched(self) -> list[Watched]:
         """What the peers watch."""

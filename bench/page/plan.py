@@ -29,6 +29,7 @@ class Plan:
     ours_s: float  # how long after its beginning an outage is watched
     peers_s: float
     cases: tuple[Case, ...]
+    three: bool = True  # whether the outages are watched from three vantages, too
     default: bool = True
     lanes: int = 4
     case_settle_s: float = 12.0
@@ -52,5 +53,6 @@ FULL = Plan(
 )  # fmt: skip
 QUICK = Plan(
     quick=True, outages=4, bystanders=5, window_s=5, lasts_s=(15, 18), at_once_max=4, settle_s=8, ours_s=36,
-    peers_s=0, cases=(BY_NAME["reply-lost"], BY_NAME["429-once"]), default=False, case_settle_s=7,
+    peers_s=0, cases=(BY_NAME["reply-lost"], BY_NAME["429-once"]), three=False, default=False,
+    case_settle_s=7,
 )  # fmt: skip

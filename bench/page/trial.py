@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bench.page.arrival import Arrival, What
-from bench.page.house import OURS, House, until
+from bench.page.house import OURS, OURS_OF_THREE, House, until
 from bench.page.outage import Outage, drawn
 from bench.page.peer_side import DEFAULT, TUNED
 from bench.page.plan import MAIN
@@ -28,7 +29,10 @@ class Told:
 async def played(house: House) -> dict[str, Told]:
     """Play the outages; what each side told, once the last has said all."""
     plan = house.plan
-    async with house.touchstone(house.wanted_main()):
+    sides = (OURS, *((OURS_OF_THREE,) if plan.three else ()))
+    async with AsyncExitStack() as stack:
+        for side in sides:
+            await stack.enter_async_context(house.touchstone(house.wanted_main(side)))
         house.say(f"everything runs; {plan.settle_s:g} s of health, then {plan.outages} outages")
         zero_s = time.monotonic() + plan.settle_s
         relative = drawn(
@@ -45,8 +49,8 @@ async def played(house: House) -> dict[str, Told]:
     arrivals = [one for one in house.receiver.arrivals if one.case == MAIN]
     return {
         side: told(outages, [one for one in arrivals if one.side == side])
-        for side in (OURS, *((TUNED, DEFAULT) if plan.default else (TUNED,)))
-        if side == OURS or house.peers is not None
+        for side in (*sides, *((TUNED, DEFAULT) if plan.default else (TUNED,)))
+        if side in sides or house.peers is not None
     }
 
 

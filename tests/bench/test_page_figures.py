@@ -12,7 +12,7 @@ from bench.chart import Panel, log_chart
 from bench.page.arrival import Arrival, Said, What
 from bench.page.cases import BY_NAME, CASES
 from bench.page.figures import NAMES, Played, details_of, panels_of, rows_of, sides_of
-from bench.page.house import BACKUP, OURS
+from bench.page.house import BACKUP, OURS, OURS_OF_THREE
 from bench.page.outage import Outage
 from bench.page.peer_side import BRISK, DEFAULT, TUNED
 from bench.page.rows import Heard
@@ -81,7 +81,17 @@ def test_figures_stand_beside_the_tuned_alertmanager_and_beside_the_defaults() -
     assert (median.ours, median.peer, median.peer_name, median.low, median.high) == (3.5, 5.5, NAMES[TUNED], 3.0, 4.0)
     assert (beside.ours, beside.peer, beside.peer_name) == (3.5, 35.0, NAMES[DEFAULT])
     assert rows["page_p90_s"].figure.ours == 4.0
+    assert "page_median_s_three_vantages" not in rows
     assert (rows["resolve_median_s"].figure.ours, rows["resolve_median_s"].figure.peer) == (12.5, 185.0)
+
+
+def test_three_vantages_have_a_row_and_an_aim_of_their_own() -> None:
+    """Beside the same Alertmanager."""
+    whole = played()
+    whole.outages = {**outages(), OURS_OF_THREE: Told(2, {"main-0": 2.0, "main-1": 2.6}, {}, 0, 0)}
+    row = rows_of(whole)["page_median_s_three_vantages"]
+
+    assert (row.figure.ours, row.figure.peer, row.aim, row.reached) == (2.3, 5.5, "<= 2.5", True)
 
 
 def test_an_aim_is_missed_when_a_page_is_missing() -> None:
@@ -154,7 +164,7 @@ def test_a_linear_axis_is_linear() -> None:
     assert low - middle == pytest.approx(middle - high, abs=0.2)
 
 
-@pytest.mark.parametrize("side", [OURS, TUNED, DEFAULT, BRISK])
+@pytest.mark.parametrize("side", [OURS, OURS_OF_THREE, TUNED, DEFAULT, BRISK])
 def test_every_side_has_a_name(side: str) -> None:
     """The second receiver is no side of its own."""
     assert NAMES[side]

@@ -60,7 +60,7 @@ async def test_a_bench_that_is_cut_short_stops_everything_as_well(tmp_path: Path
     async def bench() -> None:
         async with (
             opened(PLAN, folder=tmp_path / "run", logs=tmp_path, say=print) as house,
-            house.touchstone(house.wanted_main()),
+            house.touchstone(house.wanted_main(OURS)),
         ):
             assert len(left_behind(tmp_path)) >= 3
             at_work.set()

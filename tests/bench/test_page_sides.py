@@ -16,7 +16,7 @@ import yaml
 from bench.page import peer_side
 from bench.page.cases import CASES, Blow
 from bench.page.errors import BenchError
-from bench.page.house import OURS, House
+from bench.page.house import OURS, OURS_OF_THREE, THREE, House
 from bench.page.own_side import SECRET, OwnStore, Wanted, fleet_of, settings_of
 from bench.page.peer_side import BRISK, DEFAULT, TUNED, Watched, alertmanager_config, prometheus_config, rules
 from bench.page.plan import FULL, MAIN
@@ -49,9 +49,9 @@ def house(folder: Path) -> House:
     return House(FULL, folder, folder, print, Receiver(folder / "arrivals.jsonl"), OwnStore(folder, folder))
 
 
-def configuration(wanted: Wanted, folder: Path) -> Configuration:
-    """What Touchstone reads of a case's files."""
-    settings = settings_of(wanted, folder=folder, store_url="http://127.0.0.1:8123", port=4318)
+def configuration(wanted: Wanted, folder: Path, vantage: str = "bench") -> Configuration:
+    """What Touchstone reads of a case's files at *vantage*."""
+    settings = settings_of(wanted, vantage, folder=folder, store_url="http://127.0.0.1:8123", port=4318)
     (folder / "touchstone.yaml").write_text(yaml.safe_dump(settings))
     (folder / "fleet.yaml").write_text(yaml.safe_dump(fleet_of(wanted)))
     return load_configuration(folder / "touchstone.yaml", {SECRET: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
@@ -60,7 +60,7 @@ def configuration(wanted: Wanted, folder: Path) -> Configuration:
 def test_the_settings_of_every_case_are_right_and_judge_by_the_defaults(tmp_path: Path) -> None:
     """Probes every 5 s, two confirmations, and no rule of judgement bent for the bench."""
     built = house(tmp_path)
-    for wanted in (built.wanted_main(), *(built.wanted(case) for case in CASES)):
+    for wanted in (built.wanted_main(OURS), *(built.wanted(case) for case in CASES)):
         read = configuration(wanted, tmp_path)
         settings = read.settings
 
@@ -84,15 +84,28 @@ def test_a_backup_and_canaries_are_set_where_the_case_is_about_them(tmp_path: Pa
 def test_each_case_has_subjects_receivers_and_a_database_of_its_own(tmp_path: Path) -> None:
     """So that cases that run at once do not disturb one another."""
     built = house(tmp_path)
-    wanted = [built.wanted_main(), *(built.wanted(case) for case in CASES)]
-    subjects = [subject for one in wanted for subject in one.targets]
+    wanted = [*(built.wanted_main(side) for side in (OURS, OURS_OF_THREE)), *(built.wanted(case) for case in CASES)]
+    subjects = [subject for one in wanted[1:] for subject in one.targets]
     databases = {
-        settings_of(one, folder=tmp_path, store_url="http://h:1", port=1)["store"]["database"] for one in wanted
+        settings_of(one, "bench", folder=tmp_path, store_url="http://h:1", port=1)["store"]["database"]
+        for one in wanted
     }
 
     assert len(set(subjects)) == len(subjects)
     assert len({one.receiver for one in wanted}) == len(wanted) == len(databases)
-    assert built.wanted_main().receiver == built.receiver.url(OURS, MAIN)
+    assert wanted[0].receiver == built.receiver.url(OURS, MAIN)
+
+
+def test_three_vantages_watch_the_same_outages_with_a_spool_each(tmp_path: Path) -> None:
+    """One collector, and three agents that are not told apart by anything else."""
+    built = house(tmp_path)
+    one, three = built.wanted_main(OURS), built.wanted_main(OURS_OF_THREE)
+    read = [configuration(three, tmp_path, vantage).settings for vantage in three.vantages]
+
+    assert one.targets == three.targets
+    assert [settings.vantage.name for settings in read] == list(THREE)
+    assert len({settings.agent.spool for settings in read}) == len({settings.vantage.name for settings in read}) == 3
+    assert {settings.agent.collector_url for settings in read} == {read[0].agent.collector_url}
 
 
 def test_the_peers_watch_the_same_urls(tmp_path: Path) -> None:
@@ -100,7 +113,7 @@ def test_the_peers_watch_the_same_urls(tmp_path: Path) -> None:
     built = house(tmp_path)
     by_case = {one.case: one for one in built.watched()}
 
-    assert set(by_case[MAIN].urls) == set(built.wanted_main().targets.values())
+    assert set(by_case[MAIN].urls) == set(built.wanted_main(OURS).targets.values())
     for case in CASES:
         watched, ours = by_case[case.name], built.wanted(case).targets
         assert set(watched.urls) == {ours[subject] for subject in case.names()}
