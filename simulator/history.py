@@ -23,7 +23,7 @@ from simulator.dice import fraction, number
 from simulator.history_table import arrow_table, traffic_table
 from simulator.outages import DAY_S, outages
 from simulator.personality import Personality
-from simulator.world import TARGET, Cloud, World
+from simulator.world import TARGET, VANTAGES, Cloud, World
 
 STEP_S = 60
 TRAFFIC_STEP_S = 600  # one request of the application for each target in each of these, at any moment of it
@@ -227,7 +227,7 @@ def _joined(days: Sequence[Mapping[str, Varying]]) -> dict[str, Varying]:
 
 
 def _head(world: World) -> str:
-    return f"simulated/seed/{world.seed}/shuffle/{world.shuffle}"
+    return f"simulated/vantages/{len(VANTAGES)}/seed/{world.seed}/shuffle/{world.shuffle}"
 
 
 def _words(personality: Personality, chance: np.random.Generator, shape: tuple[int, ...]) -> Whole:

@@ -250,8 +250,8 @@ def _past(now: datetime, world: World, progress: HistoryProgress | None, *, days
         return Past.named(world, progress.id)
     except ValueError:
         raise TouchstoneError(
-            f"the store holds the past {progress.id!r}, of another world than seed {world.seed}, shuffle "
-            f"{world.shuffle}; name that world, or give this one a store of its own"
+            f"the store holds the past {progress.id!r}, of another world or version than seed {world.seed}, "
+            f"shuffle {world.shuffle} of this one; name that world, or give this one a store of its own"
         ) from None
 
 
