@@ -12,7 +12,7 @@ from collector.judgement.burn_rate import FIRING, BurnReading, BurnVerdict
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
 from collector.judgement.missing_data import Silence
-from collector.judgement.quorum import Standing, standing, unheard
+from collector.judgement.quorum import Standing, seen_failing, standing, unheard
 from schemas.incident import GRAVITY, Evidence, Level, Scope, Severity, Signal
 from schemas.paging import HardDownRule, Paging, SeverityPolicy
 
@@ -101,17 +101,23 @@ def causes(sight: Sight, paging: Paging) -> list[Cause]:
 
 
 def asks(sight: Sight, rule: HardDownRule) -> frozenset[tuple[str, str, str]]:
-    """(vantage, target, module) of everything that one vantage sees down and another has not been heard of since."""
-    down = {watch.target for watch in sight.watches.values() if watch.down}
+    """
+    (vantage, target, module) of everything that one vantage sees fail and another has not been heard of since.
+
+    From the first failure on, so that the others look while it is being confirmed; no longer once it is decided.
+    """
+    failing = {watch.target for watch in sight.watches.values() if watch.down or watch.streak}
     by_target: dict[str, list[Watch]] = defaultdict(list)
     for watch in sight.watches.values():
-        if watch.target in down:
+        if watch.target in failing:
             by_target[watch.target].append(watch)
     silent = sight.silent_watches()
-    waiting = (
-        several for several in by_target.values() if standing(several, silent, rule, sight.now) is Standing.WAITING
+    undecided = (
+        several
+        for several in by_target.values()
+        if not any(watch.down for watch in several) or standing(several, silent, rule, sight.now) is Standing.WAITING
     )
-    return frozenset().union(*(unheard(several, silent) for several in waiting))
+    return frozenset().union(*(unheard(several, silent) for several in undecided))
 
 
 def _observer_causes(sight: Sight, paging: Paging) -> list[Cause]:
@@ -318,7 +324,7 @@ def _down_rule(rung: _Rung, watches: list[Watch], rule: HardDownRule, *, partly:
 
 
 def _vantages_said(watches: list[Watch], sight: Sight) -> str:
-    down = sorted({watch.vantage for watch in watches if watch.down})
+    down = sorted(seen_failing(watches))
     silent = {id(watch) for watch in sight.silent_watches()}
     heard = {watch.vantage for watch in watches if id(watch) not in silent} | set(down)
     longest = max((watch.streak for watch in watches), default=0)

@@ -23,15 +23,27 @@ class Standing(StrEnum):
 
 def unheard(watches: Sequence[Watch], silent: Collection[Watch]) -> frozenset[tuple[str, str, str]]:
     """Who is to look now: (vantage, target, module) of those that have not said since what others see fail."""
-    down = [watch for watch in watches if watch.down]
-    since = min(watch.failed_at or watch.tick for watch in down)
+    failing = [watch for watch in watches if watch.down or watch.streak]
+    since = _since(failing)
     return frozenset(
         (watch.vantage, watch.target, watch.module)
         for watch in watches
-        if watch.vantage not in {one.vantage for one in down}
-        and watch.module in {one.module for one in down}
+        if watch.vantage not in {one.vantage for one in failing}
+        and watch.module in {one.module for one in failing}
         and watch not in silent
         and (watch.last_good_at is None or watch.last_good_at < since)
+    )
+
+
+def seen_failing(watches: Sequence[Watch]) -> frozenset[str]:
+    """The vantages that agree about a target that is down from one: down from there too, or failing since it is."""
+    down = [watch for watch in watches if watch.down]
+    modules, since = {watch.module for watch in down}, _since(down)
+    return frozenset(
+        watch.vantage
+        for watch in watches
+        if watch.down
+        or (watch.streak and watch.module in modules and watch.last_failed_at and watch.last_failed_at >= since)
     )
 
 
@@ -39,16 +51,14 @@ def standing(watches: Sequence[Watch], silent: Collection[Watch], rule: HardDown
     """
     How well it is established that the target of *watches* (all of one target, one of them down) is down.
 
-    A vantage counts while it is heard. Of several, at least two and half of them must be down; one alone is enough
-    when after `quorum_wait` no other has said that it is up.
+    A vantage counts while it is heard. Of several, at least two and half of them must see it fail, which one of them
+    has confirmed; one alone is enough when after `quorum_wait` no other has said that it is up.
     """
-    down = [watch for watch in watches if watch.down]
-    vantages = {watch.vantage for watch in down}
+    down, vantages = [watch for watch in watches if watch.down], seen_failing(watches)
     heard = {watch.vantage for watch in watches if watch not in silent} | vantages
     if len(heard) == 1 or len(vantages) >= max(2, math.ceil(QUORUM_SHARE * len(heard))):
         return Standing.CONFIRMED
-    modules = {watch.module for watch in down}
-    since = min(watch.failed_at or watch.tick for watch in down)
+    modules, since = {watch.module for watch in down}, _since(down)
     against = {
         watch.vantage
         for watch in watches
@@ -61,3 +71,8 @@ def standing(watches: Sequence[Watch], silent: Collection[Watch], rule: HardDown
     if heard - vantages - against and now - asked < timedelta(seconds=rule.quorum_wait):
         return Standing.WAITING
     return Standing.PARTLY if against else Standing.CONFIRMED
+
+
+def _since(failing: Sequence[Watch]) -> datetime:
+    """When the first of them failed first."""
+    return min(watch.failed_at or watch.tick for watch in failing)

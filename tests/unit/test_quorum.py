@@ -77,6 +77,42 @@ def test_the_others_are_asked_until_they_have_said() -> None:
     assert judge.decide(18).asks == frozenset()
 
 
+def test_the_others_are_asked_from_the_first_failure_on() -> None:
+    """While the first vantage confirms it; when it was nothing, nobody is asked any more."""
+    judge = Judge()
+    tick(judge, 0, {"eu": (), "us": ()})
+    first, *_ = from_place("eu", facts_of(10, FAILED, "bolt/one/chat"))
+
+    assert judge.decide(10.5, [first]).asks == {("us", "bolt/one/chat", "chat")}
+    assert judge.decide(20.5, from_place("eu", facts_of(20, OK, "bolt/one/chat"))).asks == frozenset()
+    assert judge.pages == []
+
+
+def test_one_vantage_confirms_and_one_failure_from_another_agrees() -> None:
+    """Three failures in a row from one place, and one from a second since: no need for three from both."""
+    judge = Judge()
+    tick(judge, 0, {"eu": (), "us": (), "asia": ()})
+    first, *_ = from_place("us", facts_of(10.5, FAILED, "bolt/one/chat"))
+    judge.decide(11, from_place("eu", facts_of(10, FAILED, "bolt/one/chat")))
+    judge.decide(11.5, [first])
+    judge.decide(12.6)
+
+    assert levels(judge) == [(Level.PROVIDER, "bolt", Severity.P0)]
+    assert judge.pages[0].evidence.certainty.endswith("from 2 of 3 vantages")
+
+
+def test_a_failure_of_yesterday_agrees_with_nothing() -> None:
+    """Somebody whose last look failed long before says nothing of now."""
+    judge = Judge()
+    tick(judge, 0, {"eu": (), "us": (), "asia": ()})
+    first, *_ = from_place("us", facts_of(10, FAILED, "bolt/one/chat"))
+    judge.decide(11, [first])
+    judge.decide(72, from_place("eu", facts_of(70, FAILED, "bolt/one/chat")))
+    judge.decide(73.5)
+
+    assert judge.pages == []
+
+
 def test_the_second_vantage_confirms_at_once() -> None:
     """As soon as it has seen the same."""
     judge = Judge()
