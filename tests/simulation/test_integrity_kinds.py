@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from collector.judgement.integrity.logprobs import logprobs
 from probes.attempt import observe
 from probes.border_search import search
 from probes.budget import spent
@@ -23,10 +24,11 @@ from probes.connection import Connections
 from probes.contract import Subject
 from probes.kinds.cache_timing import HIT, MISS, arm_of
 from probes.prompt_set import border_input_of, prompts_of
+from schemas.evidence import Standing
 from schemas.fleet import Auth
 from schemas.observation import Observation, Outcome, Reason
 from schemas.probe_kinds import INTEGRITY_KINDS
-from schemas.sample import Sample
+from schemas.sample import KeptSample, Sample
 from schemas.tick import observation_id
 from simulator.cloud import Cluster
 from simulator.deviation import CACHED_TTFT, HONEST, Deviation
@@ -52,6 +54,10 @@ class NotingClock(HastyClock):
         super().__init__(now)
         self.waits: list[float] = []
 
+    def turn_to(self, now: datetime) -> None:
+        """Go on from *now*."""
+        self._offset += now - self.now()
+
     async def sleep(self, seconds: float) -> None:
         """Note it, and let others run."""
         self.waits.append(seconds)
@@ -65,13 +71,14 @@ async def cluster(
     day: float = 0.01,
     vantage: Any = None,
     noted: list[float] | None = None,
+    clock: NotingClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[str]:
     """One cluster of a gold cloud without noise, *day* into the simulation; its URL."""
     gold = next(cloud for cloud in WORLD.clouds if cloud.personality.name == "gold")
     calm = {"down_share": 0.0, "single_share": 0.0, "slow_share": 0.0, "deviation": deviation}
     cloud = replace(gold, personality=replace(gold.personality, **calm | changes))
-    clock = NotingClock(NOON)
+    clock = clock or NotingClock(NOON)
     if noted is not None:
         clock.waits = noted
     start = clock.now() - timedelta(days=day)
@@ -253,6 +260,25 @@ async def test_logprobs_are_the_models_own_but_for_a_little_noise_and_a_swap_mov
     assert apart(first, longer) < 0.05
     assert 0.1 < apart(first, noisy) < 0.5
     assert len(first.keys() & other.keys()) < 15 or apart(first, other) > 0.1
+
+
+async def test_a_quiet_swap_is_dated_by_the_logprobs_that_a_probe_keeps() -> None:
+    """A real probe asks for 33 days, four times a day; the model is another one from the thirtieth on."""
+    clock, kept, tick = NotingClock(NOON), [], NOON
+    async with cluster(Deviation(swapped_on_day=29.5, batch_noise=0.1), day=0.5, clock=clock) as url, bench() as here:
+        asked = subject("logprob_sample", url, set="test")
+        while (tick := asked.grid.after(tick)) < NOON + timedelta(days=33):
+            clock.turn_to(tick)
+            found = await observe(here, asked, tick, 0, 1)
+            assert found.outcome is Outcome.OK, found.detail
+            kept += [
+                KeptSample(tick, "acme", "acme/east", found.target, "here", one.series, one.item, one.value, one.text)
+                for one in found.samples
+            ]
+    evidence = logprobs("acme/east/it", kept)
+
+    assert (evidence.standing, evidence.reason) == (Standing.NOTICED, "changed")
+    assert evidence.said.endswith(f": since {(NOON + timedelta(days=29)).date()}")
 
 
 async def test_an_endpoint_that_offers_no_logprobs_is_kept_as_such() -> None:

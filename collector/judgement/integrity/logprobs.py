@@ -102,7 +102,7 @@ def profile(answers: Sequence[TopList]) -> Profile:
     floors = [min(one.values()) for one in answers]
     pairs = list(zip(answers, floors, strict=True))
     tokens = {
-        token: Bounded(fmean(one.get(token, floor) for one, floor in pairs), any(token not in one for one in answers))
+        token: Bounded(fmean([one.get(token, floor) for one, floor in pairs]), any(token not in one for one in answers))
         for token in {token for one in answers for token in one}
     }
     return Profile(tokens, Bounded(fmean(floors), censored=True))
@@ -110,8 +110,8 @@ def profile(answers: Sequence[TopList]) -> Profile:
 
 def difference(a: Profile, b: Profile) -> float:
     """The paper's S for one prompt, in nats: the mean over the tokens of both of the least difference."""
-    tokens = sorted({*a.tokens, *b.tokens})
-    return fmean(least_difference(a.of(token), b.of(token)) for token in tokens)
+    tokens = {*a.tokens, *b.tokens}
+    return fmean([least_difference(a.of(token), b.of(token)) for token in tokens])
 
 
 def least_difference(a: Bounded, b: Bounded) -> float:
