@@ -15,11 +15,8 @@ from simulator.dice import fraction, throw
 MODEL, SMALLER = "large", "small"
 CHANCES = (0.55, 0.25, 0.12, 0.08)  # of the candidates of one place, the likeliest first
 AGREED = 0.5  # share of places at which both models have the same candidates
-TOLD_MAX = 20  # tokens in a list of logprobs
-TAIL, TAIL_NATS = (
-    0.02,
-    0.25,
-)  # probability of all words that are no candidates; how much less likely each is than the last
+TAIL = 0.02  # probability of all words that are no candidates
+TAIL_NATS = 0.25  # by which each of them is less likely than the one before
 OWN_NATS, REQUEST_NATS = 0.5, 0.02  # by which the logprobs of a model of its own, and of a request, are off at most
 BORDER_SHARE = 0.02  # of prompts, those whose first two candidates are nearly as likely at temperature 0
 
@@ -74,7 +71,7 @@ def likeliest(
     }
     whole = math.log(math.fsum(math.exp(one) for one in nats.values()))
     ordered = sorted(((word, one - whole) for word, one in nats.items()), key=lambda pair: (-pair[1], pair[0]))
-    return tuple(ordered[: min(told, TOLD_MAX)])
+    return tuple(ordered[:told])
 
 
 def _usual(seed: int, model: str, prompt: str, place: int) -> Iterator[tuple[str, float]]:

@@ -7,8 +7,8 @@ reference an honest endpoint drifts away. Another endpoint is none either, its a
 permuted against each other: neighbours are alike on honest endpoints too, and over a hundred tokens that little
 likeness is significant. A change accuses nobody: a new version is one, too.
 
-A list ends with its least logprob, and a token that is missing has at most that one (left-censored). So S takes the
-least difference that the lists allow: a shorter list never makes it larger.
+A list ends with its least logprob, and a token that is missing has at most that one (left-censored). So each token
+counts with the least difference that the lists allow, which a shorter list never makes larger.
 """
 
 from __future__ import annotations
