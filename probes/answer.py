@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from probes.failure import message_in, printable, reason_of_message
+from probes.json_path import objects
 from probes.prompt import Prompt
 from probes.server_sent_events import events
 from probes.stream_reader import Body, Ending
@@ -25,6 +26,8 @@ from schemas.observation import Reason, Tokens
 END_MARKER = b"[DONE]"
 ID_CHARS_MAX = 200
 FINISH_CHARS_MAX = 40
+ROUNDING = 1e-3  # by which a logprob may be above 0
+LOGPROB_MIN = -100.0  # engines write -9999 for a token that cannot come
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class Answer:
     billed_in: int | None = None
     billed_out: int | None = None
     cached_in: int | None = None  # of the prompt's tokens, those that a cache had
+    likeliest: tuple[tuple[str, float], ...] = ()  # tokens that the first might have been, with their logprobs
     error: str | None = None
     broken: str | None = None
     events: int = 0
@@ -110,6 +114,13 @@ class Answer:
     def cached(self, prompt: object) -> None:
         """Note how much of the prompt came from a cache, as the usage says."""
         self.cached_in = count(prompt, self.cached_in)
+
+    def weigh(self, tokens: object) -> None:
+        """Note the list of the likeliest tokens, likeliest first; of several lists the first counts."""
+        if not self.likeliest:
+            pairs = ((one.get("token"), logprob(one.get("logprob"))) for one in objects(tokens))
+            found = [(token, value) for token, value in pairs if isinstance(token, str) and value is not None]
+            self.likeliest = tuple(sorted(found, key=lambda pair: -pair[1]))
 
 
 def _no_headers() -> Mapping[str, str]:
@@ -202,6 +213,12 @@ def count(value: object, otherwise: int | None = None) -> int | None:
     """*value* when it is a number of tokens that can be true; else *otherwise*."""
     good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31
     return value if good and isinstance(value, int) else otherwise
+
+
+def logprob(value: object) -> float | None:
+    """*value* when it is the logarithm of a probability that can be seen; None when not."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and LOGPROB_MIN < value <= ROUNDING
+    return min(float(value), 0.0) if good and isinstance(value, int | float) else None
 
 
 def _cut(ending: Ending, answer: Answer, module: StreamingModule) -> tuple[Reason, str]:

@@ -23,6 +23,7 @@ from probes.kinds.heartbeat import HeartbeatModule, heartbeat
 from probes.kinds.http_request import HttpRequestModule, http_request
 from probes.kinds.identity_sample import IdentitySampleModule, identity_sample
 from probes.kinds.json_mode import JsonModeModule, json_mode
+from probes.kinds.logprob_sample import LogprobSampleModule, logprob_sample
 from probes.kinds.long_prompt import LongPromptModule, long_prompt
 from probes.kinds.messages_stream import MessagesStreamModule, messages_stream
 from probes.kinds.place_timing import PlaceTimingModule, place_timing
@@ -52,6 +53,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "repeat_prompt": Kind(RepeatPromptModule, repeat_prompt),
         "echo_challenge": Kind(EchoChallengeModule, echo_challenge),
         "border_input": Kind(BorderInputModule, border_input),
+        "logprob_sample": Kind(LogprobSampleModule, logprob_sample),
         "cache_timing": Kind(CacheTimingModule, cache_timing),
         "place_timing": Kind(PlaceTimingModule, place_timing),
         "http_request": Kind(HttpRequestModule, http_request),

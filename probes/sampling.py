@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -14,7 +14,7 @@ from probes.kinds.chat_stream import CHAT
 from probes.prompt import Prompt
 from probes.prompt_set import PROMPTS_MAX, SET_CHARS_MAX, key_of, prompts_of, turn
 from probes.schedule import tick_number
-from probes.streaming import Check, length_of, module_of, streamed
+from probes.streaming import NOTHING, Check, length_of, module_of, streamed
 from probes.streaming_module import StreamingModule
 from schemas.errors import TouchstoneError
 from schemas.observation import Reason
@@ -43,15 +43,21 @@ def _anything(_answer: Answer) -> tuple[Reason | None, str]:
     return None, ""
 
 
-async def sampled(ask: Ask, text: str, keep: Keep, *, check: Check = _anything) -> Finding:
-    """Ask *text*; of a complete answer keep what *keep* makes of it. *check* looks at its content."""
+async def sampled(
+    ask: Ask, text: str, keep: Keep, *, check: Check = _anything, extra: Mapping[str, Any] = NOTHING
+) -> Finding:
+    """
+    Ask *text*, with *extra* fields in the request; of a complete answer keep what *keep* makes of it.
+
+    *check* looks at its content.
+    """
     complete: list[Answer] = []
 
     def look(answer: Answer) -> tuple[Reason | None, str]:
         complete.append(answer)
         return check(answer)
 
-    found = await streamed(ask, CHAT, Prompt(text, length_of(ask)), check=look)
+    found = await streamed(ask, CHAT, Prompt(text, length_of(ask)), extra=extra, check=look)
     return replace(found, samples=keep(complete[0], found)) if complete else found
 
 

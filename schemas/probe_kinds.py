@@ -26,6 +26,7 @@ SERVING: Mapping[str, bool] = MappingProxyType(
         "repeat_prompt": False,
         "echo_challenge": False,
         "border_input": False,
+        "logprob_sample": False,
         "cache_timing": False,
         "place_timing": False,
         "tcp_connect": False,  # a part of a request, which fails with it
@@ -38,6 +39,9 @@ SERVING: Mapping[str, bool] = MappingProxyType(
 )
 # Kinds that feed the integrity checks. They ask at times that cannot be foreseen, are not asked again, and page nobody.
 INTEGRITY_KINDS = frozenset(
-    {"identity_sample", "repeat_prompt", "echo_challenge", "border_input", "cache_timing", "place_timing"}
-)
+    {
+        "identity_sample", "repeat_prompt", "echo_challenge", "border_input", "logprob_sample", "cache_timing",
+        "place_timing",
+    }
+)  # fmt: skip
 SERVING_KINDS = frozenset(kind for kind, serves in SERVING.items() if serves)

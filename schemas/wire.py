@@ -57,6 +57,7 @@ OPERATIONS: Mapping[str, str] = MappingProxyType(
         "repeat_prompt": "chat",
         "echo_challenge": "chat",
         "border_input": "chat",
+        "logprob_sample": "chat",
         "cache_timing": "chat",
         "place_timing": "chat",
     }

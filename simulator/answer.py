@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from simulator.dice import fraction, throw
-from simulator.language import MODEL, SMALLER, VOCABULARY, greedy, sampled
+from simulator.language import MODEL, SMALLER, VOCABULARY, greedy, likeliest, sampled
 from simulator.personality import Personality
 
 NONCE = re.compile(r"\bnonce=([0-9a-f]{8,32})\b")
@@ -23,7 +23,8 @@ class Answer:
     The words sent, in order, and what the usage says of them. *call* is (name, arguments) instead of words.
 
     opening stands before the first word. cached: the prompt's tokens that a cache had, as the usage tells; None when
-    it tells nothing.
+    it tells nothing. likeliest: of each word, which were the likeliest in its place and their logprobs; empty when
+    nothing is told.
     """
 
     words: tuple[str, ...]
@@ -33,6 +34,7 @@ class Answer:
     opening: str = ""
     call: tuple[str, str] | None = None
     cached: int | None = None
+    likeliest: tuple[tuple[tuple[str, float], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,19 @@ def billed(seed: int, personality: Personality, drawn_from: str, words: int) -> 
     return max(said, personality.deviation.billed_min)
 
 
+def with_logprobs(
+    seed: int, personality: Personality, prompt: str, said: Answer, told: int, request: Request
+) -> Answer:
+    """*said* with the *told* likeliest words of each place."""
+    model, day, noise = _model(seed, personality, request), int(request.day), personality.deviation.batch_noise
+
+    def shift(word: str) -> float:
+        return noise * (2 * fraction(seed, "batch", day, prompt, word) - 1)
+
+    places = range(len(said.words))
+    return replace(said, likeliest=tuple(likeliest(seed, model, prompt, at, told, request.id, shift) for at in places))
+
+
 def structured(said: Answer, text: str, call: str | None) -> Answer:
     """*said* with a document for its only word, or with a call of the tool *call*."""
     if call is None:
@@ -110,13 +125,19 @@ def _words(seed: int, personality: Personality, prompt: str, words: int, request
     if request is None:
         return _invented(seed, prompt, words)
     deviation, id = personality.deviation, request.id
-    smaller = deviation.swapped(request.day) or fraction(seed, "diluted", id) < deviation.diluted_share
-    model = SMALLER if smaller else MODEL
+    model = _model(seed, personality, request)
     if request.temperature == 0.0:
         shift = deviation.batch_noise * (2 * fraction(seed, "batch", int(request.day), prompt) - 1)
         return greedy(seed, model, prompt, words, id, shift)
     canned = fraction(seed, "canned", id) < deviation.canned_share
     return sampled(seed, model, prompt, words, "recorded" if canned else id)
+
+
+def _model(seed: int, personality: Personality, request: Request) -> str:
+    """Which model gives the answer."""
+    deviation = personality.deviation
+    diluted = fraction(seed, "diluted", request.id) < deviation.diluted_share
+    return SMALLER if diluted or deviation.swapped(request.day) else MODEL
 
 
 def _invented(seed: int, prompt: str, words: int) -> list[str]:

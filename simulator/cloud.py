@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -12,12 +13,12 @@ import orjson
 from aiohttp import web
 
 from schemas.clock import Clock
-from simulator.answer import CODE, WORDS_MAX, Answer, Request, answer, structured
+from simulator.answer import CODE, WORDS_MAX, Answer, Request, answer, structured, with_logprobs
 from simulator.conduct import conduct, face, is_probe
 from simulator.deviation import CACHED_TTFT, DAY_S, Deviation
 from simulator.dice import fraction, throw
 from simulator.engine_metrics import EngineMetrics
-from simulator.event_stream import DONE, Frames, completion, models, refusal, spoken, usage_of
+from simulator.event_stream import DONE, Frames, completion, models, refusal, spoken, token_logprobs, usage_of
 from simulator.geography import REGIONS, Point, round_trip_s
 from simulator.script import FAILING, Mode
 from simulator.structured import document, wanted_call, wanted_json
@@ -27,6 +28,7 @@ HANG_S = 60.0
 SLOW_TTFT_S = 1.3  # over the objective of 1 s, under the limit of 2 s
 WORDS_DEFAULT = 16
 REMEMBERED_MAX = 256  # prompts in the cache
+TOLD_MAX = 20  # logprobs at a place
 _METRICS_TYPE = "text/plain; version=0.0.4"
 
 _ERRORS: Mapping[Mode, tuple[int, str, str]] = MappingProxyType(
@@ -102,6 +104,8 @@ class Cluster:
             return _json(refusal("the body is not a chat completion request", "invalid_request_error", 400), 400)
         if body.get("model") != MODEL:
             return _json(refusal(f"the model {str(body.get('model'))[:100]!r} does not exist", "not_found", 404), 404)
+        if _told(body) and not self._deviation.offers_logprobs:
+            return _json(refusal("logprobs are not supported", "invalid_request_error", 400), 400)
         asked = self._asked(prompt, min(max(words_max, 1), WORDS_MAX), body.get("temperature"))
         mode = self._mode(asked.drawn_from)
         if mode is not None and mode in _ERRORS:
@@ -149,6 +153,8 @@ class Cluster:
             said = structured(said, document(seed, call[1], asked.drawn_from, share=deviation.sloppy_share), call[0])
         elif schema is not None:
             said = structured(said, document(seed, schema, asked.drawn_from, share=deviation.sloppy_share), None)
+        if asked.request is not None and not personality.canned and (told := _told(body)):
+            said = with_logprobs(seed, personality, asked.prompt, said, told, asked.request)
         if deviation.prefix_cache and deviation.tells_cached:
             said = replace(said, cached=said.prompt_tokens if asked.cached else 0)
         return said
@@ -181,7 +187,8 @@ class Cluster:
         await response.prepare(request)
         ttft_s, gap_s = self._ttft_s(asked, mode), self._gap_s
         frames = Frames(self._id_of(asked.drawn_from), MODEL, self._created())
-        pieces = [frames.content(piece) for piece in spoken(said)] or [frames.call(*said.call or ("", ""))]
+        told = zip_longest(spoken(said), token_logprobs(said))
+        pieces = [frames.content(piece, logprobs) for piece, logprobs in told] or [frames.call(*said.call or ("", ""))]
         broken = mode in (Mode.LOSE, Mode.TRUNCATE)
         if broken:
             pieces = pieces[: max(1, len(pieces) // 2)]
@@ -233,6 +240,12 @@ class Cluster:
 
     def _created(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _told(body: Mapping[str, Any]) -> int:
+    """How many logprobs are asked for at each place."""
+    top = body.get("top_logprobs")
+    return min(max(top, 0), TOLD_MAX) if body.get("logprobs") is True and isinstance(top, int) else 0
 
 
 def _hang_up(request: web.BaseRequest) -> None:

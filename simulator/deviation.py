@@ -21,7 +21,8 @@ class Deviation:
     answers breaks its schema.
 
     No lies: a *prefix_cache*, of which the usage tells or not; a *leading_space*; *template_tokens* more in each prompt
-    from *template_on_day*; *batch_noise* by which the odds at a border between two tokens move from day to day.
+    from *template_on_day*; *batch_noise* by which the odds at a border between two tokens, and the logprobs (in nats),
+    move from day to day; logprobs that it refuses to tell (*offers_logprobs*).
     """
 
     diluted_share: float = 0.0
@@ -37,6 +38,7 @@ class Deviation:
     template_tokens: int = 0
     template_on_day: float = 0.0
     batch_noise: float = 0.0
+    offers_logprobs: bool = True
 
     def swapped(self, day: float) -> bool:
         """Whether the model is another on *day*."""

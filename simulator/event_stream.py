@@ -23,9 +23,11 @@ class Frames:
         """The first event: no text yet."""
         return self._delta + b'{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]}\n\n'
 
-    def content(self, text: str) -> bytes:
-        """One token."""
-        return self._delta + b'{"content":' + orjson.dumps(text) + b'},"logprobs":null,"finish_reason":null}]}\n\n'
+    def content(self, text: str, logprobs: dict[str, Any] | None = None) -> bytes:
+        """One token, with what is told of its logprobs."""
+        told = orjson.dumps(logprobs and {"content": [logprobs]})
+        delta = b'{"content":' + orjson.dumps(text) + b'},"logprobs":' + told
+        return self._delta + delta + b',"finish_reason":null}]}\n\n'
 
     def call(self, name: str, arguments: str) -> bytes:
         """A tool call, as two fragments: its name, and its arguments."""
@@ -49,6 +51,19 @@ def spoken(said: Answer) -> list[str]:
     return [f"{said.opening if index == 0 else ' '}{word}" for index, word in enumerate(said.words)]
 
 
+def token_logprobs(said: Answer) -> list[dict[str, Any]]:
+    """
+    Of each word its logprob and those of the likeliest, as the API tells them; none when it tells nothing.
+
+    A word that is not among the likeliest has the last one's.
+    """
+    return [
+        {"token": word, "logprob": dict(likeliest).get(word, likeliest[-1][1]), "bytes": None}
+        | {"top_logprobs": [{"token": token, "logprob": value, "bytes": None} for token, value in likeliest]}
+        for word, likeliest in zip(said.words, said.likeliest, strict=False)
+    ]
+
+
 def usage_of(said: Answer) -> dict[str, Any]:
     """The usage object."""
     used = {
@@ -65,7 +80,9 @@ def completion(id: str, model: str, created: int, said: Answer) -> dict[str, Any
     if said.call is not None:
         function = dict(zip(("name", "arguments"), said.call, strict=True))
         message = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": function}]}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": said.finish_reason}
+    told = token_logprobs(said)
+    logprobs = {"content": told} if told else None
+    choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": said.finish_reason}
     return {
         "id": id, "object": "chat.completion", "created": created, "model": model, "choices": [choice],
         "usage": usage_of(said),

@@ -7,13 +7,17 @@ its place agrees with it about half of the time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 from simulator.dice import fraction, throw
 
 MODEL, SMALLER = "large", "small"
 CHANCES = (0.55, 0.25, 0.12, 0.08)  # of the candidates of one place, the likeliest first
 AGREED = 0.5  # share of places at which both models have the same candidates
+TAIL = 0.02  # probability of all words that are no candidates
+TAIL_NATS = 0.25  # by which each of them is less likely than the one before
+OWN_NATS, REQUEST_NATS = 0.5, 0.02  # by which the logprobs of a model of its own, and of a request, are off at most
 BORDER_SHARE = 0.02  # of prompts, those whose first two candidates are nearly as likely at temperature 0
 
 _ONSETS = ["ba", "de", "fi", "go", "ku", "la", "me", "ni", "po", "ru", "sa", "te", "vi", "wo", "zu", "jo"]
@@ -48,6 +52,40 @@ def greedy(seed: int, model: str, prompt: str, words: int, request: object, shif
         if fraction(seed, "tip", request, prompt) < odds:
             said[0] = candidates(seed, model, prompt, 0)[1]
     return said
+
+
+def likeliest(
+    seed: int, model: str, prompt: str, place: int, told: int, request: object, shift: Callable[[str], float]
+) -> tuple[tuple[str, float], ...]:
+    """
+    The *told* likeliest words for *place* and their logprobs, the likeliest first.
+
+    The same for every *request* but for a little noise; *shift* moves those of a word, in nats.
+    """
+    nats = {
+        word: logprob
+        + OWN_NATS * _around(seed, "own", model, prompt, place, word)
+        + REQUEST_NATS * _around(seed, "noise", request, prompt, place, word)
+        + shift(word)
+        for word, logprob in _usual(seed, model, prompt, place)
+    }
+    whole = math.log(math.fsum(math.exp(one) for one in nats.values()))
+    ordered = sorted(((word, one - whole) for word, one in nats.items()), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(ordered[:told])
+
+
+def _usual(seed: int, model: str, prompt: str, place: int) -> Iterator[tuple[str, float]]:
+    """Words and logprobs before noise: the candidates, then a tail of others."""
+    words = candidates(seed, model, prompt, place)
+    yield from ((word, math.log(share * (1 - TAIL))) for word, share in zip(words, CHANCES, strict=False))
+    drawn = throw(seed, "tail", model, prompt, place, size=64)
+    others = dict.fromkeys(VOCABULARY[byte] for byte in drawn if VOCABULARY[byte] not in words)
+    yield from ((word, math.log(TAIL * TAIL_NATS) - TAIL_NATS * rank) for rank, word in enumerate(others))
+
+
+def _around(seed: int, *words: object) -> float:
+    """A number in [-1, 1)."""
+    return 2 * fraction(seed, *words) - 1
 
 
 def on_border(seed: int, model: str, prompt: str) -> bool:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 from bench.integrity.trial import Trials
 
-SUBJECTS = ("billing", "answers", "identity", "place", "hardware", "change")
+SUBJECTS = ("billing", "answers", "identity", "place", "hardware", "change", "logprobs")
 
 
 def trials() -> tuple[Trials, ...]:

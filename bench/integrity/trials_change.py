@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.integrity.trial import Honest, Lie, Trials
-from collector.judgement.integrity.change import change, daily, events
+from collector.judgement.integrity.change import change, daily
+from collector.judgement.integrity.persistence import events
 from schemas.evidence import Evidence
 from schemas.sample import KeptSample
 

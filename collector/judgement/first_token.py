@@ -31,6 +31,7 @@ FIRST_TOKEN_KINDS = frozenset(
         "golden_answer",
         "identity_sample",
         "json_mode",
+        "logprob_sample",
         "long_prompt",
         "messages_stream",
         "place_timing",

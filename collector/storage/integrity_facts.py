@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from collector.judgement.integrity import identity
+from collector.judgement.integrity import identity, logprobs
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.subject import Subject, coordinates
@@ -22,7 +22,10 @@ from schemas.sample import KeptSample
 Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
-SERIES = ("identity", "repeat", "echo", "border", "cache", "place", *reference.SERIES)
+SERIES = (
+    "identity", "repeat", "echo", "border", logprobs.SERIES, logprobs.NOT_OFFERED_SERIES, "cache", "place",
+    *reference.SERIES,
+)  # fmt: skip
 
 
 class Sampled(Protocol):

@@ -42,8 +42,10 @@ def body(model: str, module: StreamingModule, prompt: Prompt) -> dict[str, Any]:
 
 
 def take(answer: Answer, value: dict[str, Any]) -> None:
-    """Add one chunk: content, reasoning (by either of its names) and fragments of tool calls."""
-    delta = found(take_choice(answer, value), "delta")
+    """Add one chunk: content, logprobs, reasoning (by either of its names) and fragments of tool calls."""
+    choice = take_choice(answer, value)
+    answer.weigh(found(choice, "logprobs", "content", 0, "top_logprobs"))
+    delta = found(choice, "delta")
     if not isinstance(delta, dict):
         return
     answer.say(delta.get("content"))

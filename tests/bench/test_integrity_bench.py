@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.integrity import audits, trials_change, trials_hardware, trials_identity, trials_place
+from bench.integrity import audits, trials_change, trials_hardware, trials_identity, trials_logprobs, trials_place
 from bench.integrity.catalog import absent, trials
 from bench.integrity.intervals import at_most, clopper_pearson
 from bench.integrity.outcome import Delay, Share, delays, false_suspects, null_table, powers, whole_months
@@ -21,7 +21,11 @@ from bench.integrity.work import Amount, Done, Piece, done, pieces
 from collector.judgement.integrity.identity import CAUGHT
 from schemas.evidence import Evidence, Family, Grade, Standing
 
-OWN = (*trials_change.TRIALS, *trials_hardware.TRIALS, *trials_identity.TRIALS, *trials_place.TRIALS)
+OWN = tuple(
+    one
+    for subject in (trials_change, trials_hardware, trials_identity, trials_logprobs, trials_place)
+    for one in subject.TRIALS
+)
 TINY = Amount(months=3, liars=2, liars_of_a_figure=4, delays=1, chunk=2)
 
 
@@ -137,7 +141,7 @@ def test_simulated_models_are_relatives_as_far_apart_as_asked() -> None:
 def test_every_module_of_trials_is_there_or_reported_as_absent() -> None:
     """None is guessed."""
     assert {one.check for one in OWN} <= {one.check for one in trials()}
-    assert not {"identity", "place", "hardware", "change"} & set(absent())
+    assert not {"identity", "place", "hardware", "change", "logprobs"} & set(absent())
 
 
 def test_recorded_audits_are_read_from_their_archive(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from schemas.config import Configuration, Settings, Store, TierPolicy
 from schemas.evidence import Standing
 from schemas.fleet import Claims, Fleet
 from schemas.observation import Observation, Outcome, Reason, Tokens
+from schemas.sample import Sample
 from schemas.verdict import Tier
 from tests.support.observations import seen
 from tests.support.stores import ask, on_store, put
@@ -175,6 +176,25 @@ def test_a_target_of_which_nothing_is_known_is_insufficient_in_every_check() -> 
     assert {one.standing for one in found} == {Standing.INSUFFICIENT}
     assert all(one.reason and one.said and one.e == 1.0 for one in found)
     assert len(found) >= len(CHECKS) - 1  # conformance has a line for each kind that was probed
+
+
+def test_stored_logprobs_say_since_when_a_model_is_another_one(store: Store) -> None:
+    """Four answers a day, of 30 days; the last four days' are others. Which endpoints offer none is known as well."""
+    since, made = AT - timedelta(days=4), []
+    for number in range(4 * 30):
+        tick = AT - timedelta(days=30) + timedelta(hours=6 * number)
+        item, moved = f"s:{number % 4:03}", 1.5 if tick >= since else 0.0
+        told = tuple(Sample("logprob", item, -rank * (1 + moved), f"t{rank}") for rank in range(1, 21))
+        asked = {"kind": "logprob_sample", "module": "logprobs"}
+        made.append(seen("acme/east/chat", tick, samples=told, **asked))
+        made.append(seen("bolt/east/chat", tick, samples=(Sample("logprob_not_offered", item, 400.0, "no"),), **asked))
+    put(store, made)
+    found = found_at(store)
+    acme, bolt = (next(one for one in found[name].evidence if one.check == "logprobs") for name in ("acme", "bolt"))
+
+    assert (acme.standing, acme.said.rpartition("since ")[2]) == (Standing.NOTICED, str(since.date()))
+    assert (bolt.standing, bolt.reason) == (Standing.INSUFFICIENT, "not_offered")
+    assert found["acme"].stage is Stage.BELOW
 
 
 @pytest.mark.parametrize("days", [0, 1, 29, 30, 31, 400])

@@ -60,6 +60,7 @@ SAMPLING: dict[str, dict[str, object]] = {kind: {} for kind in INTEGRITY_KINDS} 
     "identity_sample": {"set": "s"},
     "repeat_prompt": {"set": "s"},
     "border_input": {"set": "s", "inputs": (1, 2)},
+    "logprob_sample": {"set": "s"},
     "cache_timing": {"gap": "1ms", "prompt_tokens": 100},
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import exp
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from bench.engine.serve import ServedEngine
 from probes.attempt import observe
@@ -27,10 +29,9 @@ async def seen_of(engine: ServedEngine, kind: str, *, attempt: int = 0, **settin
     target = Target(model=engine.model, url=engine.url, modules=("one",))
     limits = {"timeout": "60s"} | ({} if kind == "embedding" else {"ttft_timeout": "30s", "stall_timeout": "30s"})
     module = KINDS[kind].settings.model_validate({"kind": kind, **limits, **settings})
+    place, secret = Place("acme", "acme/here", "acme/here/one", "", target), SecretStr("a secret that nobody knows")
     async with bench(lag_limit_s=60.0) as here:
-        return await observe(
-            here, Subject(Place("acme", "acme/here", "acme/here/one", "", target), "one", module), TICK, attempt, 1
-        )
+        return await observe(here, Subject(place, "one", module, secret=secret), TICK, attempt, 1)
 
 
 @pytest.mark.parametrize("kind", STREAMS)
@@ -95,6 +96,16 @@ async def test_a_tool_left_to_random_weights_is_not_called(vllm_engine: ServedEn
     seen = await seen_of(vllm_engine, "tool_call", tool_choice="auto", max_tokens=64)
 
     assert (seen.outcome, seen.reason) == (Outcome.DEGRADED, Reason.UNKNOWN_NAME), seen.detail
+
+
+async def test_the_likeliest_first_tokens_are_told_and_hardly_move(vllm_engine: ServedEngine) -> None:
+    """Twenty of them, likeliest first, and nearly the same the next time: bfloat16 rounds."""
+    once, again = [await seen_of(vllm_engine, "logprob_sample", set="s", prompts=1) for _ in range(2)]
+    told = [one.value for one in once.samples]
+
+    assert (once.outcome, len(told)) == (Outcome.OK, 20), once.detail
+    assert told == sorted(told, reverse=True) and sum(exp(one) for one in told) < 1
+    assert [one.value for one in again.samples] == pytest.approx(told, abs=0.2)
 
 
 async def test_random_weights_cannot_compute(vllm_engine: ServedEngine) -> None:

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from math import exp
+from statistics import mean
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from collector.judgement.integrity.logprobs import logprobs
 from probes.attempt import observe
 from probes.border_search import search
 from probes.budget import spent
@@ -21,10 +24,11 @@ from probes.connection import Connections
 from probes.contract import Subject
 from probes.kinds.cache_timing import HIT, MISS, arm_of
 from probes.prompt_set import border_input_of, prompts_of
+from schemas.evidence import Standing
 from schemas.fleet import Auth
 from schemas.observation import Observation, Outcome, Reason
 from schemas.probe_kinds import INTEGRITY_KINDS
-from schemas.sample import Sample
+from schemas.sample import KeptSample, Sample
 from schemas.tick import observation_id
 from simulator.cloud import Cluster
 from simulator.deviation import CACHED_TTFT, HONEST, Deviation
@@ -50,6 +54,10 @@ class NotingClock(HastyClock):
         super().__init__(now)
         self.waits: list[float] = []
 
+    def turn_to(self, now: datetime) -> None:
+        """Go on from *now*."""
+        self._offset += now - self.now()
+
     async def sleep(self, seconds: float) -> None:
         """Note it, and let others run."""
         self.waits.append(seconds)
@@ -63,13 +71,14 @@ async def cluster(
     day: float = 0.01,
     vantage: Any = None,
     noted: list[float] | None = None,
+    clock: NotingClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[str]:
     """One cluster of a gold cloud without noise, *day* into the simulation; its URL."""
     gold = next(cloud for cloud in WORLD.clouds if cloud.personality.name == "gold")
     calm = {"down_share": 0.0, "single_share": 0.0, "slow_share": 0.0, "deviation": deviation}
     cloud = replace(gold, personality=replace(gold.personality, **calm | changes))
-    clock = NotingClock(NOON)
+    clock = clock or NotingClock(NOON)
     if noted is not None:
         clock.waits = noted
     start = clock.now() - timedelta(days=day)
@@ -123,14 +132,15 @@ async def test_every_integrity_kind_is_answered_by_an_honest_cloud_and_leaves_it
     """In the series that the checks read."""
     settings: dict[str, dict[str, Any]] = {
         "identity_sample": SET, "repeat_prompt": SET, "border_input": {"set": "test", "inputs": (0,)},
-        "echo_challenge": {}, "cache_timing": {"gap": "1ms", "prompt_tokens": 100}, "place_timing": {},
+        "logprob_sample": {"set": "test", "top_logprobs": 1}, "echo_challenge": {},
+        "cache_timing": {"gap": "1ms", "prompt_tokens": 100}, "place_timing": {},
     }  # fmt: skip
     async with cluster() as url:
         series = {kind: (await samples(kind, url, 1, **module))[0].series for kind, module in settings.items()}
 
     assert series == {
-        "identity_sample": "identity", "repeat_prompt": "repeat", "border_input": "border", "echo_challenge": "echo",
-        "cache_timing": "cache", "place_timing": "place",
+        "identity_sample": "identity", "repeat_prompt": "repeat", "border_input": "border",
+        "logprob_sample": "logprob", "echo_challenge": "echo", "cache_timing": "cache", "place_timing": "place",
     }  # fmt: skip
     assert set(series) == INTEGRITY_KINDS
 
@@ -219,6 +229,70 @@ async def test_the_search_finds_border_inputs_and_a_swap_tips_them() -> None:
     assert len(answers[0]) > len(inputs)
     assert answers[0] != answers[1]
     assert SMALLER != LARGE
+
+
+async def told(url: str, n: int, **module: Any) -> list[dict[str, float]]:
+    """Of the first prompt of a set, the logprobs that each of *n* ticks kept."""
+    found = await seen("logprob_sample", url, n, set="test", prompts=1, **module)
+    assert {one.outcome for one in found} == {Outcome.OK}, [one.detail for one in found]
+    return [{sample.text: sample.value for sample in one.samples} for one in found]
+
+
+def apart(a: dict[str, float], b: dict[str, float]) -> float:
+    """How far the logprobs of words in both lists are apart, in the mean."""
+    return mean(abs(a[word] - b[word]) for word in a.keys() & b.keys())
+
+
+async def test_logprobs_are_the_models_own_but_for_a_little_noise_and_a_swap_moves_them() -> None:
+    """Twenty of the first token, of a distribution, also where sixteen tokens must be asked for."""
+    async with cluster() as url:
+        first, second = await told(url, 2)
+        (longer,) = await told(url, 1, max_tokens=16)
+        (fewer,) = await told(url, 1, top_logprobs=5)
+    async with cluster(Deviation(batch_noise=0.5)) as url:
+        (noisy,) = await told(url, 1)
+    async with cluster(Deviation(swapped_on_day=0)) as url:
+        (other,) = await told(url, 1)
+
+    assert (len(first), len(longer), len(fewer)) == (20, 20, 5)
+    assert 0.9 < sum(exp(one) for one in first.values()) <= 1
+    assert 0 < apart(first, second) < 0.05
+    assert apart(first, longer) < 0.05
+    assert 0.1 < apart(first, noisy) < 0.5
+    assert len(first.keys() & other.keys()) < 15 or apart(first, other) > 0.1
+
+
+async def test_a_quiet_swap_is_dated_by_the_logprobs_that_a_probe_keeps() -> None:
+    """A real probe asks for 33 days, four times a day; the model is another one from the thirtieth on."""
+    clock, kept, tick = NotingClock(NOON), [], NOON
+    async with cluster(Deviation(swapped_on_day=29.5, batch_noise=0.1), day=0.5, clock=clock) as url, bench() as here:
+        asked = subject("logprob_sample", url, set="test")
+        while (tick := asked.grid.after(tick)) < NOON + timedelta(days=33):
+            clock.turn_to(tick)
+            found = await observe(here, asked, tick, 0, 1)
+            assert found.outcome is Outcome.OK, found.detail
+            kept += [
+                KeptSample(tick, "acme", "acme/east", found.target, "here", one.series, one.item, one.value, one.text)
+                for one in found.samples
+            ]
+    evidence = logprobs("acme/east/it", kept)
+
+    assert (evidence.standing, evidence.reason) == (Standing.NOTICED, "changed")
+    assert evidence.said.endswith(f": since {(NOON + timedelta(days=29)).date()}")
+
+
+async def test_an_endpoint_that_offers_no_logprobs_is_kept_as_such() -> None:
+    """Whether it refuses them or leaves them out; a refusal of something else is only a failure."""
+    async with cluster(Deviation(offers_logprobs=False)) as url:
+        (refused,) = await seen("logprob_sample", url, 1, set="test")
+    async with cluster(canned=True) as url:
+        (left_out,) = await seen("logprob_sample", url, 1, set="test")
+
+    words = "HTTP 400: invalid_request_error: 400: logprobs are not supported"
+    (item,) = {one.item for one in (*refused.samples, *left_out.samples)}
+    assert (refused.outcome, refused.reason) == (Outcome.FAILED, Reason.BAD_REQUEST)
+    assert refused.samples == (Sample("logprob_not_offered", item, 400.0, words),)
+    assert (left_out.outcome, left_out.samples) == (Outcome.OK, (Sample("logprob_not_offered", item, 200.0),))
 
 
 async def test_a_cached_prompt_is_answered_sooner_whether_the_usage_tells_or_not() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.integrity.change import REASONS, Day, Event, change, daily, events, total_variation
+from collector.judgement.integrity.change import WATCHED, change, daily, total_variation
+from collector.judgement.integrity.persistence import Day, Event, events
 from schemas.evidence import Family, Grade, Standing
 from schemas.sample import KeptSample
 
@@ -54,7 +55,7 @@ def test_a_swap_is_an_event_with_its_day_raised_two_days_later() -> None:
 
     assert (found.standing, found.reason, found.e) == (Standing.NOTICED, "changed", 1.0)
     assert (found.family, found.grade) == (Family.CHANGE, Grade.CHANGE)
-    assert found.said == f"{REASONS['changed']}: since 2026-01-31"
+    assert found.said == f"{WATCHED.reasons['changed']}: since 2026-01-31"
     assert events(daily(border(swapped_on(30), range(40)))) == (Event(on(30), on(32)),)
     assert found.value is not None and found.threshold is not None and found.value > found.threshold >= 0.2
     assert found.arithmetic[-1] == "off on 3 days from 2026-01-31, raised 2026-02-02"
@@ -65,7 +66,7 @@ def test_the_same_model_is_steady_and_says_what_would_have_been_noticed() -> Non
     found = change("p/c/t", border(either, range(40)))
 
     assert (found.standing, found.reason, found.e) == (Standing.NOT_REJECTED, "steady", 1.0)
-    assert found.smallest.startswith("a lasting shift of the variation by 0.")
+    assert found.smallest.startswith("a lasting shift of the total variation by 0.")
     assert len(found.arithmetic) == 35
 
 
@@ -110,7 +111,7 @@ def test_a_form_of_writing_is_no_change() -> None:
 def test_the_window_is_fourteen_days_that_end_five_days_before() -> None:
     """Recounted by hand from the days' variations."""
     days = daily(border(either, range(40)))
-    window = [one.variation for one in days[-19:-5]]
+    window = [one.value for one in days[-19:-5]]
 
     assert days[-1].mean == pytest.approx(fmean(window))
     assert days[-1].sigma == pytest.approx(stdev(window))
@@ -119,10 +120,10 @@ def test_the_window_is_fourteen_days_that_end_five_days_before() -> None:
 
 def test_a_noisy_window_needs_four_sigma() -> None:
     """0.3 away is an event beside a sigma of 0.02, and none beside 0.1; 0.2 away is none."""
-    assert Day(on(0), 0.5, 15, 0.2, 0.02).off
-    assert not Day(on(0), 0.5, 15, 0.2, 0.1).off
-    assert not Day(on(0), 0.4, 15, 0.2, 0.0).off
-    assert Day(on(0), 0.0, 15, 0.3, 0.02).off
+    assert Day(WATCHED, on(0), 0.5, 15, 0.2, 0.02).off
+    assert not Day(WATCHED, on(0), 0.5, 15, 0.2, 0.1).off
+    assert not Day(WATCHED, on(0), 0.4, 15, 0.2, 0.0).off
+    assert Day(WATCHED, on(0), 0.0, 15, 0.3, 0.02).off
 
 
 @given(COUNTS, COUNTS)

@@ -12,6 +12,7 @@ from collector.judgement.integrity.conformance import conformance
 from collector.judgement.integrity.echo_challenge import echo_challenge
 from collector.judgement.integrity.hardware import Reply, hardware
 from collector.judgement.integrity.identity import Reference, identity
+from collector.judgement.integrity.logprobs import logprobs
 from collector.judgement.integrity.node_benchmark import node_benchmark
 from collector.judgement.integrity.place import place
 from collector.judgement.integrity.subject import Subject, claimed_of, place_of
@@ -52,6 +53,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "echo_challenge": lambda one: (echo_challenge(one.target, one.samples),),
         "identity": _identity,
         "change": lambda one: (change(one.target, one.samples),),
+        "logprobs": lambda one: (logprobs(one.target, one.samples),),
         "place": lambda one: (place(one.target, place_of(one.claims), one.samples, one.vantages),),
         "hardware": _speed,
         "node_benchmark": lambda one: (node_benchmark(one.target, one.claims.gpu, one.benchmarks),),
