@@ -37,11 +37,11 @@ from bench.machine import Watch
 from bench.results import FOLDER, Figure, figures_table, write_results
 
 INFLATION, ONE_TEST = "token inflation", "dilution, one test at 5 %"  # lies by name
-# Figure, the check, lie, size and requests it stands for, and its aim.
+# Figure, the check, lie, size and requests it stands for, its aim, and how many liars it takes to tell it from that.
 POWERS = (
-    ("inflation_1pct_power_20", ("token_arithmetic_completion", INFLATION, 1.0, 20), 0.99),
-    ("swap_power_50", ("identity", "dilution", 100.0, 50), 0.9),
-    ("dilution_30pct_power_250", ("identity", ONE_TEST, 30.0, 250), 0.9),
+    ("inflation_1pct_power_20", ("token_arithmetic_completion", INFLATION, 1.0, 20), 0.99, 10_000),
+    ("swap_power_50", ("identity", "dilution", 100.0, 50), 0.9, 400),
+    ("dilution_30pct_power_250", ("identity", ONE_TEST, 30.0, 250), 0.9, 1000),
 )
 PANELS = (
     ("token_arithmetic_completion", INFLATION),
@@ -85,7 +85,7 @@ def main() -> int:
 
 def _simulated(console: Console, *, quick: bool, processes: int) -> list[Done]:
     amount = QUICK if quick else WHOLE
-    wanted = list(pieces(amount, frozenset(where for _, where, _ in POWERS)))
+    wanted = list(pieces(amount, {where: n for _, where, _, n in POWERS}))
     some = []
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("simulating", total=len(wanted))
@@ -111,7 +111,7 @@ def _powers(power: Sequence[Power]) -> dict[str, Figure]:
     found = {(one.check, one.lie, one.size, one.requests): one.found for one in power}
     return {
         name: _figure(found[where], "power", limit=aim) if where in found else Figure(None, "power", limit=aim)
-        for name, where, aim in POWERS
+        for name, where, aim, _ in POWERS
     }
 
 

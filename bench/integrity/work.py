@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,7 +17,11 @@ from schemas.evidence import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How many provider-months of each honest world, how many liars for a power and for a delay; *chunk*: at once."""
+    """
+    How many provider-months of each honest world, how many liars for a power and for a delay; *chunk*: at once.
+
+    liars_of_a_figure: at most, however many that figure asks for.
+    """
 
     months: int
     liars: int
@@ -26,7 +30,7 @@ class Amount:
     chunk: int = 20
 
 
-WHOLE = Amount(months=1000, liars=100, liars_of_a_figure=400, delays=40)
+WHOLE = Amount(months=1000, liars=100, liars_of_a_figure=10_000, delays=40)
 QUICK = Amount(months=10, liars=5, liars_of_a_figure=10, delays=3, chunk=5)
 
 
@@ -56,8 +60,8 @@ class Done:
     days: tuple[int | None, ...] = ()
 
 
-def pieces(amount: Amount, figures: frozenset[tuple[str, str, float, int]]) -> Iterator[Piece]:
-    """Everything; *figures* (check, lie, size, requests) get more trials. The honest first."""
+def pieces(amount: Amount, figures: Mapping[tuple[str, str, float, int], int]) -> Iterator[Piece]:
+    """Everything; *figures* (check, lie, size, requests) get as many trials as they say. The honest first."""
     for one in trials():
         for world in one.honest:
             yield from _cut(Piece(one.check, world.name, amount.months, 0), amount.chunk)
@@ -65,8 +69,8 @@ def pieces(amount: Amount, figures: frozenset[tuple[str, str, float, int]]) -> I
         for lie in one.lies:
             for size in lie.sizes:
                 for requests in lie.requests:
-                    wanted = (one.check, lie.name, size, requests) in figures
-                    n = amount.liars_of_a_figure if wanted else amount.liars
+                    wanted = figures.get((one.check, lie.name, size, requests))
+                    n = min(wanted, amount.liars_of_a_figure) if wanted else amount.liars
                     yield from _cut(Piece(one.check, lie.name, n, 0, size, requests), amount.chunk)
                 if lie.days:
                     yield from _cut(Piece(one.check, lie.name, amount.delays, 0, size), amount.chunk)

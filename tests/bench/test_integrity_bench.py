@@ -58,7 +58,7 @@ def test_bounds_hold_their_confidence(n: int, data: st.DataObject) -> None:
 def test_work_is_cut_into_pieces_whose_seeds_differ() -> None:
     """All months, all liars, more of them for a figure."""
     figure = ("identity", "dilution", 100.0, 50)
-    some = list(pieces(TINY, frozenset({figure})))
+    some = list(pieces(TINY, {figure: TINY.liars_of_a_figure}))
 
     assert len(set(some)) == len(some)
     of_figure = [one for one in some if (one.check, one.world, one.size, one.requests) == figure]
