@@ -131,7 +131,8 @@ class Deployment:
 
     def close(self) -> None:
         """Stop whatever still runs, the front before the back."""
-        for name in ("agent", "collect", "receiver", "store"):
+        back = ("collect", "receiver", "store")
+        for name in (*(name for name in self._running if name not in back), *back):
             if name in self._running:
                 try:
                     self.stop(name)
