@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from collector.judgement.integrity.catalog import examined
-from collector.judgement.integrity.subject import Subject
+from collector.judgement.integrity.subject import Examinee
 from collector.judgement.integrity.suspicion import Reply, Rule, Suspicion, suspicions
 from schemas.config import Configuration
 from schemas.evidence import Evidence
@@ -17,8 +17,8 @@ from schemas.evidence import Evidence
 class Examined(Protocol):
     """What the examination needs of ClickHouse."""
 
-    async def subjects(self, configuration: Configuration, at: datetime) -> Sequence[Subject]:
-        """Every target of the fleet, as it was known at *at*."""
+    async def subjects(self, configuration: Configuration, at: datetime) -> Sequence[Examinee]:
+        """Every target and every provider of the fleet, as it was known at *at*."""
         ...
 
     async def replies(self, at: datetime) -> Mapping[str, Reply]:

@@ -53,7 +53,7 @@ STANDING_WORDS = MappingProxyType(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """
-    What a check found of *subject* (a target's or cluster's id).
+    What a check found of *subject* (a target's, cluster's or provider's id).
 
     claim: what is asserted, in words. reason: a code of the check's own closed vocabulary; said: the same in one
     sentence. value is compared with threshold in *unit*; low and high bound it. e: an e-value (at least 0, its mean is

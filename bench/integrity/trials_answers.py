@@ -1,5 +1,5 @@
 """
-Trials of what is said of answers: recordings, echoes, caches, conformance; and of known accounts against fresh ones.
+Trials of what is said of answers: recordings, echoes, caches, conformance; and of clients that may be treated worse.
 
 Two honest answers to one open prompt are equal with probability 0.01 to 0.1 % in the mean and 4.7 % for the worst
 prompt that was recorded; the worst world below has 4.7 % for all of them.
@@ -10,16 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 
 from bench.integrity.trial import Honest, Lie, Trials
-from collector.judgement.double_standard import Logs
+from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.integrity.cache_timing import HIT, MISS, cache_timing
 from collector.judgement.integrity.canned_answers import DAYS_MIN, DayAnswers, canned_answers, repeated_prompt
 from collector.judgement.integrity.conformance import conformance
 from collector.judgement.integrity.repetition import Answers
-from collector.judgement.integrity.treatment import Seen, known_and_fresh
+from collector.judgement.integrity.treatment import Groups, Strata, treatment
 from schemas.evidence import Evidence, Standing
 from schemas.sample import KeptSample
 
@@ -91,23 +92,29 @@ def times_of(
     ]
 
 
-def groups_of(chance: np.random.Generator, worse: float, *, bursts: bool = False) -> tuple[list[Seen], list[Seen]]:
-    """Known accounts and fresh ones, of which *worse* more requests fail; outages of whole blocks hit both."""
-    down = (chance.random(BLOCKS) < 0.03) * 0.5 if bursts else np.zeros(BLOCKS)
-    groups = []
-    for more in (0.0, worse):
-        failed = chance.binomial(ASKED, np.minimum(0.01 + down + more, 1.0))
-        logs = np.log(TTFT_MS) + SPREAD * chance.normal(size=(BLOCKS, ASKED))
-        sums, squares = logs.sum(1).tolist(), (logs**2).sum(1).tolist()
-        groups.append(
-            [
-                Seen(
-                    TARGET, BEGAN + timedelta(hours=6 * at), ASKED, int(failed[at]), Logs(ASKED, sums[at], squares[at])
-                )
-                for at in range(BLOCKS)
-            ]
-        )
-    return groups[0], groups[1]
+def groups_of(chance: np.random.Generator, worse: float, *, down: float = 0.0, crowd: int = 1) -> Strata:
+    """
+    What both groups saw, of which the second fails *worse* more often.
+
+    down: share of the blocks in which half of all requests fail and first tokens come twice as late, whoever asks;
+    there the second group asks *crowd* times as often as elsewhere.
+    """
+    bad = chance.random(BLOCKS) < down
+    n = np.stack([np.full(BLOCKS, ASKED), np.where(bad, crowd * ASKED, ASKED)])
+    failed = chance.binomial(n, np.minimum(0.01 + 0.5 * bad + np.array([[0.0], [worse]]), 1.0))
+    return Strata(
+        tuple(FailureStratum(*one) for one in np.stack([n[0], failed[0], n[1], failed[1]], axis=1).tolist()),
+        tuple(
+            TtftStratum(logs_of(chance, ours, slow), logs_of(chance, theirs, slow))
+            for ours, theirs, slow in zip(*n.tolist(), (1.0 + bad).tolist(), strict=True)
+        ),
+    )
+
+
+def logs_of(chance: np.random.Generator, n: int, slow: float) -> Logs:
+    """The sums of *n* times to first token that are *slow* times as long as usual."""
+    logs = math.log(TTFT_MS * slow) + SPREAD * chance.normal(size=n)
+    return Logs(n, float(logs.sum()), float((logs**2).sum()))
 
 
 def contradicted(evidence: Evidence) -> bool:
@@ -166,14 +173,23 @@ def of_calls(share: float, n: int = 600) -> Callable[[np.random.Generator], Evid
     return lambda chance: conformance(TARGET, "tool_call", n=n, invalid=int(chance.binomial(n, share)))
 
 
-def of_groups(worse: float, *, bursts: bool = False) -> Callable[[np.random.Generator], Evidence]:
-    """Two weeks of known and of fresh accounts."""
-    return lambda chance: known_and_fresh("p", *groups_of(chance, worse, bursts=bursts), confidence=CONFIDENCE)
+def of_groups(
+    groups: Groups, worse: float, *, down: float = 0.0, crowd: int = 1
+) -> Callable[[np.random.Generator], Evidence]:
+    """Two weeks of both groups."""
+    return lambda chance: treatment(
+        "p", groups, groups_of(chance, worse, down=down, crowd=crowd), confidence=CONFIDENCE
+    )
 
 
 def invalid_found(chance: np.random.Generator, size: float, n: int) -> bool:
     """Whether *n* calls with *size* % invalid show it."""
     return contradicted(conformance(TARGET, "tool_call", n=n, invalid=int(chance.binomial(n, size / 100))))
+
+
+def worse_found(groups: Groups, chance: np.random.Generator, size: float, _: int) -> bool:
+    """Whether *size* points more failures of the second group are noticed in two weeks."""
+    return noticed(of_groups(groups, size / 100)(chance))
 
 
 TRIALS: tuple[Trials, ...] = (
@@ -250,21 +266,28 @@ TRIALS: tuple[Trials, ...] = (
             ),
         ),
     ),
-    Trials(
-        check="treatment_known_and_fresh",
-        honest=(
-            Honest("treated alike", of_groups(0.0)),
-            Honest("treated alike through outages", of_groups(0.0, bursts=True)),
-        ),
-        lies=(
-            Lie(
-                name="fresh accounts fail more",
-                unit="points",
-                sizes=(1.0, 2.0, 3.0, 5.0),
-                requests=(2 * BLOCKS * ASKED,),
-                found=lambda chance, size, _: noticed(of_groups(size / 100)(chance)),
-                tokens_per_request=PROMPT_TOKENS + ANSWER_TOKENS,
+    *(
+        Trials(
+            check=f"treatment_{groups}",
+            honest=(
+                Honest("treated alike", of_groups(groups, 0.0)),
+                Honest("treated alike through outages", of_groups(groups, 0.0, down=0.03)),
+                Honest("most of the others ask when all fare badly", of_groups(groups, 0.0, down=0.2, crowd=10)),
             ),
-        ),
+            lies=(
+                Lie(
+                    name=name,
+                    unit="points",
+                    sizes=(1.0, 2.0, 3.0, 5.0),
+                    requests=(2 * BLOCKS * ASKED,),
+                    found=partial(worse_found, groups),
+                    tokens_per_request=PROMPT_TOKENS + ANSWER_TOKENS,
+                ),
+            ),
+        )
+        for groups, name in (
+            (Groups.PROBES_AND_TRAFFIC, "traffic fails more"),
+            (Groups.KNOWN_AND_FRESH, "fresh accounts fail more"),
+        )
     ),
 )

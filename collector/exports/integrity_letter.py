@@ -74,7 +74,7 @@ def _check(one: Evidence, start: datetime, at: datetime) -> Iterator[str]:
     yield ""
     yield "Rows:"
     yield ""
-    yield f"    {words.rows_query(one, f'{start:%Y-%m-%d %H:%M:%S}', f'{at:%Y-%m-%d %H:%M:%S}')}"
+    yield f"    {words.rows_query(one, start, at)}"
     yield ""
 
 

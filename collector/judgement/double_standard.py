@@ -72,6 +72,10 @@ class Comparison:
     n_passive: int
     strata: int
 
+    def proven(self, least: float) -> bool:
+        """Whether it is more than chance allows, and at least *least*, below which it is not worth an accusation."""
+        return self.p < ALPHA and self.effect >= least
+
 
 @dataclass(frozen=True, slots=True)
 class DoubleStandard:
@@ -83,8 +87,8 @@ class DoubleStandard:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reason code, when it is proven."""
-        worse = self.failures is not None and self.failures.p < ALPHA and self.failures.effect >= FAILURES_MIN
-        later = self.first_token is not None and self.first_token.p < ALPHA and self.first_token.effect >= RATIO_MIN
+        worse = self.failures is not None and self.failures.proven(FAILURES_MIN)
+        later = self.first_token is not None and self.first_token.proven(RATIO_MIN)
         return (REASON,) if worse or later else ()
 
 

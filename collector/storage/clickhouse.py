@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from collector.judgement.facts import Block, ProviderFacts
-from collector.judgement.integrity.subject import Subject
+from collector.judgement.integrity.subject import Examinee
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
 from collector.storage import (
@@ -202,8 +202,8 @@ class ClickHouse:
         window = window_of(start, end, at, provider=provider, target=target)
         return speeds_of(await self._client.rows(sample_queries.DECODE_SPEEDS, **window))
 
-    async def subjects(self, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
-        """Every target of the fleet with what integrity checks look at, as it was known at *at*."""
+    async def subjects(self, configuration: Configuration, at: datetime) -> tuple[Examinee, ...]:
+        """Every target and every provider of the fleet with what integrity checks look at, as it was known at *at*."""
         return await integrity_facts.subjects_at(self, self._client.rows, configuration, at)
 
     async def suspicions(self, at: datetime) -> dict[str, Suspicion]:

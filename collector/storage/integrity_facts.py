@@ -1,4 +1,4 @@
-"""Subjects of integrity checks, as they were known at an instant: one for each target of the fleet."""
+"""Subjects of integrity checks, as they were known at an instant: every target of the fleet, and every provider."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar
 from collector.judgement.integrity import identity, logprobs
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.period import period_start
-from collector.judgement.integrity.subject import Subject, coordinates
+from collector.judgement.integrity.subject import Examinee, ProviderSubject, Subject, coordinates
 from collector.judgement.integrity.token_facts import TokenSums
-from collector.storage import integrity_queries, sample_queries
+from collector.storage import integrity_queries, sample_queries, treatment_queries
 from collector.storage.burn_queries import Rows
 from schemas import reference
 from schemas.config import Configuration
@@ -46,8 +46,24 @@ class Sampled(Protocol):
         ...
 
 
-async def subjects_at(house: Sampled, rows: Rows, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
-    """Every target of the fleet, as it was known at *at*; of too many samples the newest, which is logged."""
+async def subjects_at(house: Sampled, rows: Rows, configuration: Configuration, at: datetime) -> tuple[Examinee, ...]:
+    """Every target of the fleet, as it was known at *at*, then every provider that has one."""
+    return *await targets_at(house, rows, configuration, at), *await providers_at(rows, configuration, at)
+
+
+async def providers_at(rows: Rows, configuration: Configuration, at: datetime) -> tuple[ProviderSubject, ...]:
+    """Every provider of the fleet that has a target."""
+    start, confidence = period_start(at), configuration.settings.tiers.confidence
+    return tuple(
+        [
+            ProviderSubject(provider, await treatment_queries.treated_at(rows, provider, start, at), confidence)
+            for provider in sorted({place.provider for place in configuration.fleet.places()})
+        ]
+    )
+
+
+async def targets_at(house: Sampled, rows: Rows, configuration: Configuration, at: datetime) -> tuple[Subject, ...]:
+    """Every target of the fleet; of too many samples the newest, which is logged."""
     start, fleet = period_start(at), configuration.fleet
     samples: dict[str, list[KeptSample]] = {}
     for provider in sorted(fleet.providers):

@@ -29,6 +29,7 @@ from collector.storage import (
     scorecard_queries,
     series_queries,
     side_queries,
+    treatment_queries,
     verdict_queries,
 )
 from collector.storage.client import of_ms
@@ -55,8 +56,6 @@ from schemas.verdict import Verdict
 POINTS_MAX = 500
 ROWS_MAX = 1_000
 HANDLED_MAX = 10_000
-BESIDE_STEP_S = 3_600
-BESIDE_STEPS_MAX = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -284,7 +283,7 @@ class Reader:
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        window = self._beside_window(provider, start, end, cluster)
+        window = side_queries.window_of(provider, start, end, cluster)
         return side_queries.sides_of(
             self._rows(side_queries.COUNTS, **window),
             self._rows(side_queries.PLAIN, **window),
@@ -293,7 +292,7 @@ class Reader:
 
     def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """As `sides`, from closed hours as far as they go: much faster, and late rows are counted too."""
-        window = self._beside_window(provider, start, end, cluster) | self._cover(start, end).within(start, end)
+        window = side_queries.window_of(provider, start, end, cluster) | self._cover(start, end).within(start, end)
         return side_queries.sides_by_hour(
             self._rows(side_queries.COUNTS_BY_HOUR, **window), self._rows(side_queries.FIRST_TOKENS_BY_HOUR, **window)
         )
@@ -320,16 +319,16 @@ class Reader:
         self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
     ) -> DoubleStandard:
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
-        window = self._beside_window(provider, start, end, cluster)
+        window = side_queries.window_of(provider, start, end, cluster)
         return double_standard(
-            side_queries.failure_strata(self._rows(side_queries.FAILURES, **window)),
-            side_queries.ttft_strata(self._rows(side_queries.FIRST_TOKENS, **window)),
+            treatment_queries.failure_strata(self._rows(treatment_queries.FAILURES, **window)),
+            treatment_queries.ttft_strata(self._rows(treatment_queries.FIRST_TOKENS, **window)),
             confidence=confidence,
         )
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
         """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""
-        return bool(self._rows(side_queries.ANY_TRAFFIC, **self._beside_window(provider, start, end, ""))[0][0])
+        return bool(self._rows(side_queries.ANY_TRAFFIC, **side_queries.window_of(provider, start, end))[0][0])
 
     def samples(
         self,
@@ -403,10 +402,6 @@ class Reader:
 
     def _cover(self, start: datetime, end: datetime) -> Cover:
         return Cover.read(self._rows, start, end)
-
-    def _beside_window(self, provider: str, start: datetime, end: datetime, cluster: str) -> dict[str, Any]:
-        step = max(BESIDE_STEP_S, rounded_step_s(math.ceil((end - start).total_seconds() / BESIDE_STEPS_MAX)))
-        return {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end), "step": step}
 
     def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:
         rows: Sequence[tuple[Any, ...]] = self._query(sql, parameters).result_rows

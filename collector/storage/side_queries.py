@@ -7,49 +7,53 @@ read rollups: f, p, d and h as well (see cover.py).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from collector.judgement.beside import Side
-from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
+from collector.storage.client import to_ms
+from collector.storage.cover import rounded_step_s
 from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 from collector.storage.series_queries import PLACE
 
-_GOOD = "outcome IN ('ok', 'degraded')"
-_FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
-_ACTIVE, _PASSIVE = "source = 'active'", "source = 'passive'"
-_ROWS = f"""{PLACE}
+STEP_S = 3_600
+STEPS_MAX = 200
+
+FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
+ACTIVE, PASSIVE = "source = 'active'", "source = 'passive'"
+ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND {known_before("b")} AND attempt = 0
-  AND ({_PASSIVE} OR kind IN {MODEL_KINDS})"""
+  AND ({PASSIVE} OR kind IN {MODEL_KINDS})"""
 _START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 COUNTS = f"""
 SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS}
+       countIf({FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed')
+FROM {{database}}.observations WHERE {ROWS}
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
 
 PLAIN = f"""
 SELECT cluster, source, connection, {bucket_sql("first_token_ms")} AS bucket, count()
-FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED}
+FROM {{database}}.observations WHERE {ROWS} AND {ANSWERED}
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
 
 # Real traffic has no intended instant.
 INTENDED = f"""
 SELECT cluster, source, connection, {bucket_sql(INTENDED_MS)} AS bucket, count(), countIf(first_token_ms IS NULL)
-FROM {{database}}.observations WHERE {_ROWS} AND {_ACTIVE} AND ({ANSWERED} OR {WAITED})
+FROM {{database}}.observations WHERE {ROWS} AND {ACTIVE} AND ({ANSWERED} OR {WAITED})
 GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
 
 # The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
-_FACTS = f"""{{database}}.observations WHERE {_ROWS}
-  AND ({_PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
+_FACTS = f"""{{database}}.observations WHERE {ROWS}
+  AND ({PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
 
 
 def _rolled(table: str, low: str, high: str) -> str:
@@ -85,7 +89,7 @@ GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection
 # Of the intended ones, those without a first token waited in vain.
 _TIMED = f"""cluster, source, connection,
   sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}) AS plain,
-  sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {_ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
+  sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
 _ROLLED_TIMES = """cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain,
   sumMap(intended_hist) AS intended"""
 _DAYS_AND_HOURS = (
@@ -101,28 +105,16 @@ FROM ({
 })
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""
 
-FAILURES = f"""
-SELECT countIf({_ACTIVE} AND ({_GOOD} OR {_FAILED})) AS ours, countIf({_ACTIVE} AND {_FAILED}),
-       countIf({_PASSIVE} AND ({_GOOD} OR {_FAILED})) AS theirs, countIf({_PASSIVE} AND {_FAILED})
-FROM {{database}}.observations WHERE {_ROWS}
-GROUP BY target, intDiv(toUnixTimestamp(tick), {{step:UInt32}}) HAVING ours > 0 AND theirs > 0
-ORDER BY target, intDiv(toUnixTimestamp(tick), {{step:UInt32}})"""
-
-# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each.
-_SIZE = "intDiv(toUInt8(floor(log2(ifNull(billed_in, 1)))), 2)"
-_LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))
-             + if(source = 'active', toFloat64(ifNull(sent_ms, 0)), 0), 0.01))"""
-FIRST_TOKENS = f"""
-SELECT countIf({_ACTIVE}) AS ours, sumIf(ln, {_ACTIVE}), sumIf(ln * ln, {_ACTIVE}),
-       countIf({_PASSIVE}) AS theirs, sumIf(ln, {_PASSIVE}), sumIf(ln * ln, {_PASSIVE})
-FROM (SELECT target, intDiv(toUnixTimestamp(tick), {{step:UInt32}}) AS block, {_SIZE} AS size, source, {_LOG} AS ln
-      FROM {{database}}.observations WHERE {_ROWS} AND {ANSWERED} AND billed_in > 0)
-GROUP BY target, block, size HAVING ours > 0 AND theirs > 0 ORDER BY target, block, size"""
-
 ANY_TRAFFIC = f"""
-SELECT count() FROM (SELECT 1 FROM {{database}}.observations WHERE {_ROWS} AND {_PASSIVE} LIMIT 1)"""
+SELECT count() FROM (SELECT 1 FROM {{database}}.observations WHERE {ROWS} AND {PASSIVE} LIMIT 1)"""
 
 Key = tuple[str, str, str]  # cluster, source, connection
+
+
+def window_of(provider: str, start: datetime, end: datetime, cluster: str = "") -> dict[str, Any]:
+    """The parameters of [start, end), as known at *end*: blocks of an hour, of more where they would be too many."""
+    step = max(STEP_S, rounded_step_s(math.ceil((end - start).total_seconds() / STEPS_MAX)))
+    return {"provider": provider, "cluster": cluster, "a": to_ms(start), "b": to_ms(end), "step": step}
 
 
 def sides_of(
@@ -161,13 +153,3 @@ def _blocks(counts: Iterable[Sequence[Any]]) -> dict[Key, tuple[Block, ...]]:
     for cluster, source, connection, start, *several in counts:
         blocks[cluster, source, connection].append(Block(cluster, datetime.fromtimestamp(start, UTC), *several))
     return {key: tuple(several) for key, several in blocks.items()}
-
-
-def failure_strata(rows: Iterable[Sequence[Any]]) -> tuple[FailureStratum, ...]:
-    """Rows of FAILURES."""
-    return tuple(FailureStratum(*row) for row in rows)
-
-
-def ttft_strata(rows: Iterable[Sequence[Any]]) -> tuple[TtftStratum, ...]:
-    """Rows of FIRST_TOKENS."""
-    return tuple(TtftStratum(Logs(*row[:3]), Logs(*row[3:])) for row in rows)

@@ -60,6 +60,7 @@ def test_honest_months_are_never_contradicted(check: str, honest: Honest) -> Non
         ("cache_timing", "a cache that is billed in full", 200.0, 100, 0.95),
         ("conformance_tool_call", "invalid calls", 10.0, 65, 0.85),
         ("conformance_tool_call", "invalid calls", 2.0, 1800, 0.85),
+        ("treatment_probes_and_traffic", "traffic fails more", 5.0, 2240, 0.95),
         ("treatment_known_and_fresh", "fresh accounts fail more", 5.0, 2240, 0.95),
     ],
 )

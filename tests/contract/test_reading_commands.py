@@ -12,10 +12,14 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from collector.judgement.double_standard import FailureStratum
+from collector.judgement.integrity import words
+from collector.judgement.integrity.suspicion import suspicion
+from collector.judgement.integrity.treatment import Groups, Strata, treatment
 from schemas.config import Store
 from tests.support import small_world
 from tests.support.small_world import CLAY_UPPER
-from tests.support.stores import fresh_database
+from tests.support.stores import fresh_database, on_store
 
 AT = small_world.whole_minute(datetime.now(UTC))
 TARGET = '{targets: {chat: {model: m, url: "http://127.0.0.1:9/v1", modules: [chat]}}}'
@@ -88,6 +92,40 @@ def test_explain_shows_real_traffic_beside_our_probes(run: Run) -> None:
     assert beside["reasons"] == ["probes_treated_better"]
     assert (traffic["n"], traffic["n_failed"]) == (4 * 7 * 96, 4 * 7 * 6)
     assert beside["standard"]["first_token"]["effect"] == pytest.approx(1.6, abs=0.1)
+
+
+def test_integrity_prints_what_is_noticed_with_claim_arithmetic_and_rows(run: Run) -> None:
+    """On the terminal and in the document; the other providers have no traffic, and nobody is accused."""
+    answer, document = (
+        run("integrity", "beryl", "--now", columns=200),
+        run("integrity", "beryl", "--now", "--letter", "-"),
+    )
+    others = run("integrity", "agate", "--now", columns=200)
+
+    assert (answer.returncode, document.returncode) == (0, 0)
+    assert "noticed: treatment_probes_and_traffic of beryl: real traffic fares worse than our probes" in answer.stdout
+    for said in ("claim: every client is served alike", "first token: effect 1.", "WHERE provider = 'beryl'", "e = "):
+        assert said in answer.stdout
+    for said in ("- Claim: every client is served alike", "    first token: effect 1.", "WHERE provider = 'beryl'"):
+        assert said in document.stdout
+    assert "insufficient data: treatment_probes_and_traffic of agate" in others.stdout
+    assert "the evidence does not reach the line" in answer.stdout
+
+
+def test_explain_prints_what_the_last_examination_noticed(run: Run, store_process: str) -> None:
+    """Behind the tier: claim, measurement, arithmetic and rows."""
+    seen = Strata(failures=(FailureStratum(40, 0, 40, 20),) * 12)
+    noticed = treatment("beryl", Groups.PROBES_AND_TRAFFIC, seen, confidence=0.95)
+    found = suspicion("beryl", (noticed,), AT, discovered=False)
+    store = Store(url=store_process, database="t_commands")
+    on_store(store, lambda house: house.insert_suspicions((found,), AT, AT))
+    answer = run("explain", "beryl", columns=200)
+
+    for said in (
+        "noticed: treatment_probes_and_traffic of beryl", "claim: every client is served alike",
+        words.measurement(noticed), "failures: effect 0.5", "WHERE provider = 'beryl'",
+    ):  # fmt: skip
+        assert said in answer.stdout
 
 
 def test_explain_an_incident_prints_transitions_and_pages(run: Run) -> None:

@@ -59,8 +59,8 @@ def _explain_provider(session: Session, reader: Reader, provider: str, as_json: 
     else:
         _print_verdict(session, verdict)
         _print_beside(session, beside)
-        for _, suspicion in suspicions:
-            print_suspicion(session, suspicion)
+        for at, suspicion in suspicions:
+            print_suspicion(session, at, suspicion)
     return exit_codes.FINE
 
 

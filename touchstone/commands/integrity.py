@@ -38,7 +38,7 @@ def command(session: Session, provider: str | None, fresh: bool, letter: Path | 
 
         session.print_json([{"at": at, **to_jsonable_python(one)} for at, one in chosen])
     elif provider is not None:
-        print_suspicion(session, chosen[0][1])
+        print_suspicion(session, *chosen[0])
     else:
         _print_table(session, chosen)
     return exit_codes.FINDINGS if any(one.stage == "suspect" for _, one in chosen) else exit_codes.FINE
@@ -83,11 +83,12 @@ def _print_table(session: Session, found: list[tuple[datetime, Suspicion]]) -> N
     session.out.print(table)
 
 
-def print_suspicion(session: Session, suspicion: Suspicion) -> None:
-    """Everything about one provider: each check with what it measured, and the arithmetic of what contradicts."""
+def print_suspicion(session: Session, at: datetime, suspicion: Suspicion) -> None:
+    """Everything about one provider: each check with what it measured, and how what is held against it came about."""
     from rich.markup import escape
 
     from collector.judgement.integrity import words
+    from collector.judgement.integrity.period import period_start
     from schemas.evidence import Standing
 
     out = session.out
@@ -97,8 +98,10 @@ def print_suspicion(session: Session, suspicion: Suspicion) -> None:
         out.print(f"  {escape(words.headline(one))}: {escape('; '.join(filter(None, said)))}", soft_wrap=True)
         if one.standing is Standing.NOT_REJECTED and one.smallest:
             out.print(f"      [dim]would have caught: {escape(one.smallest)}[/]", soft_wrap=True)
-        if one.standing is Standing.CONTRADICTED:
-            for line in (f"claim: {one.claim}", *one.arithmetic, *(f"assuming {each}" for each in one.assumptions)):
+        if one.standing in {Standing.CONTRADICTED, Standing.NOTICED}:
+            assumed = (f"assuming {each}" for each in one.assumptions)
+            rows = f"rows: {words.rows_query(one, period_start(at), at)}"
+            for line in (f"claim: {one.claim}", *one.arithmetic, *assumed, rows):
                 out.print(f"      {escape(line)}", soft_wrap=True)
     for line in (*suspicion.arithmetic, *(f"for suspect is still missing: {each}" for each in suspicion.missing)):
         out.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)

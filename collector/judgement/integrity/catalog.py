@@ -1,4 +1,4 @@
-"""Every check of integrity by its name: what it makes of a subject."""
+"""Every check of integrity by its name: what it makes of a target, or of a provider."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from collector.judgement.integrity.identity import Reference, identity
 from collector.judgement.integrity.logprobs import logprobs
 from collector.judgement.integrity.node_benchmark import node_benchmark
 from collector.judgement.integrity.place import place
-from collector.judgement.integrity.subject import Subject, claimed_of, place_of
+from collector.judgement.integrity.subject import Examinee, ProviderSubject, Subject, claimed_of, place_of
 from collector.judgement.integrity.token_arithmetic import token_arithmetic
 from collector.judgement.integrity.token_facts import Side
+from collector.judgement.integrity.treatment import treatment
 from schemas.evidence import Evidence
 
 Check = Callable[[Subject], tuple[Evidence, ...]]
+ProviderCheck = Callable[[ProviderSubject], tuple[Evidence, ...]]
 
 
 def _bills(one: Subject) -> tuple[Evidence, ...]:
@@ -45,6 +47,12 @@ def _conformance(one: Subject) -> tuple[Evidence, ...]:
     )
 
 
+def _treatment(one: ProviderSubject) -> tuple[Evidence, ...]:
+    return tuple(
+        treatment(one.provider, groups, strata, confidence=one.confidence) for groups, strata in one.treated.items()
+    )
+
+
 CHECKS: Mapping[str, Check] = MappingProxyType(
     {
         "token_arithmetic": _bills,
@@ -62,7 +70,11 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
     }
 )
 
+PROVIDER_CHECKS: Mapping[str, ProviderCheck] = MappingProxyType({"treatment": _treatment})
 
-def examined(one: Subject) -> tuple[Evidence, ...]:
+
+def examined(one: Examinee) -> tuple[Evidence, ...]:
     """The evidence of every check about *one*, in the order of the catalogue."""
+    if isinstance(one, ProviderSubject):
+        return tuple(evidence for check in PROVIDER_CHECKS.values() for evidence in check(one))
     return tuple(evidence for check in CHECKS.values() for evidence in check(one))

@@ -1,4 +1,4 @@
-"""What is known of one target over a period: claims, sums, samples and counts that checks of integrity look at."""
+"""What is known of a target, or of a provider, over a period: what the checks of integrity look at."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.node_benchmark import Run
 from collector.judgement.integrity.regions import Point, sites
 from collector.judgement.integrity.token_facts import DecodeSpeed, TokenSums
+from collector.judgement.integrity.treatment import Groups, Strata
 from schemas.fleet import Claims
 from schemas.sample import KeptSample
 
@@ -50,6 +51,18 @@ class Subject:
     conformed: Mapping[str, Conformed]
     reference: Reference | None = None
     vantages: Mapping[str, Point]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSubject:
+    """One provider in a period: what groups of its clients saw of the same; effects are bounded at *confidence*."""
+
+    provider: str
+    treated: Mapping[Groups, Strata]
+    confidence: float
+
+
+Examinee = Subject | ProviderSubject
 
 
 def claimed_of(claims: Claims, model: str) -> Claimed:

@@ -2,19 +2,18 @@
 Are some clients treated better than others? Probes against traffic, and known accounts against fresh ones.
 
 A provider can recognise its probes, by their account or by their prompts. So real traffic, or an account that it has
-never seen, is compared with them over the same targets in the same blocks of time (judgement/double_standard).
+hardly seen yet, is compared with them over the same targets in the same blocks of time (judgement/double_standard).
 
 The family is conformance, which accuses nobody: nothing that was claimed or billed is shown to be false by it, and
-there are honest reasons (a longer way, a client that queues, a smaller quota of a new account). The e-value is 0.3
-p^-0.7 of the smaller of both p-values times two, and takes no p below the tests' own limit, since the normal tail is
-trusted no further.
+there are honest reasons (a longer way, a client that queues, a smaller quota of a new account). p is the smaller of
+both p-values times two, and never below the tests' own limit, since the normal tail is trusted no further; the e-value
+is 0.3 p^-0.7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -29,7 +28,6 @@ from collector.judgement.double_standard import (
     Comparison,
     DoubleStandard,
     FailureStratum,
-    Logs,
     TtftStratum,
     double_standard,
 )
@@ -38,6 +36,7 @@ from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "treatment"
 TESTS = 2
+FRESH_DAYS = 14  # from an account's first request on: so long it is fresh, then it is known
 
 
 class Groups(StrEnum):
@@ -52,7 +51,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         REASON: WORDS,
         "known_accounts_treated_better": "fresh accounts fare worse than known ones, same targets and hours",
         "treated_alike": "both fare alike with the same targets in the same hours",
-        "too_little_of_the_same": f"fewer than {STRATA_MIN} hours or {N_MIN} requests of the same were seen of both",
+        "too_little_of_the_same": f"fewer than {STRATA_MIN} blocks or {N_MIN} requests of the same were seen of both",
     }
 )
 _BETTER = MappingProxyType({Groups.PROBES_AND_TRAFFIC: REASON, Groups.KNOWN_AND_FRESH: "known_accounts_treated_better"})
@@ -63,72 +62,70 @@ ASSUMPTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one group saw of one target over one block of time; first_tokens: logs of times to first token in ms."""
+class Strata:
+    """What both groups saw of the same, for either test; those that the provider knows stand as `active`."""
 
-    target: str
-    start: datetime
-    n: int
-    failed: int
-    first_tokens: Logs
+    failures: tuple[FailureStratum, ...] = ()
+    first_tokens: tuple[TtftStratum, ...] = ()
 
 
-def known_and_fresh(subject: str, known: Sequence[Seen], fresh: Sequence[Seen], *, confidence: float) -> Evidence:
-    """The evidence of *known* accounts against *fresh* ones about the provider *subject*."""
-    theirs = _by_stratum(fresh)
-    pairs = [(one, theirs[key]) for key, one in sorted(_by_stratum(known).items()) if key in theirs]
-    failures = [FailureStratum(a.n, a.failed, b.n, b.failed) for a, b in pairs]
-    times = [TtftStratum(a.first_tokens, b.first_tokens) for a, b in pairs]
-    return treatment(subject, double_standard(failures, times, confidence=confidence), Groups.KNOWN_AND_FRESH)
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """One of both tests; *threshold*: the least effect worth saying, in *unit*."""
+
+    comparison: Comparison
+    threshold: float
+    unit: str
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """What is proven comes first, then what is more surprising."""
+        return not self.comparison.proven(self.threshold), self.comparison.p
 
 
-def treatment(subject: str, standard: DoubleStandard, groups: Groups) -> Evidence:
-    """The evidence of *standard* about the provider *subject*."""
-    found = [one for one in (standard.failures, standard.first_token) if one is not None]
-    if not found:
-        standing, reason = Standing.INSUFFICIENT, "too_little_of_the_same"
-    elif standard.reasons:
-        standing, reason = Standing.NOTICED, _BETTER[groups]
-    else:
-        standing, reason = Standing.NOT_REJECTED, "treated_alike"
-    p = min(1.0, TESTS * min((one.p for one in found), default=1.0))
-    failures = standard.failures
-    return Evidence(
+def treatment(subject: str, groups: Groups, strata: Strata, *, confidence: float) -> Evidence:
+    """The evidence about the provider *subject* from what both *groups* saw; of two tests the more telling is shown."""
+    standard = double_standard(strata.failures, strata.first_tokens, confidence=confidence)
+    blank = Evidence(
         check=f"{CHECK}_{groups}",
         family=Family.CONFORMANCE,
         grade=Grade.BADGE,
         subject=subject,
         claim="every client is served alike",
-        standing=standing,
+        standing=Standing.INSUFFICIENT,
+        reason="too_little_of_the_same",
+        said=REASONS["too_little_of_the_same"],
+        assumptions=ASSUMPTIONS,
+        arithmetic=tuple(_lines(standard)),
+    )
+    tests = list(_tests(standard))
+    if not tests:
+        return blank
+    shown = min(tests, key=lambda one: one.rank)
+    p = min(1.0, TESTS * max(ALPHA, min(one.comparison.p for one in tests)))
+    reason = _BETTER[groups] if standard.reasons else "treated_alike"
+    return replace(
+        blank,
+        standing=Standing.NOTICED if standard.reasons else Standing.NOT_REJECTED,
         reason=reason,
         said=REASONS[reason],
-        value=failures.effect if failures else None,
-        threshold=FAILURES_MIN,
-        unit="difference of the failed shares",
-        low=failures.low if failures else None,
-        high=failures.high if failures else None,
-        n=max((one.n_active + one.n_passive for one in found), default=0),
-        p=p if found else None,
-        e=p_to_e(max(p, TESTS * ALPHA)) if found else 1.0,
-        assumptions=ASSUMPTIONS,
+        value=shown.comparison.effect,
+        threshold=shown.threshold,
+        unit=shown.unit,
+        low=shown.comparison.low,
+        high=shown.comparison.high,
+        n=shown.comparison.n_active + shown.comparison.n_passive,
+        p=p,
+        e=p_to_e(p),
         smallest="; ".join(_smallest(standard)),
-        arithmetic=tuple(_lines(standard)),
     )
 
 
-def _by_stratum(seen: Iterable[Seen]) -> dict[tuple[str, datetime], Seen]:
-    """The sums of each target and block."""
-    found: dict[tuple[str, datetime], Seen] = {}
-    for one in sorted(seen, key=lambda s: (s.target, s.start, s.n, s.failed)):
-        key = one.target, one.start
-        found[key] = _plus(found[key], one) if key in found else one
-    return found
-
-
-def _plus(a: Seen, b: Seen) -> Seen:
-    x, y = a.first_tokens, b.first_tokens
-    logs = Logs(x.n + y.n, x.total + y.total, x.squares + y.squares)
-    return Seen(a.target, a.start, a.n + b.n, a.failed + b.failed, logs)
+def _tests(standard: DoubleStandard) -> Iterator[_Test]:
+    if standard.failures:
+        yield _Test(standard.failures, FAILURES_MIN, "difference of the failed shares")
+    if standard.first_token:
+        yield _Test(standard.first_token, RATIO_MIN, "times as late a first token")
 
 
 def _smallest(standard: DoubleStandard) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from collector.judgement.integrity.suspicion import Stage, Suspicion
@@ -46,12 +47,13 @@ def error_rate(one: Evidence) -> str:
     return ", ".join(part for part in (p, e) if part)
 
 
-def rows_query(one: Evidence, start: str, end: str) -> str:
-    """The query that gives the rows behind it, for `touchstone sql`."""
+def rows_query(one: Evidence, start: datetime, end: datetime) -> str:
+    """The query that gives the rows of [start, end) behind it, for `touchstone sql`."""
+    column = ("provider", "cluster", "target")[one.subject.count("/")]
     return (
-        f"SELECT tick, vantage, kind, outcome, reason, billed_in, billed_out, counted_out, last_token_ms "
-        f"FROM observations WHERE target = '{one.subject}' AND attempt = 0 AND tick >= '{start}' AND tick < '{end}' "
-        f"ORDER BY tick"
+        f"SELECT tick, target, vantage, kind, source, account, outcome, reason, billed_in, billed_out, counted_out, "
+        f"sent_ms, first_token_ms, last_token_ms FROM observations WHERE {column} = '{one.subject}' AND attempt = 0 "
+        f"AND tick >= '{start:%Y-%m-%d %H:%M:%S}' AND tick < '{end:%Y-%m-%d %H:%M:%S}' ORDER BY tick"
     )
 
 
