@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Protocol, TypeVar
 
 from collector.judgement.integrity import identity, logprobs
@@ -22,10 +23,11 @@ from schemas.sample import KeptSample
 Item = TypeVar("Item")
 logger = logging.getLogger(__name__)
 
+# Read apart: of logprobs there are many, and only so many samples are read at once.
 SERIES = (
-    "identity", "repeat", "echo", "border", logprobs.SERIES, logprobs.NOT_OFFERED_SERIES, "cache", "place",
-    *reference.SERIES,
-)  # fmt: skip
+    ("identity", "repeat", "echo", "border", "cache", "place", *reference.SERIES),
+    (logprobs.SERIES, logprobs.NOT_OFFERED_SERIES),
+)
 
 
 class Sampled(Protocol):
@@ -66,11 +68,12 @@ async def targets_at(house: Sampled, rows: Rows, configuration: Configuration, a
     """Every target of the fleet; of too many samples the newest, which is logged."""
     start, fleet = period_start(at), configuration.fleet
     samples: dict[str, list[KeptSample]] = {}
-    for provider in sorted(fleet.providers):
-        found = await house.samples(SERIES, start, at, at, provider=provider)
+    for provider, series in product(sorted(fleet.providers), SERIES):
+        found = await house.samples(series, start, at, at, provider=provider)
         if found.cut:
-            logger.warning("%s: too many samples since %s; the newest are looked at", provider, start)
-        samples |= by_key(found.samples, lambda one: one.target)
+            logger.warning("%s: too many samples of %s since %s; the newest are looked at", provider, series, start)
+        for sample in found.samples:
+            samples.setdefault(sample.target, []).append(sample)
     window = sample_queries.window_of(start, at, at)
     sums = by_key(await house.token_sums(start, at, at), lambda one: one.target)
     speeds = by_key((await house.decode_speeds(start, at, at)).speeds, lambda one: one.target)
