@@ -88,11 +88,12 @@ def print_suspicion(session: Session, suspicion: Suspicion) -> None:
     from rich.markup import escape
 
     from collector.judgement.integrity import words
+    from collector.judgement.integrity.findings import ranked
     from schemas.evidence import Standing
 
     out = session.out
     out.print(f"\n[bold]claims[/] ({words.STAGE_WORDS[suspicion.stage]})")
-    for one in words.ranked(suspicion.evidence):
+    for one in ranked(suspicion.evidence):
         said = [one.said, words.measurement(one), words.error_rate(one)]
         out.print(f"  {escape(words.headline(one))}: {escape('; '.join(filter(None, said)))}", soft_wrap=True)
         if one.standing is Standing.NOT_REJECTED and one.smallest:
