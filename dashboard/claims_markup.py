@@ -70,7 +70,7 @@ def _finding(finding: Finding) -> str:
         f"<small>{text(one.family)}, {text(words.GRADE_WORDS[one.grade])}</small></div>"
         f"<div><p><i>Claim:</i> {text(one.claim)}</p><p><i>Found:</i> {text(one.said)}</p>{smallest}"
         f"{_details(finding)}</div>"
-        f'<div class="ts-note"><b>{text(_value(one))}</b>{_figures(one)}'
+        f"<div><b>{text(_value(one))}</b>{_figures(one)}"
         f"<small>{text(words.agreement(finding))}</small></div></div>"
     )
 

@@ -54,11 +54,13 @@ def show(pages: Pages) -> None:
         st.html('<div class="ts-calm">No gate can be looked at: nothing was observed in the window.</div>')
     else:
         st.html(markup.gates(verdict))
-    _claims(provider, settings.examined_every_s)
+    claims = st.container(gap="xsmall")
     incidents = reader.recent_incidents(provider, INCIDENTS)
     _charts(provider, face, incidents, settings)
     st.html(_incidents(incidents))
     st.html(_observations(reader.recent_observations(provider, OBSERVATIONS)))
+    with claims:  # last, so that the page is long enough to be scrolled to it by a link
+        _claims(provider, settings.examined_every_s)
 
 
 def _title(

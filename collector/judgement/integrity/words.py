@@ -52,7 +52,7 @@ def state(suspicion: Suspicion) -> str:
 
 def _reply(reply: Reply | None) -> str:
     if reply is None:
-        return "no reply by then"
+        return "no reply yet"
     weighed = {None: "not weighed yet", True: "accepted", False: "rejected"}[reply.accepted]
     return f"replied at {minute(reply.at)}, {weighed}"
 
