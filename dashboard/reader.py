@@ -12,6 +12,8 @@ import streamlit as st
 from collector import response_client
 from collector.judgement.beside import Beside
 from collector.judgement.double_standard import DoubleStandard
+from collector.judgement.integrity.findings import Examination
+from collector.judgement.integrity.suspicion import Stage
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
@@ -50,6 +52,19 @@ def latest_verdicts() -> tuple[Verdict, ...]:
 def tier_since() -> dict[str, datetime]:
     """Since when each provider is in its tier."""
     return _reader().tier_since()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def suspicion_stages() -> dict[str, Stage]:
+    """How far the suspicion of each provider has come."""
+    return _reader().suspicion_stages()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def examination(provider: str) -> Examination | None:
+    """The last examination of a provider's claims; None before the first."""
+    found = _reader().suspicions(provider)
+    return Examination(*found[0]) if found else None
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

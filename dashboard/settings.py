@@ -36,6 +36,7 @@ class PageSettings(Strict):
     deployment: str
     simulated: bool
     stale_after_s: float
+    examined_every_s: float
     policy: TierPolicy
     providers: dict[str, ProviderFace]
 
@@ -76,6 +77,7 @@ class PageSettings(Strict):
             deployment=settings.paging.deployment,
             simulated=settings.simulated,
             stale_after_s=max(STALE_MIN_S, STALE_INTERVALS * shortest_s),
+            examined_every_s=settings.integrity.every,
             policy=settings.tiers,
             providers={
                 id: ProviderFace(

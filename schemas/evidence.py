@@ -32,7 +32,11 @@ class Grade(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a check says of a claim. There is no `verified`: not rejected is shown with what would have been caught."""
+    """
+    What a check says of a claim, the worst first.
+
+    There is no `verified`: not rejected is shown with what would have been caught.
+    """
 
     CONTRADICTED = "contradicted"
     NOTICED = "noticed"  # worth saying, accuses nobody: a change, a cache, a formatting habit

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from collector.exports.scorecard_md import escaped
 from collector.judgement.integrity import words
+from collector.judgement.integrity.findings import ranked
 from collector.judgement.integrity.suspicion import Suspicion
 from schemas.evidence import Evidence, Standing
 
@@ -32,7 +33,7 @@ def _head(suspicion: Suspicion, name: str, start: datetime, at: datetime, simula
 
 
 def _checks(suspicion: Suspicion, start: datetime, at: datetime) -> Iterator[str]:
-    for one in words.ranked(suspicion.evidence):
+    for one in ranked(suspicion.evidence):
         if one.standing in {Standing.CONTRADICTED, Standing.NOTICED}:
             yield from _check(one, start, at)
     yield "## What was looked at and not contradicted"
@@ -41,7 +42,7 @@ def _checks(suspicion: Suspicion, start: datetime, at: datetime) -> Iterator[str
     yield ""
     yield "| Check | Of | Result | Measured | What would have been caught |"
     yield "| --- | --- | --- | --- | --- |"
-    for one in words.ranked(suspicion.evidence):
+    for one in ranked(suspicion.evidence):
         if one.standing in {Standing.NOT_REJECTED, Standing.INSUFFICIENT}:
             cells = (one.check, one.subject, one.said, words.measurement(one), one.smallest)
             yield f"| {' | '.join(escaped(cell) or '-' for cell in cells)} |"
@@ -56,7 +57,7 @@ def _check(one: Evidence, start: datetime, at: datetime) -> Iterator[str]:
         ("Found", one.said),
         ("Measured", words.measurement(one)),
         ("If the claim held", words.error_rate(one)),
-        ("Seen on", f"{one.days} days, from {one.vantages} vantages" if one.days else ""),
+        ("Seen on", words.seen_on(one)),
         ("Would have been caught", one.smallest),
     ):
         if said:

@@ -15,6 +15,7 @@ from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
 from collector.judgement.facts import Block, ProviderFacts
 from collector.judgement.first_token import FirstTokens, Percentiles, by_connection, merged, percentiles
+from collector.judgement.integrity.findings import Examination
 from schemas.incident import IncidentState, Level, Severity
 from schemas.observation import BLAME, Reason
 from schemas.verdict import Verdict
@@ -125,7 +126,11 @@ class IncidentLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """A provider's record over [start, end); *verdict* is the one given at *end*."""
+    """
+    A provider's record over [start, end).
+
+    verdict: the one given at *end*. examination: the last one that was known then, None before the first.
+    """
 
     provider: str
     name: str
@@ -138,6 +143,7 @@ class Scorecard:
     reasons: tuple[ReasonLine, ...]
     incidents: tuple[IncidentLine, ...]
     beside: Beside
+    examination: Examination | None
     simulated: bool
 
     @property
@@ -159,6 +165,7 @@ def scorecard(
     *,
     start: datetime,
     confidence: float,
+    examination: Examination | None = None,
     name: str = "",
     simulated: bool = False,
 ) -> Scorecard:
@@ -187,6 +194,7 @@ def scorecard(
             if one.state is not IncidentState.CHILD
         ),
         beside=beside,
+        examination=examination,
         simulated=simulated,
     )
 

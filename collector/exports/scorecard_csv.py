@@ -10,7 +10,11 @@ from collector.exports.scorecard import IncidentLine, Line, Scorecard
 from collector.judgement.beside import SideLine
 from collector.judgement.double_standard import Comparison
 from collector.judgement.first_token import Percentiles
+from collector.judgement.integrity import words
+from collector.judgement.integrity.findings import Examination, Finding
+from collector.judgement.integrity.suspicion import DEFAULT_RULE
 from collector.judgement.wording import gate_result
+from schemas.evidence import STANDING_WORDS
 
 HEADER = ("section", "item", "figure", "value", "unit", "op", "threshold", "n", "low", "high", "result", "note")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -49,6 +53,8 @@ def _rows(card: Scorecard) -> Iterator[Row]:
             "op": gate.op, "threshold": gate.threshold, "n": gate.n, "low": gate.low, "high": gate.high,
             "result": gate_result(gate), "note": gate.note,
         }  # fmt: skip
+    if card.examination is not None:
+        yield from _examination(card.provider, card.examination)
     for line in (card.whole, *card.clusters):
         yield from _line(line)
     for side in card.beside.lines:
@@ -61,6 +67,41 @@ def _rows(card: Scorecard) -> Iterator[Row]:
         }  # fmt: skip
     for incident in card.incidents:
         yield from _incident(incident)
+
+
+def _examination(provider: str, one: Examination) -> Iterator[Row]:
+    suspicion = one.suspicion
+    yield {
+        "section": "suspicion", "item": provider, "figure": "e", "value": suspicion.e, "op": ">=",
+        "threshold": DEFAULT_RULE.e_min, "result": suspicion.stage.value, "note": words.state(suspicion),
+    }  # fmt: skip
+    for figure, at in (
+        ("since", one.since),
+        ("examined_at", one.at),
+        ("reached", suspicion.reached),
+        ("reply_until", suspicion.reply_until),
+        ("replied_at", suspicion.reply.at if suspicion.reply else None),
+    ):
+        value = at.isoformat() if at else None
+        yield {"section": "suspicion", "item": provider, "figure": figure, "value": value}
+    for finding in one.findings:
+        yield from _finding(finding)
+
+
+def _finding(finding: Finding) -> Iterator[Row]:
+    """The worst evidence of a check: what was measured, how surprising it is, and how many targets say the same."""
+    one = finding.worst
+    about: Row = {"section": "claim", "item": one.subject, "result": STANDING_WORDS[one.standing]}
+    yield about | {
+        "figure": one.check, "value": one.value, "unit": one.unit, "threshold": one.threshold, "n": one.n,
+        "low": one.low, "high": one.high, "note": f"{one.claim}: {one.said}",
+    }  # fmt: skip
+    yield about | {"figure": f"{one.check} e", "value": one.e, "n": one.n, "note": words.seen_on(one)}
+    yield about | {
+        "figure": f"{one.check} targets", "value": finding.same, "n": len(finding.evidence),
+        "note": words.agreement(finding),
+    }  # fmt: skip
+    yield about | {"figure": f"{one.check} smallest effect", "note": one.smallest}
 
 
 def _line(line: Line) -> Iterator[Row]:

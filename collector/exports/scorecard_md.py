@@ -9,16 +9,18 @@ from collector.exports.scorecard import Line, Scorecard
 from collector.judgement import wording
 from collector.judgement.beside import SideLine
 from collector.judgement.first_token import Percentiles
+from collector.judgement.integrity import words
+from collector.judgement.integrity.findings import Finding
 from collector.judgement.wording import duration, percent
+from schemas.evidence import STANDING_WORDS
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"} | {"\n": " ", "\r": " "})
 
 
 def render(card: Scorecard) -> str:
     """The card as one Markdown document that ends in a newline."""
-    return "\n".join(
-        (*_head(card), *_why(card), *_measured(card), *_beside(card), *_errors(card), *_incidents(card), *_foot(card))
-    )
+    parts = (_head, _why, _claims, _measured, _beside, _errors, _incidents, _foot)
+    return "\n".join(line for part in parts for line in part(card))
 
 
 def _head(card: Scorecard) -> Iterator[str]:
@@ -55,6 +57,50 @@ def _why(card: Scorecard) -> Iterator[str]:
             for gate in card.verdict.gates
         ),
     )
+
+
+def _claims(card: Scorecard) -> Iterator[str]:
+    yield "## Are they what they say they are?"
+    yield ""
+    if card.examination is None:
+        yield "Nothing had been examined yet."
+        yield ""
+        return
+    yield escaped(words.state(card.examination.suspicion))
+    yield ""
+    since, at = card.examination.since, card.examination.at
+    yield f"Requests from {_time(since)} to {_time(at)}, by check the worst of all targets. {words.CAVEAT}"
+    yield ""
+    told, silent = card.examination.parted
+    if told:
+        yield from _table(
+            ("Result", "Check", "Claim", "Found", "Measured", "If it held", "Seen on", "Targets", "Would be caught"),
+            (_finding_row(one) for one in told),
+        )
+    for one in silent:
+        yield f"- insufficient data: {escaped(', '.join(_insufficient(one)))}"
+    if silent:
+        yield ""
+
+
+def _finding_row(finding: Finding) -> Sequence[str]:
+    one = finding.worst
+    return (
+        STANDING_WORDS[one.standing],
+        one.check,
+        one.claim,
+        one.said,
+        words.measurement(one),
+        words.error_rate(one),
+        words.seen_on(one),
+        words.agreement(finding),
+        one.smallest,
+    )
+
+
+def _insufficient(finding: Finding) -> Sequence[str]:
+    one = finding.worst
+    return one.check, one.said, f"n {one.n}", words.agreement(finding)
 
 
 def _measured(card: Scorecard) -> Iterator[str]:

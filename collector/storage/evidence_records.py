@@ -19,10 +19,16 @@ _FLAT = (
     "e", "days", "vantages",
 )  # fmt: skip
 
+# Bodies are read for the newest row of each provider only.
 LATEST = """
-SELECT toUnixTimestamp64Milli(max(at)), argMax(body, at) FROM {database}.suspicions
-WHERE known_at < fromUnixTimestamp64Milli({at:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
+SELECT toUnixTimestamp64Milli(any(suspicions.at)), any(body) FROM {database}.suspicions WHERE (provider, at) IN
+  (SELECT provider, max(at) FROM {database}.suspicions
+   WHERE known_at < fromUnixTimestamp64Milli({at:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
+   GROUP BY provider)
 GROUP BY provider ORDER BY provider"""
+
+# Of each provider the stage that it has come to, without its evidence.
+STAGES = "SELECT provider, argMax(stage, at) FROM {database}.suspicions GROUP BY provider ORDER BY provider"
 
 # A reply is weighed by a later row of the same provider; it came when the first of them did.
 REPLIES = """

@@ -1,4 +1,4 @@
-"""Why is this provider in its tier, and what changed: gates, clusters, latency, errors, incidents, observations."""
+"""Why is this provider in its tier, are its claims true, and what changed: from its gates to its observations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import LatencyPoint
-from dashboard import charts, days, incident_markup, markup, reader
+from dashboard import charts, claims_markup, days, incident_markup, markup, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.settings import PageSettings, ProviderFace
@@ -54,10 +54,13 @@ def show(pages: Pages) -> None:
         st.html('<div class="ts-calm">No gate can be looked at: nothing was observed in the window.</div>')
     else:
         st.html(markup.gates(verdict))
+    claims = st.container(gap="xsmall")
     incidents = reader.recent_incidents(provider, INCIDENTS)
     _charts(provider, face, incidents, settings)
     st.html(_incidents(incidents))
     st.html(_observations(reader.recent_observations(provider, OBSERVATIONS)))
+    with claims:  # last, so that the page is long enough to be scrolled to it by a link
+        _claims(provider, settings.examined_every_s)
 
 
 def _title(
@@ -112,6 +115,12 @@ def _clusters(provider: str, face: ProviderFace) -> None:
             f'<div class="ts-figure"><b>{share}</b><small>{text(sample)}</small></div></div>'
         )
     st.html(f"<h2>Clusters</h2>{''.join(rows)}")
+
+
+def _claims(provider: str, every_s: float) -> None:
+    st.header(claims_markup.TITLE, anchor=claims_markup.ANCHOR)
+    found = reader.examination(provider)
+    st.html(claims_markup.section(found, every_s) if found else claims_markup.unexamined(every_s))
 
 
 def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow], settings: PageSettings) -> None:

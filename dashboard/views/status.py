@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 import streamlit as st
 
 from collector.judgement import wording
+from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.wording import TIER_ORDER, TIER_SIGN, duration
 from collector.storage.day_bars import DayBar
-from dashboard import days, markup, reader
+from dashboard import claims_markup, days, markup, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.settings import PageSettings
@@ -38,7 +39,7 @@ def show(pages: Pages) -> None:
     bars: dict[str, list[DayBar]] = defaultdict(list)
     for bar in everything:
         bars[bar.provider].append(bar)
-    since = reader.tier_since()
+    since, stages = reader.tier_since(), reader.suspicion_stages()
     for tier in TIER_ORDER:
         group = [name for name in names if tiers[name] is tier and tier.value in chosen]
         if group:
@@ -50,7 +51,7 @@ def show(pages: Pages) -> None:
                 st.page_link(
                     pages.provider, label=markup.plain(face.name if face else name), query_params={"provider": name}
                 )
-                st.html(_about(name, verdict, since.get(name)))
+                st.html(_about(name, verdict, since.get(name), stages.get(name, Stage.BELOW)))
                 st.html(markup.bars(days.row(bars[name], today, shown)))
                 st.html(markup.figure(verdict))
     st.html(_foot(settings))
@@ -160,11 +161,12 @@ def _group_head(tier: Tier, n: int, settings: PageSettings) -> str:
     )
 
 
-def _about(provider: str, verdict: Verdict | None, since: datetime | None) -> str:
+def _about(provider: str, verdict: Verdict | None, since: datetime | None, stage: Stage) -> str:
     codes = [code for code in (verdict.reasons if verdict else ("no_evidence",)) if not code.startswith("all_")]
     why = f'<p title="{text(wording.reason_words(codes[0]))}">{text(codes[0].replace("_", " "))}</p>' if codes else ""
     held = f"since {since:%d %b}" if since else ""
-    return f'<div class="ts-about"><code>{text(provider)}</code> <span>{text(held)}</span>{why}</div>'
+    mark = claims_markup.mark(provider, stage)
+    return f'<div class="ts-about"><code>{text(provider)}</code> <span>{text(held)}</span>{why}{mark}</div>'
 
 
 def _foot(settings: PageSettings) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from schemas.config import Store
-from tests.support import small_world
+from tests.support import claims, small_world
 from tests.support.small_world import CLAY_LOWER, CLAY_UPPER
 from tests.support.stores import first_document, fresh_database
 
@@ -56,9 +56,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def configuration(store_process: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Settings over a store that holds the small world."""
+    """Settings over a store that holds the small world, with claims of clay that are contradicted."""
     for store in fresh_database(Store(url=store_process, database="t_dashboard")):
-        small_world.furnish_now(store, small_world.whole_minute(datetime.now(UTC)))
+        at = small_world.whole_minute(datetime.now(UTC))
+        small_world.furnish_now(store, at)
+        claims.examine(store, "clay", at)
         folder = tmp_path_factory.mktemp("configuration")
         (folder / "fleet.yaml").write_text(FLEET)
         (folder / "touchstone.yaml").write_text(SETTINGS.format(url=store.url, database=store.database))
@@ -190,6 +192,26 @@ def test_real_traffic_stands_beside_our_probes_with_every_n(page: Any, address: 
     assert "No real traffic was seen." in page.locator("ul.ts-note").inner_text()
 
 
+def test_a_suspected_provider_has_a_mark_that_leads_to_what_contradicts_it(page: Any, address: str) -> None:
+    """Worst first, what has no data folded, nothing of it an element; of another provider it says when it will be."""
+    show(page, address, ".ts-foot")
+    assert page.locator(".ts-mark").count() == 1
+    page.locator(".st-key-row-clay .ts-mark").click()
+    page.wait_for_selector(".ts-long", timeout=READY_MS)
+    page.wait_for_function("document.getElementById('claims').getBoundingClientRect().top < 600", timeout=READY_MS)
+
+    checks = page.locator(".ts-check").evaluate_all("lines => lines.map(line => line.dataset.check)")
+    assert checks == ["token_arithmetic_completion", "change", "identity"]
+    assert "the provider may still reply: E = 31.85" in page.locator(".ts-state").inner_text()
+    bills = page.locator(".ts-check").first.inner_text()
+    assert "✗ contradicted" in bills and "1 of 2 targets so; 1 not rejected" in bills and claims.HOSTILE[:28] in bills
+    assert page.get_by_text("it stands in us-east").is_hidden()
+    page.get_by_text("Insufficient data: 1 check").click()
+    assert page.get_by_text("it stands in us-east").is_visible()
+    show(page, f"{address}/provider?provider=agate", ".ts-long")
+    assert "Nothing was examined yet" in page.locator(".ts-calm").all_inner_texts()[-1]
+
+
 def test_no_request_leaves_the_machine(page: Any, address: str) -> None:
     """Fonts, icons, scripts: everything is our own, on both pages."""
     show(page, address, ".ts-foot")
@@ -257,7 +279,7 @@ def test_a_telephone_need_not_scroll_sideways(page: Any, address: str, path: str
     assert page.evaluate(f"{main}.scrollWidth - {main}.clientWidth") == 0
     beyond = page.evaluate(
         "[...document.querySelectorAll('.ts-head, .ts-incident, .ts-facts, .ts-bars, .ts-tiles, .ts-provider, "
-        ".ts-cluster, .ts-note-box, .ts-steps, .ts-held')]"
+        ".ts-cluster, .ts-note-box, .ts-steps, .ts-held, .ts-state, .ts-check')]"
         ".filter(e => e.getBoundingClientRect().right > 391).map(e => e.className)"
     )
     assert beyond == []

@@ -88,12 +88,13 @@ def print_suspicion(session: Session, at: datetime, suspicion: Suspicion) -> Non
     from rich.markup import escape
 
     from collector.judgement.integrity import words
+    from collector.judgement.integrity.findings import ranked
     from collector.judgement.integrity.period import period_start
     from schemas.evidence import Standing
 
     out = session.out
     out.print(f"\n[bold]claims[/] ({words.STAGE_WORDS[suspicion.stage]})")
-    for one in words.ranked(suspicion.evidence):
+    for one in ranked(suspicion.evidence):
         said = [one.said, words.measurement(one), words.error_rate(one)]
         out.print(f"  {escape(words.headline(one))}: {escape('; '.join(filter(None, said)))}", soft_wrap=True)
         if one.standing is Standing.NOT_REJECTED and one.smallest:

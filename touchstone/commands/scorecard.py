@@ -23,6 +23,7 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
     """Print the record of PROVIDER up to its last verdict; the same verdict gives the same bytes."""
     from collector.exports.catalog import renderer
     from collector.exports.scorecard import scorecard
+    from collector.judgement.integrity.findings import Examination
     from collector.storage.queries import Reader
 
     settings, fleet = session.configuration.settings, session.configuration.fleet
@@ -34,6 +35,7 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
         summary = reader.provider_summary(provider, start, verdict.at, block_s=settings.tiers.block)
         beside = reader.beside(provider, start, verdict.at, confidence=settings.tiers.confidence)
         incidents = reader.recent_incidents(1000, start, provider=provider, until=verdict.at)
+        examined = reader.suspicions(provider, verdict.at)
     card = scorecard(
         verdict,
         summary.facts,
@@ -42,6 +44,7 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
         beside,
         start=start,
         confidence=settings.tiers.confidence,
+        examination=Examination(*examined[0]) if examined else None,
         name=fleet.providers[provider].name if provider in fleet.providers else "",
         simulated=settings.simulated or summary.simulated,
     )

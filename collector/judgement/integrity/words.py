@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from collector.judgement.integrity.suspicion import Stage, Suspicion
-from schemas.evidence import STANDING_WORDS, Evidence, Standing
+from collector.judgement.integrity.findings import Finding
+from collector.judgement.integrity.suspicion import (
+    DAYS_MIN,
+    DEFAULT_RULE,
+    VANTAGES_MIN,
+    Reply,
+    Route,
+    Stage,
+    Suspicion,
+)
+from schemas.evidence import STANDING_WORDS, Evidence, Grade, Standing
 
 STAGE_WORDS: Mapping[Stage, str] = MappingProxyType(
     {
@@ -17,12 +26,40 @@ STAGE_WORDS: Mapping[Stage, str] = MappingProxyType(
         Stage.SUSPECT: "the evidence reaches the line, and the right of reply is over",
     }
 )
-_ORDER = (Standing.CONTRADICTED, Standing.NOTICED, Standing.NOT_REJECTED, Standing.INSUFFICIENT)
+ROUTE_WORDS: Mapping[Route, str] = MappingProxyType(
+    {
+        Route.FAMILIES: f"{DEFAULT_RULE.families_min} families",
+        Route.CONTRADICTION: f"one contradiction of class A on {DAYS_MIN} days and from {VANTAGES_MIN} vantages",
+    }
+)
+GRADE_WORDS: Mapping[Grade, str] = MappingProxyType(
+    {grade: f"class {grade}" for grade in (Grade.CONTRADICTION, Grade.STATISTICAL, Grade.CHANGE)}
+    | {Grade.BADGE: "a badge"}
+)
+CAVEAT = "What is not rejected is not proven: beside it stands the smallest effect that would have been caught."
 
 
-def ranked(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """What contradicts first, what has no data last."""
-    return sorted(evidence, key=lambda one: (_ORDER.index(one.standing), one.check, one.subject))
+def state(suspicion: Suspicion) -> str:
+    """How far it has come, in one sentence: E, who contradicts, since when the line is reached, and the reply."""
+    families = f"contradicted by {', '.join(suspicion.families)}" if suspicion.families else "contradicted by no family"
+    parts = [f"E = {suspicion.e:.4g} of the {DEFAULT_RULE.e_min:g} that two families need", families]
+    if suspicion.reached is not None and suspicion.reply_until is not None:
+        parts.append(f"line reached at {minute(suspicion.reached)} by {ROUTE_WORDS[suspicion.route]}")
+        parts.append(f"reply until {minute(suspicion.reply_until)}")
+        parts.append(_reply(suspicion.reply))
+    return f"{STAGE_WORDS[suspicion.stage].capitalize()}: {', '.join(parts)}."
+
+
+def _reply(reply: Reply | None) -> str:
+    if reply is None:
+        return "no reply yet"
+    weighed = {None: "not weighed yet", True: "accepted", False: "rejected"}[reply.accepted]
+    return f"replied at {minute(reply.at)}, {weighed}"
+
+
+def minute(at: datetime) -> str:
+    """An instant in UTC, to the minute."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def headline(one: Evidence) -> str:
@@ -47,6 +84,22 @@ def error_rate(one: Evidence) -> str:
     return ", ".join(part for part in (p, e) if part)
 
 
+def seen_on(one: Evidence) -> str:
+    """How often it contradicts by itself: `4 days, 2 vantages`; '' when it does not."""
+    return f"{one.days} days, {one.vantages} vantages" if one.days else ""
+
+
+def agreement(finding: Finding) -> str:
+    """Whose evidence is shown, and what is said of the others: `a/b/c; 2 of 3 targets so; 1 not rejected`."""
+    n, same, worst = len(finding.evidence), finding.same, finding.worst
+    if n == 1:
+        return worst.subject
+    others = dict(finding.counts)
+    others[worst.standing] -= same
+    rest = [f"{count} {STANDING_WORDS[standing]}" for standing, count in others.items() if count]
+    return "; ".join((worst.subject, f"{same} of {n} targets so", *rest))
+
+
 def rows_query(one: Evidence, start: datetime, end: datetime) -> str:
     """The query that gives the rows of [start, end) behind it, for `touchstone sql`."""
     column = ("provider", "cluster", "target")[one.subject.count("/")]
@@ -59,5 +112,5 @@ def rows_query(one: Evidence, start: datetime, end: datetime) -> str:
 
 def summary(suspicion: Suspicion) -> str:
     """How many checks say what, in one line."""
-    counts = {standing: sum(one.standing is standing for one in suspicion.evidence) for standing in _ORDER}
+    counts = {standing: sum(one.standing is standing for one in suspicion.evidence) for standing in Standing}
     return ", ".join(f"{n} {STANDING_WORDS[standing]}" for standing, n in counts.items() if n)
