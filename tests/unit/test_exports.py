@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,9 +18,11 @@ from collector.judgement.beside import Beside, Side, side_lines
 from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.facts import Block, ProviderFacts, bucket_of
 from collector.judgement.first_token import FirstTokens
+from collector.judgement.integrity.findings import Examination
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
+from tests.support.claims import suspected
 
 AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 START = AT - timedelta(days=30)
@@ -151,6 +154,28 @@ def test_cold_and_warm_stand_apart_with_their_own_n_in_every_format() -> None:
     assert rows["acme", "ttft_p95_ms cold"]["n"] == "40000"
     assert rows["acme", "ttft_intended_p95_ms cold"]["n"] == "44000"
     assert "| acme/us-east | cold | 3" in catalog.renderer("md")(made)
+
+
+def test_every_format_says_what_was_found_of_its_claims_and_nothing_runs() -> None:
+    """One line for each check, the worst of its targets; without an examination that is said."""
+    examined = replace(card(), examination=Examination(AT, suspected("acme", AT)))
+    document = json.loads(catalog.renderer("json")(examined))["examination"]
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(examined))))
+    markdown = catalog.renderer("md")(examined)
+    checks = ["token_arithmetic_completion", "change", "identity", "place"]
+
+    assert [one["worst"]["check"] for one in document["findings"]] == checks
+    assert (document["stage"], document["findings"][0]["targets"], document["findings"][0]["same"]) == (
+        "reply_open", 2, 1,
+    )  # fmt: skip
+    found = [row for row in rows if row["section"] == "claim" and row["figure"] in checks]
+    assert [row["result"] for row in found] == ["contradicted", "noticed", "not rejected", "insufficient data"]
+    assert not [cell for row in rows for cell in row.values() if cell[:1] in {"=", "+", "@"} and len(cell) > 2]
+    assert "The evidence reaches the line; the provider may still reply" in markdown
+    assert "\\<img" in markdown and "\\[x\\](http" in markdown
+    assert not re.search(r"(?<!\\)[<\[]", markdown)
+    assert json.loads(catalog.renderer("json")(card()))["examination"] is None
+    assert "Nothing had been examined yet." in catalog.renderer("md")(card())
 
 
 def test_an_open_incident_counts_as_down_to_the_end() -> None:
