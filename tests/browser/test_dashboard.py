@@ -225,7 +225,7 @@ def test_no_request_leaves_the_machine(page: Any, address: str) -> None:
 def test_hostile_names_and_errors_are_shown_as_text(page: Any, address: str) -> None:
     """A provider's name and a server's error are data: no element, no script, no image comes of them."""
     show(page, address, ".ts-foot")
-    assert page.locator(".st-key-row-clay a").inner_text().replace("\u2060", "") == HOSTILE
+    assert page.locator(".st-key-row-clay a").first.inner_text().replace("\u2060", "") == HOSTILE
     show(page, f"{address}/provider?provider=clay", ".ts-long")
     page.wait_for_timeout(500)
 
