@@ -17,9 +17,11 @@ from collector.judgement.beside import Beside, Side, side_lines
 from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.facts import Block, ProviderFacts, bucket_of
 from collector.judgement.first_token import FirstTokens
+from collector.judgement.integrity.findings import Examination
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
+from tests.support.claims import HOSTILE, suspected
 
 AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 START = AT - timedelta(days=30)
@@ -80,6 +82,7 @@ def card(**changes: object) -> Scorecard:
         beside(),
         start=START,
         confidence=0.95,
+        examination=Examination(AT, suspected("acme", AT)),
         name="=Acme | <b>",
         simulated=True,
     )
@@ -212,3 +215,58 @@ def test_a_card_shows_real_traffic_beside_our_probes_in_every_format() -> None:
     assert said["ttft_p95_ms active cold"]["value"] == ""
     assert "| acme | real traffic | unknown | 1000 | 10.00 % (" in text
     assert "probes\\_treated\\_better" in text
+
+
+def test_the_json_card_holds_one_finding_for_each_check_and_the_suspicion() -> None:
+    """The worst evidence with its arithmetic, how many targets stand how; null before the first examination."""
+    found = json.loads(catalog.renderer("json")(card()))["examination"]
+    bills = found["findings"][0]
+
+    assert (found["stage"], found["route"], found["families"]) == (
+        "reply_open",
+        "replicated_contradiction",
+        ["billing"],
+    )
+    assert (found["at"], found["reached"], found["reply"]) == (AT.isoformat(), AT.isoformat(), None)
+    assert [one["worst"]["standing"] for one in found["findings"]] == [
+        "contradicted", "noticed", "not_rejected", "insufficient",
+    ]  # fmt: skip
+    assert (bills["targets"], bills["same"], bills["counts"]) == (2, 1, {"contradicted": 1, "not_rejected": 1})
+    assert (bills["worst"]["value"], bills["worst"]["e"], bills["worst"]["days"]) == (1.0312, 250.0, 4)
+    assert bills["worst"]["arithmetic"][1] == HOSTILE
+    assert json.loads(catalog.renderer("json")(card(examination=None)))["examination"] is None
+
+
+def test_the_csv_card_has_each_check_and_the_suspicion_in_rows() -> None:
+    """Value, threshold, e, targets and the smallest effect, each as a figure."""
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(card()))))
+    claims = {row["figure"]: row for row in rows if row["section"] == "claim"}
+    suspicion = {row["figure"]: row for row in rows if row["section"] == "suspicion"}
+    bills = claims["token_arithmetic_completion"]
+
+    assert (bills["result"], bills["value"], bills["threshold"]) == ("contradicted", "1.0312", "1.002")
+    assert claims["token_arithmetic_completion e"]["value"] == "250"
+    assert (claims["place targets"]["value"], claims["place targets"]["n"]) == ("2", "2")
+    assert claims["identity smallest effect"]["note"] == "a model of half the size; never 8 bits"
+    assert (suspicion["e"]["threshold"], suspicion["e"]["result"]) == ("1000", "reply_open")
+    assert suspicion["replied_at"]["value"] == ""
+    assert {row["section"] for row in rows} >= {"claim", "suspicion"}
+    assert "suspicion" not in catalog.renderer("csv")(card(examination=None))
+
+
+def test_the_markdown_card_has_a_line_for_each_check() -> None:
+    """What the evidence comes to, a row for each that says something, and a line for each that has no data."""
+    text = catalog.renderer("md")(card())
+    section = text.partition("## Are they what they say they are?")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("| ")]
+
+    assert "the provider may still reply: E = 31.85" in section
+    assert [line.split(" | ")[0] for line in table[1:]] == ["| contradicted", "| noticed", "| not rejected"]
+    assert "a model of half the size; never 8 bits |" in table[3]
+    assert (
+        "- insufficient data: place, there are too few vantages, n 0, acme/eu-west/chat; 2 of 2 targets so" in section
+    )
+    assert "\\<img src=x onerror=alert(1)\\> \\| \\[x\\](" in section
+    assert not {"\u202e", "\u2028"} & set(section)
+    assert "verified" not in section
+    assert "Nothing had been examined yet." in catalog.renderer("md")(card(examination=None))
