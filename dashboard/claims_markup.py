@@ -17,7 +17,7 @@ from schemas.evidence import STANDING_WORDS, Evidence, Standing
 TITLE = "Are they what they say they are?"
 ANCHOR = "claims"
 TARGETS_MAX = 20  # of a check that are shown one by one
-LINES_MAX = 40  # of arithmetic
+LINES_MAX, LINE_CHARS_MAX = 40, 300  # of arithmetic
 _LOOK = {
     Standing.CONTRADICTED: ("severe", "✗"),
     Standing.NOTICED: ("minor", "~"),
@@ -120,8 +120,10 @@ def _other(one: Evidence) -> str:
 
 
 def _lines(lines: Sequence[str]) -> str:
-    more = f"\nand {len(lines) - LINES_MAX} more lines" if len(lines) > LINES_MAX else ""
-    return f"<pre>{text(chr(10).join(lines[:LINES_MAX]) + more)}</pre>" if lines else ""
+    shown = [line if len(line) <= LINE_CHARS_MAX else f"{line[:LINE_CHARS_MAX]} ..." for line in lines[:LINES_MAX]]
+    if len(lines) > LINES_MAX:
+        shown.append(f"and {len(lines) - LINES_MAX} more lines")
+    return f"<pre>{text(chr(10).join(shown))}</pre>" if shown else ""
 
 
 def _silent(silent: Sequence[Finding]) -> str:

@@ -14,7 +14,7 @@ from collector.judgement.integrity.findings import Finding
 from collector.judgement.wording import duration, percent
 from schemas.evidence import STANDING_WORDS
 
-_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"} | {"\n": " ", "\r": " "})
+_SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"})
 
 
 def render(card: Scorecard) -> str:
@@ -223,8 +223,8 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
 
 
 def escaped(text: str) -> str:
-    """*text* as one line of Markdown that is nothing but text."""
-    return text.translate(_SPECIAL)
+    """*text* as one line of Markdown that is nothing but text, read from left to right."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).translate(_SPECIAL)
 
 
 def _ms(value: float | None) -> str:

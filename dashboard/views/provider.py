@@ -54,7 +54,7 @@ def show(pages: Pages) -> None:
         st.html('<div class="ts-calm">No gate can be looked at: nothing was observed in the window.</div>')
     else:
         st.html(markup.gates(verdict))
-    claims = st.container(gap="xsmall")
+    claims = st.container(key="claims-section")
     incidents = reader.recent_incidents(provider, INCIDENTS)
     _charts(provider, face, incidents, settings)
     st.html(_incidents(incidents))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from collector.judgement.integrity.findings import Examination
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
-from tests.support.claims import suspected
+from tests.support.claims import HOSTILE, suspected
 
 AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 START = AT - timedelta(days=30)
@@ -83,6 +82,7 @@ def card(**changes: object) -> Scorecard:
         beside(),
         start=START,
         confidence=0.95,
+        examination=Examination(AT, suspected("acme", AT)),
         name="=Acme | <b>",
         simulated=True,
     )
@@ -156,28 +156,6 @@ def test_cold_and_warm_stand_apart_with_their_own_n_in_every_format() -> None:
     assert "| acme/us-east | cold | 3" in catalog.renderer("md")(made)
 
 
-def test_every_format_says_what_was_found_of_its_claims_and_nothing_runs() -> None:
-    """One line for each check, the worst of its targets; without an examination that is said."""
-    examined = replace(card(), examination=Examination(AT, suspected("acme", AT)))
-    document = json.loads(catalog.renderer("json")(examined))["examination"]
-    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(examined))))
-    markdown = catalog.renderer("md")(examined)
-    checks = ["token_arithmetic_completion", "change", "identity", "place"]
-
-    assert [one["worst"]["check"] for one in document["findings"]] == checks
-    assert (document["stage"], document["findings"][0]["targets"], document["findings"][0]["same"]) == (
-        "reply_open", 2, 1,
-    )  # fmt: skip
-    found = [row for row in rows if row["section"] == "claim" and row["figure"] in checks]
-    assert [row["result"] for row in found] == ["contradicted", "noticed", "not rejected", "insufficient data"]
-    assert not [cell for row in rows for cell in row.values() if cell[:1] in {"=", "+", "@"} and len(cell) > 2]
-    assert "The evidence reaches the line; the provider may still reply" in markdown
-    assert "\\<img" in markdown and "\\[x\\](http" in markdown
-    assert not re.search(r"(?<!\\)[<\[]", markdown)
-    assert json.loads(catalog.renderer("json")(card()))["examination"] is None
-    assert "Nothing had been examined yet." in catalog.renderer("md")(card())
-
-
 def test_an_open_incident_counts_as_down_to_the_end() -> None:
     """Its length is not known, and not zero."""
     made = card()
@@ -237,3 +215,58 @@ def test_a_card_shows_real_traffic_beside_our_probes_in_every_format() -> None:
     assert said["ttft_p95_ms active cold"]["value"] == ""
     assert "| acme | real traffic | unknown | 1000 | 10.00 % (" in text
     assert "probes\\_treated\\_better" in text
+
+
+def test_the_json_card_holds_one_finding_for_each_check_and_the_suspicion() -> None:
+    """The worst evidence with its arithmetic, how many targets stand how; null before the first examination."""
+    found = json.loads(catalog.renderer("json")(card()))["examination"]
+    bills = found["findings"][0]
+
+    assert (found["stage"], found["route"], found["families"]) == (
+        "reply_open",
+        "replicated_contradiction",
+        ["billing"],
+    )
+    assert (found["at"], found["reached"], found["reply"]) == (AT.isoformat(), AT.isoformat(), None)
+    assert [one["worst"]["standing"] for one in found["findings"]] == [
+        "contradicted", "noticed", "not_rejected", "insufficient",
+    ]  # fmt: skip
+    assert (bills["targets"], bills["same"], bills["counts"]) == (2, 1, {"contradicted": 1, "not_rejected": 1})
+    assert (bills["worst"]["value"], bills["worst"]["e"], bills["worst"]["days"]) == (1.0312, 250.0, 4)
+    assert bills["worst"]["arithmetic"][1] == HOSTILE
+    assert json.loads(catalog.renderer("json")(card(examination=None)))["examination"] is None
+
+
+def test_the_csv_card_has_each_check_and_the_suspicion_in_rows() -> None:
+    """Value, threshold, e, targets and the smallest effect, each as a figure."""
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(card()))))
+    claims = {row["figure"]: row for row in rows if row["section"] == "claim"}
+    suspicion = {row["figure"]: row for row in rows if row["section"] == "suspicion"}
+    bills = claims["token_arithmetic_completion"]
+
+    assert (bills["result"], bills["value"], bills["threshold"]) == ("contradicted", "1.0312", "1.002")
+    assert claims["token_arithmetic_completion e"]["value"] == "250"
+    assert (claims["place targets"]["value"], claims["place targets"]["n"]) == ("2", "2")
+    assert claims["identity smallest effect"]["note"] == "a model of half the size; never 8 bits"
+    assert (suspicion["e"]["threshold"], suspicion["e"]["result"]) == ("1000", "reply_open")
+    assert suspicion["replied_at"]["value"] == ""
+    assert {row["section"] for row in rows} >= {"claim", "suspicion"}
+    assert "suspicion" not in catalog.renderer("csv")(card(examination=None))
+
+
+def test_the_markdown_card_has_a_line_for_each_check() -> None:
+    """What the evidence comes to, a row for each that says something, and a line for each that has no data."""
+    text = catalog.renderer("md")(card())
+    section = text.partition("## Are they what they say they are?")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("| ")]
+
+    assert "the provider may still reply: E = 31.85" in section
+    assert [line.split(" | ")[0] for line in table[1:]] == ["| contradicted", "| noticed", "| not rejected"]
+    assert "a model of half the size; never 8 bits |" in table[3]
+    assert (
+        "- insufficient data: place, there are too few vantages, n 0, acme/eu-west/chat; 2 of 2 targets so" in section
+    )
+    assert "\\<img src=x onerror=alert(1)\\> \\| \\[x\\](" in section
+    assert not {"\u202e", "\u2028"} & set(section)
+    assert "verified" not in section
+    assert "Nothing had been examined yet." in catalog.renderer("md")(card(examination=None))

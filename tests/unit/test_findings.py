@@ -1,8 +1,7 @@
-"""Evidence by check: the worst first, what stands beside it counted, and texts from outside that stay text."""
+"""Findings: one line for each check, the worst first, every target counted; and the sentence above them."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,105 +11,109 @@ from hypothesis import strategies as st
 
 from collector.judgement.integrity import words
 from collector.judgement.integrity.findings import Examination, findings
-from collector.judgement.integrity.suspicion import Reply, Stage, suspicion
-from dashboard import claims_markup
+from collector.judgement.integrity.period import period_start
+from collector.judgement.integrity.suspicion import Reply, suspicion
 from schemas.evidence import Evidence, Standing
-from tests.support.claims import HOSTILE, contradicted, evidence, suspected
+from tests.support.claims import contradicted, evidence, suspected
 
-AT = datetime(2026, 11, 26, 21, 8, tzinfo=UTC)
-EVERY_S = 21_600.0
-CHECKS, TARGETS = ("bills", "place", "identity"), ("acme/a/chat", "acme/b/chat", "acme/c/chat")
+AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
 
 
-@given(
-    st.lists(
-        st.builds(
-            evidence, st.sampled_from(CHECKS), st.sampled_from(TARGETS), st.sampled_from(Standing),
-            reason=st.sampled_from(("one", "two")),
-        ),
-        max_size=12,
-    )
-)  # fmt: skip
-def test_every_piece_of_evidence_is_in_the_finding_of_its_check(some: list[Evidence]) -> None:
-    """None is lost, the worst leads its check, and worse checks come first."""
-    found = findings(some)
-    order = [list(Standing).index(one.worst.standing) for one in found]
-
-    assert sum(len(one.evidence) for one in found) == len(some)
-    assert len({one.worst.check for one in found}) == len(found)
-    assert order == sorted(order)
-    for one in found:
-        assert sum(one.counts.values()) == len(one.evidence) >= one.same >= 1
-        assert next(iter(one.counts)) is one.worst.standing
+def of_one_check(*standings: Standing) -> list[Evidence]:
+    """Evidence of one check about as many targets."""
+    return [evidence("place", f"acme/{place}/chat", standing) for place, standing in enumerate(standings)]
 
 
-def test_what_the_others_say_is_counted_beside_the_worst() -> None:
-    """Two targets are contradicted for one reason, a third for another, a fourth is not."""
-    some = [
-        evidence("bills", "acme/a/chat", Standing.CONTRADICTED, reason="tokens_inflated", e=50.0),
-        evidence("bills", "acme/b/chat", Standing.CONTRADICTED, reason="tokens_inflated", e=9.0),
-        evidence("bills", "acme/c/chat", Standing.CONTRADICTED, reason="hidden_minimum", e=2.0),
-        evidence("bills", "acme/d/chat", Standing.NOT_REJECTED),
+def test_contradictions_come_first_and_what_has_no_data_last() -> None:
+    """By what is worst in a check, whatever its other targets say."""
+    told, silent = Examination(AT, suspected("acme", AT)).parted
+
+    assert [(one.worst.check, one.worst.standing) for one in (*told, *silent)] == [
+        ("token_arithmetic_completion", Standing.CONTRADICTED),
+        ("change", Standing.NOTICED),
+        ("identity", Standing.NOT_REJECTED),
+        ("place", Standing.INSUFFICIENT),
     ]
-    (found,) = findings(some)
-
-    assert words.agreement(found) == "acme/a/chat; 2 of 4 targets so; 1 contradicted; 1 not rejected"
-    assert words.agreement(findings(some[:1])[0]) == "acme/a/chat"
+    assert [one.worst.check for one in silent] == ["place"]
 
 
-def test_the_state_says_how_far_it_has_come_and_what_may_still_be_said() -> None:
-    """Below the line nothing of a reply; at it, until when; afterwards, what came of it."""
-    below = suspicion("acme", (), AT, discovered=False)
-    reached = suspected("acme", AT)
-    replied = suspicion(
-        "acme", contradicted("acme"), AT + timedelta(days=8), discovered=True, reached=AT,
-        reply=Reply(AT + timedelta(days=2), accepted=False),
-    )  # fmt: skip
+def test_of_two_that_contradict_the_more_surprising_is_shown() -> None:
+    """And the first by name where they surprise alike."""
+    weak, strong = (evidence("place", f"acme/{e}/chat", Standing.CONTRADICTED, e=e) for e in (20.0, 5000.0))
+    (found,) = findings([weak, strong, replace(strong, subject="acme/zzz/chat")])
 
-    assert "reply" not in words.state(below)
-    assert "reply until 2026-12-03 21:08 UTC, no reply yet." in words.state(reached)
-    assert words.state(replied).startswith("The evidence reaches the line, and the right of reply is over")
-    assert words.state(replied).endswith("replied at 2026-11-28 21:08 UTC, rejected.")
-    assert "verified" not in words.state(below) + words.state(reached) + words.state(replied)
-
-
-def test_the_section_shows_each_check_once_and_nothing_that_runs() -> None:
-    """What contradicts leads; what has no data is folded; texts of answers stay text."""
-    shown = claims_markup.section(Examination(AT, suspected("clay", AT)), EVERY_S)
-    checks = re.findall(r'data-check="([a-z_]+)"', shown)
-
-    assert checks == ["token_arithmetic_completion", "change", "identity"]
-    assert "Insufficient data: 1 check" in shown
-    assert "next due 2026-11-27 03:08 UTC" in shown
-    assert "<img" not in shown and "&lt;img src=x" in shown
-    assert HOSTILE not in shown
-    assert "clay/us-east/chat; 1 of 2 targets so; 1 not rejected" in shown
-
-
-def test_the_section_is_bounded_however_much_there_is_to_say() -> None:
-    """A hundred targets, a thousand lines of arithmetic."""
-    one = evidence("bills", "acme/a/chat", Standing.CONTRADICTED, arithmetic=tuple(f"line {n}" for n in range(1000)))
-    many = tuple(replace(one, subject=f"acme/{n}/chat") for n in range(100))
-    shown = claims_markup.section(Examination(AT, suspicion("acme", many, AT, discovered=True)), EVERY_S)
-
-    assert "and 79 more" in shown and "and 960 more lines" in shown
-    assert len(shown) < 40_000
+    assert found.evidence == (strong, replace(strong, subject="acme/zzz/chat"), weak)
 
 
 @pytest.mark.parametrize(
-    ("stage", "marked"),
-    [(Stage.BELOW, False), (Stage.EXPLAINED, False), (Stage.REPLY_OPEN, True), (Stage.SUSPECT, True)],
+    ("standings", "said"),
+    [
+        ([Standing.CONTRADICTED], "acme/0/chat"),
+        ([Standing.INSUFFICIENT] * 3, "acme/0/chat; 3 of 3 targets so"),
+        (
+            [Standing.NOT_REJECTED, Standing.CONTRADICTED, Standing.INSUFFICIENT, Standing.NOT_REJECTED],
+            "acme/1/chat; 1 of 4 targets so; 2 not rejected; 1 insufficient data",
+        ),
+    ],
 )
-def test_only_who_is_beyond_the_line_is_marked(stage: Stage, marked: bool) -> None:
-    """With a link to the section of that provider alone."""
-    mark = claims_markup.mark('a"b/c', stage)
-
-    assert bool(mark) is marked
-    assert not marked or 'href="provider?provider=a%22b%2Fc#claims"' in mark
+def test_it_says_how_many_targets_say_the_same(standings: list[Standing], said: str) -> None:
+    """And what the others say."""
+    assert words.agreement(findings(of_one_check(*standings))[0]) == said
 
 
-def test_before_the_first_examination_it_is_said_when_there_will_be_one() -> None:
-    """And not that all is well."""
-    said = claims_markup.unexamined(EVERY_S)
+def test_another_reason_is_not_the_same() -> None:
+    """Two targets have too little data, each for a reason of its own."""
+    few, none = of_one_check(Standing.INSUFFICIENT, Standing.INSUFFICIENT)
+    (found,) = findings([few, replace(none, reason="no_claim")])
 
-    assert "Nothing was examined yet" in said and "6 h" in said
+    assert (found.same, words.agreement(found)) == (1, "acme/0/chat; 1 of 2 targets so; 1 insufficient data")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 500), st.sampled_from(Standing)), unique_by=lambda x: x)
+)
+def test_no_evidence_is_lost_and_none_is_told_twice(some: list[tuple[str, int, Standing]]) -> None:
+    """However many targets there are, there is one line for each check, and its counts add up."""
+    given_evidence = [evidence(check, f"acme/{target}/chat", standing) for check, target, standing in some]
+    found = findings(given_evidence)
+
+    assert len(found) == len({check for check, _, _ in some})
+    assert sorted(map(repr, given_evidence)) == sorted(repr(one) for each in found for one in each.evidence)
+    assert all(sum(one.counts.values()) == len(one.evidence) and 1 <= one.same <= len(one.evidence) for one in found)
+    order = list(Standing)
+    ranks = [order.index(one.worst.standing) for one in found]
+    assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize(
+    ("days", "reply", "said"),
+    [
+        (
+            1,
+            None,
+            "the provider may still reply: E = 31.85 of the 1000 that two families need, contradicted by billing",
+        ),
+        (1, None, "line reached at 2026-11-24 07:00 UTC by one contradiction of class A on 2 days and from 2 vantages"),
+        (1, None, "reply until 2026-12-01 07:00 UTC, no reply yet."),
+        (1, Reply(AT), "replied at 2026-11-24 07:00 UTC, not weighed yet."),
+        (1, Reply(AT, accepted=True), "the provider's reply was accepted"),
+        (9, Reply(AT, accepted=False), "the right of reply is over: E = 31.85"),
+    ],
+)
+def test_the_sentence_says_how_far_it_has_come(days: int, reply: Reply | None, said: str) -> None:
+    """E, who contradicts, since when, until when a reply is weighed, and what became of it."""
+    later = AT + timedelta(days=days)
+    sentence = words.state(suspicion("acme", contradicted("acme"), later, discovered=True, reached=AT, reply=reply))
+
+    assert said in sentence
+    assert "verified" not in sentence
+
+
+def test_below_the_line_no_reply_is_asked_for() -> None:
+    """And nobody is said to contradict."""
+    nothing = suspicion("acme", of_one_check(Standing.NOT_REJECTED), AT, discovered=False)
+
+    assert words.state(nothing) == (
+        "The evidence does not reach the line: E = 1 of the 1000 that two families need, contradicted by no family."
+    )
+    assert Examination(AT, nothing).since == period_start(AT)
