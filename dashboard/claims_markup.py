@@ -114,7 +114,8 @@ def _details(finding: Finding) -> str:
 
 
 def _other(one: Evidence) -> str:
-    caught = f"would have been caught: {one.smallest}" if one.smallest else ""
+    told = one.smallest and one.standing is not Standing.INSUFFICIENT
+    caught = f"would have been caught: {one.smallest}" if told else ""
     said = "; ".join(filter(None, (one.said, words.measurement(one), words.error_rate(one), caught)))
     return f"{_result(one)} <code>{text(one.subject)}</code> {text(said)}"
 
