@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 DECIDE_S = 0.25
 BURN_S = 15.0
+EXAMINE_S = 5.0  # between two looks whether an examination is due
 KNOWN_AFTER = timedelta(seconds=10)  # an insert of a few rows takes less
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
@@ -144,6 +145,7 @@ class Service:
     decided_at: float | None = None  # monotonic
     lag_s: float = 0.0  # of the last look at the loop
     drilled: int | None = None  # the last round that was drilled
+    examined: tuple[float, Any] | None = None  # when claims were examined last (monotonic), and the past loaded by then
 
     async def decided(self, observations: Sequence[Observation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
@@ -262,13 +264,21 @@ class Service:
         return verdicts
 
     async def keep_examining(self) -> None:
-        """Examine what providers claim, as often as the settings say."""
-        await self._keep(self.configuration.settings.integrity.every, self._examine, "examining")
+        """Examine what providers claim: as often as the settings say, and as soon as another past was loaded."""
+        await self._keep(EXAMINE_S, self.examine_when_due, "examining")
 
-    async def _examine(self) -> None:
-        """At the watermark, once that is known and no past is being loaded."""
-        while (at := await self._settled_at()) is None:
-            await self.clock.sleep(RETRY_S)
+    async def examine_when_due(self) -> None:
+        """Examine unless it is not yet time; nothing while the watermark is unknown or a past is being loaded."""
+        past, now_s = await self.facts.history_progress(), self.clock.monotonic()
+        if self.examined is not None:
+            last_s, of = self.examined
+            if past == of and now_s - last_s < self.configuration.settings.integrity.every:
+                return
+        if (at := await self._settled_at()) is not None:
+            await self._examine(at)
+            self.examined = (now_s, past)
+
+    async def _examine(self, at: datetime) -> None:
         found = await self.examine(at)
         if found:  # a verdict that is being given now does not see it, and must not when it is recomputed
             await self.facts.insert_suspicions(tuple(found.values()), at, self.clock.now() + KNOWN_AFTER)

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -137,6 +138,7 @@ class QuietStore:
 
     def __init__(self, *, loading: bool) -> None:
         self.loading, self.verdicts = loading, list[Any]()
+        self.past: Any = None  # that was loaded
 
     async def facts(self, at: datetime, policy: object) -> dict[str, Any]:
         """None."""
@@ -166,7 +168,7 @@ class QuietStore:
         class Progress:
             finished = False
 
-        return Progress() if self.loading else None
+        return Progress() if self.loading else self.past
 
 
 def service_of(store: QuietStore, watermark: datetime | None) -> Service:
@@ -199,6 +201,32 @@ async def test_no_verdict_is_stored_while_a_past_is_being_loaded_or_the_watermar
 
     assert loading.verdicts == unknown.verdicts == []
     assert [(v.provider, v.tier, v.at) for v in fine.verdicts] == [("acme", "unrated", AT.replace(microsecond=123_000))]
+
+
+async def test_claims_are_examined_again_when_it_is_time_or_a_past_was_loaded_meanwhile() -> None:
+    """A load that begins after the first examination would else wait six hours for the next."""
+    examined = list[datetime]()
+
+    async def examine(at: datetime) -> dict[str, Any]:
+        examined.append(at)
+        return {}
+
+    store = QuietStore(loading=False)
+    service = service_of(store, AT)
+    service.examine = examine
+    clock = service.clock
+    assert isinstance(clock, SteppedClock)
+    for loading, later_s, times in (
+        (False, 0.0, 1), (False, 60.0, 1), (True, 5.0, 1), (False, 5.0, 1), (False, 21_600.0, 2),
+    ):  # fmt: skip
+        store.loading = loading
+        await clock.sleep(later_s)
+        await service.examine_when_due()
+        assert len(examined) == times
+    store.past = SimpleNamespace(finished=True)
+    await service.examine_when_due()
+
+    assert len(examined) == 3
 
 
 async def test_the_watermark_is_read_before_it_is_asked_whether_a_past_is_being_loaded() -> None:
