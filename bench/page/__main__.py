@@ -71,13 +71,14 @@ def report(chosen: Plan, played: Played, watch: Watch, took_s: float, console: C
         "gauntlet": figures.details_of(played),
         "complaints": played.complaints,
     }
+    name = "page-three-vantages" if chosen.three else "page"
     path = write_results(
-        "page", machine=machine, versions={"touchstone": __version__, **peer_side.versions()},
+        name, machine=machine, versions={"touchstone": __version__, **peer_side.versions()},
         figures={name: row.figure for name, row in rows.items()}, run=run,
     )  # fmt: skip
     console.print(sides_table(sides), rows_table(rows))
     if not chosen.quick:
-        (FOLDER / "page.svg").write_text(log_chart(figures.panels_of(played)))
+        (FOLDER / f"{name}.svg").write_text(log_chart(figures.panels_of(played)))
     for complaint in played.complaints:
         console.print(f"[red]{complaint}[/red]", soft_wrap=True)
     others = f"{machine['cores_busy_with_others']:g} cores were busy with others"
@@ -90,9 +91,10 @@ def main() -> int:
     """Run the bench."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="four outages and two cases, in about a minute")
+    parser.add_argument("--three", action="store_true", help="the outages alone, watched from three vantages")
     parser.add_argument("--only", choices=sorted(BY_NAME), nargs="+", help="these cases, instead of all of the run's")
     options = parser.parse_args()
-    chosen = plan.QUICK if options.quick else plan.FULL
+    chosen = plan.QUICK if options.quick else plan.THREE if options.three else plan.FULL
     if options.only:
         chosen = replace(chosen, cases=tuple(BY_NAME[name] for name in options.only))
     console, watch, began_s = Console(), Watch(), time.monotonic()

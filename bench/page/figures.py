@@ -47,7 +47,7 @@ class Row:
 
 def rows_of(played: Played) -> dict[str, Row]:
     """Every row by its name, in the order of the table."""
-    found = _outage_rows(played.outages) if OURS in played.outages else {}
+    found = {**_outage_rows(played.outages), **_of_three(played.outages)}
     for case in played.cases:
         for rule in case.rows:
             found[rule.name] = _case_row(rule, case, played.heard.get(case.name, {}))
@@ -55,7 +55,9 @@ def rows_of(played: Played) -> dict[str, Row]:
 
 
 def _outage_rows(outages: Mapping[str, Told]) -> dict[str, Row]:
-    ours, found = outages[OURS], dict[str, Row]()
+    found = dict[str, Row]()
+    if (ours := outages.get(OURS)) is None:
+        return found
     for peer, suffix in ((TUNED, ""), (DEFAULT, "_beside_defaults")):
         if suffix and peer not in outages:
             continue
@@ -66,12 +68,17 @@ def _outage_rows(outages: Mapping[str, Told]) -> dict[str, Row]:
         if not suffix:
             found["page_p90_s"] = _timed(*pages, 0.9, None)
         found[f"resolve_median_s{suffix}"] = _timed(*resolves, 0.5, RESOLVE_S)
-    if (three := outages.get(OURS_OF_THREE)) is not None:
-        tuned = outages.get(TUNED, Told(three.outages, {}, {}, 0, 0))
-        found["page_median_s_three_vantages"] = _timed(
-            three.page_s, tuned.page_s, three.outages, TUNED, 0.5, PAGE_OF_THREE_S
-        )
     return found
+
+
+def _of_three(outages: Mapping[str, Told]) -> dict[str, Row]:
+    if (ours := outages.get(OURS_OF_THREE)) is None:
+        return {}
+    tuned = outages.get(TUNED, Told(ours.outages, {}, {}, 0, 0))
+    return {
+        "page_median_s_three_vantages": _timed(ours.page_s, tuned.page_s, ours.outages, TUNED, 0.5, PAGE_OF_THREE_S),
+        "resolve_median_s_three_vantages": _timed(ours.resolve_s, tuned.resolve_s, ours.outages, TUNED, 0.5, RESOLVE_S),
+    }
 
 
 def _timed(

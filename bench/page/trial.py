@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bench.page.arrival import Arrival, What
@@ -29,10 +28,8 @@ class Told:
 async def played(house: House) -> dict[str, Told]:
     """Play the outages; what each side told, once the last has said all."""
     plan = house.plan
-    sides = (OURS, *((OURS_OF_THREE,) if plan.three else ()))
-    async with AsyncExitStack() as stack:
-        for side in sides:
-            await stack.enter_async_context(house.touchstone(house.wanted_main(side)))
+    ours = OURS_OF_THREE if plan.three else OURS
+    async with house.touchstone(house.wanted_main(ours)):
         house.say(f"everything runs; {plan.settle_s:g} s of health, then {plan.outages} outages")
         zero_s = time.monotonic() + plan.settle_s
         relative = drawn(
@@ -49,8 +46,8 @@ async def played(house: House) -> dict[str, Told]:
     arrivals = [one for one in house.receiver.arrivals if one.case == MAIN]
     return {
         side: told(outages, [one for one in arrivals if one.side == side])
-        for side in (*sides, *((TUNED, DEFAULT) if plan.default else (TUNED,)))
-        if side in sides or house.peers is not None
+        for side in (ours, *((TUNED, DEFAULT) if plan.default else (TUNED,)))
+        if side == ours or house.peers is not None
     }
 
 
