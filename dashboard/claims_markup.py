@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -47,7 +47,7 @@ def section(examination: Examination, every_s: float) -> str:
     return (
         f'<div class="ts-state ts-{_STAGE_LOOK[suspicion.stage]}">{text(words.state(suspicion))}</div>'
         f'<p class="ts-note ts-when">{text(when)}</p>{"".join(map(_finding, told))}'
-        f"{_silent(silent)}{_folded('How E is put together', _lines((*suspicion.arithmetic, *_missing(examination))))}"
+        f"{_silent(silent)}{_folded('How E is put together', _lines(words.put_together(suspicion)))}"
     )
 
 
@@ -56,10 +56,6 @@ def mark(provider: str, stage: Stage) -> str:
     said = {Stage.REPLY_OPEN: "▲ claims contradicted, may reply", Stage.SUSPECT: "▲ claims contradicted"}.get(stage)
     address = f"provider?provider={quote(provider, safe='')}#{ANCHOR}"
     return f'<a class="ts-mark" href="{text(address)}" target="_self">{said}</a>' if said else ""
-
-
-def _missing(examination: Examination) -> Iterable[str]:
-    return (f"for suspect is still missing: {each}" for each in examination.suspicion.missing)
 
 
 def _finding(finding: Finding) -> str:

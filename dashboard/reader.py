@@ -63,8 +63,7 @@ def suspicion_stages() -> dict[str, Stage]:
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
 def examination(provider: str) -> Examination | None:
     """The last examination of a provider's claims; None before the first."""
-    found = _reader().suspicions(provider)
-    return Examination(*found[0]) if found else None
+    return next(iter(_reader().examinations(provider)), None)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

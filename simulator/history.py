@@ -146,15 +146,16 @@ class Past:
         abroad = number_of // 2 % 2 == 1  # two vantages share the grid
         phases = np.array([[self._phase_ms(f"{cloud.id}/{name}/{TARGET}")] for name in cloud.clusters])
         tick_ms = (seconds * 1000).astype(np.int64) + phases
-        return self._day_of(cloud, part, seconds, tick_ms, warm, part.probes, chance, abroad=abroad)
+        return self._day_of(cloud, part, seconds, tick_ms, warm, abroad, part.probes, chance)
 
     def _traffic_of(self, cloud: Cloud, part: Part, chance: np.random.Generator) -> dict[str, Varying]:
         """The same of the application's requests, which see the other face of who has two."""
         shape = (len(cloud.sites), int(DAY_S) // TRAFFIC_STEP_S)
         seconds = (np.arange(shape[1]) + chance.random(shape)) * TRAFFIC_STEP_S
         tick_ms, warm = (seconds * 1000).astype(np.int64), np.ones(shape, np.bool_)
+        here = np.zeros(shape, np.bool_)
         cloud = replace(cloud, personality=cloud.personality.towards_traffic())
-        columns = self._day_of(cloud, part, seconds, tick_ms, warm, part.traffic, chance)
+        columns = self._day_of(cloud, part, seconds, tick_ms, warm, here, part.traffic, chance)
         rows = len(columns["tick_ms"])
         spans = chance.integers(1, 2**64, rows, dtype=np.uint64)
         return columns | {"span": spans, "asked": chance.integers(*TRAFFIC_WORDS, rows, endpoint=True)}
@@ -166,10 +167,9 @@ class Past:
         seconds: Floats,
         tick_ms: Whole,
         warm: npt.NDArray[np.bool_],
+        abroad: npt.NDArray[np.bool_],
         slots: range,
         chance: np.random.Generator,
-        *,
-        abroad: npt.NDArray[np.bool_] | None = None,
     ) -> dict[str, Varying]:
         shape = seconds.shape
         code = self._codes(cloud, part, seconds, chance)
@@ -184,7 +184,7 @@ class Past:
             "billed": words if cloud.personality.billed_per_word == 1.0 else usage,
             "stopped": np.full(shape, cloud.personality.canned),
             "warm": warm,
-            "abroad": np.zeros(shape, np.bool_) if abroad is None else abroad,
+            "abroad": abroad,
             "digest": _digests(cloud.personality, code, chance),
             **measured,
         }

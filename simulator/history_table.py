@@ -51,8 +51,8 @@ Ways = Sequence[tuple[Outcome, Reason | None, int]]
 
 def arrow_table(world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime) -> Any:
     """
-    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, warm, abroad,
-    digest, timings.
+    The pyarrow.Table of *columns*: tick_ms, code (index in *ways*), words, billed, stopped, warm, abroad, digest,
+    timings.
 
     They hold every target's rows one after another, as many for each, in the order of the world's clusters. All are
     stamped as taken in at *ingested_at*: a verdict given before that instant knew nothing of them.

@@ -71,14 +71,14 @@ def report(chosen: Plan, played: Played, watch: Watch, took_s: float, console: C
         "gauntlet": figures.details_of(played),
         "complaints": played.complaints,
     }
-    name = "page-three-vantages" if chosen.three else "page"
+    bench = "page-three-vantages" if chosen.three else "page"
     path = write_results(
-        name, machine=machine, versions={"touchstone": __version__, **peer_side.versions()},
+        bench, machine=machine, versions={"touchstone": __version__, **peer_side.versions()},
         figures={name: row.figure for name, row in rows.items()}, run=run,
     )  # fmt: skip
     console.print(sides_table(sides), rows_table(rows))
     if not chosen.quick:
-        (FOLDER / f"{name}.svg").write_text(log_chart(figures.panels_of(played)))
+        (FOLDER / f"{bench}.svg").write_text(log_chart(figures.panels_of(played)))
     for complaint in played.complaints:
         console.print(f"[red]{complaint}[/red]", soft_wrap=True)
     others = f"{machine['cores_busy_with_others']:g} cores were busy with others"

@@ -21,8 +21,13 @@ NAMES: Mapping[str, str] = {
     DEFAULT: "Alertmanager, defaults", BRISK: "Alertmanager, tuned, 10s",
 }  # fmt: skip
 X_TICKS = (1, 2, 5, 10, 20, 50, 100, 200)
-# What is aimed at: the median from one vantage with confirmation, from three, and of the resolve.
-PAGE_S, PAGE_OF_THREE_S, RESOLVE_S = 4.0, 2.5, 15.0
+# Sides that are compared: ours, the peer, what the rows' names end in, and the median page that is aimed at.
+COMPARED = (
+    (OURS, TUNED, "", 4.0),
+    (OURS, DEFAULT, "_beside_defaults", 4.0),
+    (OURS_OF_THREE, TUNED, "_three_vantages", 2.5),
+)
+RESOLVE_S = 15.0  # of the median resolve
 
 
 @dataclass(slots=True)
@@ -47,7 +52,7 @@ class Row:
 
 def rows_of(played: Played) -> dict[str, Row]:
     """Every row by its name, in the order of the table."""
-    found = {**_outage_rows(played.outages), **_of_three(played.outages)}
+    found = _outage_rows(played.outages)
     for case in played.cases:
         for rule in case.rows:
             found[rule.name] = _case_row(rule, case, played.heard.get(case.name, {}))
@@ -56,29 +61,17 @@ def rows_of(played: Played) -> dict[str, Row]:
 
 def _outage_rows(outages: Mapping[str, Told]) -> dict[str, Row]:
     found = dict[str, Row]()
-    if (ours := outages.get(OURS)) is None:
-        return found
-    for peer, suffix in ((TUNED, ""), (DEFAULT, "_beside_defaults")):
-        if suffix and peer not in outages:
+    for side, peer, suffix, page_s in COMPARED:
+        if (ours := outages.get(side)) is None or (peer == DEFAULT and peer not in outages):
             continue
         theirs = outages.get(peer, Told(ours.outages, {}, {}, 0, 0))
         pages = ours.page_s, theirs.page_s, ours.outages, peer
         resolves = ours.resolve_s, theirs.resolve_s, ours.outages, peer
-        found[f"page_median_s{suffix}"] = _timed(*pages, 0.5, PAGE_S)
+        found[f"page_median_s{suffix}"] = _timed(*pages, 0.5, page_s)
         if not suffix:
             found["page_p90_s"] = _timed(*pages, 0.9, None)
         found[f"resolve_median_s{suffix}"] = _timed(*resolves, 0.5, RESOLVE_S)
     return found
-
-
-def _of_three(outages: Mapping[str, Told]) -> dict[str, Row]:
-    if (ours := outages.get(OURS_OF_THREE)) is None:
-        return {}
-    tuned = outages.get(TUNED, Told(ours.outages, {}, {}, 0, 0))
-    return {
-        "page_median_s_three_vantages": _timed(ours.page_s, tuned.page_s, ours.outages, TUNED, 0.5, PAGE_OF_THREE_S),
-        "resolve_median_s_three_vantages": _timed(ours.resolve_s, tuned.resolve_s, ours.outages, TUNED, 0.5, RESOLVE_S),
-    }
 
 
 def _timed(

@@ -7,23 +7,24 @@ from datetime import datetime
 
 from collector.exports.scorecard_md import escaped
 from collector.judgement.integrity import words
-from collector.judgement.integrity.findings import ranked
+from collector.judgement.integrity.findings import Examination, ranked
 from collector.judgement.integrity.suspicion import Suspicion
 from schemas.evidence import Evidence, Standing
 
 
-def letter(suspicion: Suspicion, *, name: str, start: datetime, at: datetime, simulated: bool) -> str:
-    """The document on evidence of [start, at), ending in a newline."""
-    return "\n".join([*_head(suspicion, name, start, at, simulated), *_checks(suspicion, start, at), *_sum(suspicion)])
+def letter(examination: Examination, *, name: str, simulated: bool) -> str:
+    """The document on its evidence, ending in a newline."""
+    return "\n".join([*_head(examination, name, simulated), *_checks(examination), *_sum(examination.suspicion)])
 
 
-def _head(suspicion: Suspicion, name: str, start: datetime, at: datetime, simulated: bool) -> Iterator[str]:
+def _head(examination: Examination, name: str, simulated: bool) -> Iterator[str]:
+    suspicion = examination.suspicion
     yield f"# Evidence about claims of {escaped(name or suspicion.provider)}"
     yield ""
     if simulated:
         yield "**Simulated data: these clouds do not exist.**"
         yield ""
-    yield f"`{suspicion.provider}`, requests from {_time(start)} to {_time(at)}."
+    yield f"`{suspicion.provider}`, requests from {_time(examination.since)} to {_time(examination.at)}."
     yield ""
     yield f"{words.STAGE_WORDS[suspicion.stage].capitalize()}."
     if suspicion.reply_until is not None:
@@ -32,24 +33,25 @@ def _head(suspicion: Suspicion, name: str, start: datetime, at: datetime, simula
     yield ""
 
 
-def _checks(suspicion: Suspicion, start: datetime, at: datetime) -> Iterator[str]:
-    for one in ranked(suspicion.evidence):
+def _checks(examination: Examination) -> Iterator[str]:
+    evidence = ranked(examination.suspicion.evidence)
+    for one in evidence:
         if one.standing in {Standing.CONTRADICTED, Standing.NOTICED}:
-            yield from _check(one, start, at)
+            yield from _check(one, examination)
     yield "## What was looked at and not contradicted"
     yield ""
     yield "Not contradicted does not mean verified: the last column says what would have been seen."
     yield ""
     yield "| Check | Of | Result | Measured | What would have been caught |"
     yield "| --- | --- | --- | --- | --- |"
-    for one in ranked(suspicion.evidence):
+    for one in evidence:
         if one.standing in {Standing.NOT_REJECTED, Standing.INSUFFICIENT}:
             cells = (one.check, one.subject, one.said, words.measurement(one), one.smallest)
             yield f"| {' | '.join(escaped(cell) or '-' for cell in cells)} |"
     yield ""
 
 
-def _check(one: Evidence, start: datetime, at: datetime) -> Iterator[str]:
+def _check(one: Evidence, examination: Examination) -> Iterator[str]:
     yield f"## {escaped(words.headline(one)).capitalize()}"
     yield ""
     for title, said in (
@@ -75,7 +77,7 @@ def _check(one: Evidence, start: datetime, at: datetime) -> Iterator[str]:
     yield ""
     yield "Rows:"
     yield ""
-    yield f"    {words.rows_query(one, start, at)}"
+    yield f"    {words.rows_query(one, examination.since, examination.at)}"
     yield ""
 
 

@@ -17,7 +17,8 @@ from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
-from collector.judgement.integrity.suspicion import Stage, Suspicion
+from collector.judgement.integrity.findings import Examination
+from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.response_times import Handled
 from collector.storage import (
     day_bars,
@@ -346,10 +347,10 @@ class Reader:
         limit = min(limit, SAMPLES_READ_MAX)
         return samples_of(self._rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit), limit)
 
-    def suspicions(self, provider: str = "", at: datetime = _FAR) -> tuple[tuple[datetime, Suspicion], ...]:
-        """What the last examination known before *at* came to, and when it was; of one provider, or of all."""
+    def examinations(self, provider: str = "", at: datetime = _FAR) -> tuple[Examination, ...]:
+        """The last examination known before *at*, of one provider or of each."""
         rows = self._rows(evidence_records.LATEST, at=_ms(at), provider=provider)
-        return tuple((of_ms(ms), evidence_records.suspicion_of(body)) for ms, body in rows)
+        return tuple(Examination(of_ms(ms), evidence_records.suspicion_of(body)) for ms, body in rows)
 
     def suspicion_stages(self) -> dict[str, Stage]:
         """How far the suspicion of each provider has come."""

@@ -76,12 +76,11 @@ def html(page: AppTest) -> str:
 def test_the_newest_examination_is_read_or_the_one_that_was_known(examined: Store) -> None:
     """An export of an older verdict stands on what was known then."""
     with Reader.open(examined) as opened:
-        ((newest, suspicion),) = opened.suspicions("acme")
-        ((then, _),) = opened.suspicions("acme", AT + HOUR)
+        (newest,), (then,) = opened.examinations("acme"), opened.examinations("acme", AT + HOUR)
 
-        assert (newest, then) == (AT + 6 * HOUR, AT)
-        assert suspicion == claims.suspected("acme", AT + 6 * HOUR)
-        assert opened.suspicions("acme", AT) == opened.suspicions("bolt") == ()
+        assert (newest.at, then.at) == (AT + 6 * HOUR, AT)
+        assert newest.suspicion == claims.suspected("acme", AT + 6 * HOUR)
+        assert opened.examinations("acme", AT) == opened.examinations("bolt") == ()
         assert opened.suspicion_stages() == {"acme": Stage.REPLY_OPEN}
 
 

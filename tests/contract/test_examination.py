@@ -12,6 +12,7 @@ from collector.examination import suspicions_at
 from collector.exports.integrity_letter import letter
 from collector.judgement.integrity import words
 from collector.judgement.integrity.catalog import CHECKS, examined
+from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.period import PERIOD_DAYS, period_start
 from collector.judgement.integrity.subject import Subject
 from collector.judgement.integrity.suspicion import Route, Stage, Suspicion
@@ -90,7 +91,7 @@ def test_a_contradiction_has_a_right_of_reply_before_it_is_a_tier(inflated: Stor
     assert (after["acme"].stage, after["acme"].reached) == (Stage.SUSPECT, AT)
 
     with Reader.open(inflated) as reader:
-        stored = {one.provider: one for _, one in reader.suspicions()}
+        stored = {one.suspicion.provider: one.suspicion for one in reader.examinations()}
     assert stored == after
     (bills,) = [one for one in after["acme"].evidence if one.check == "token_arithmetic_completion"]
     assert (bills.standing, bills.reason, bills.days, bills.vantages) == (
@@ -151,7 +152,7 @@ def test_what_was_known_then_is_judged_again_the_same(inflated: Store) -> None:
 def test_the_document_for_the_provider_holds_claim_measurement_arithmetic_and_rows(inflated: Store) -> None:
     """And its query gives the rows."""
     found = found_at(inflated)["acme"]
-    said = letter(found, name="Acme <b>", start=period_start(AT), at=AT, simulated=False)
+    said = letter(Examination(AT, found), name="Acme <b>", simulated=False)
 
     assert said.startswith("# Evidence about claims of Acme \\<b\\>\n")
     for part in (

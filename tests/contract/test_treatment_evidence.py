@@ -12,6 +12,7 @@ import pytest
 from collector.examination import suspicions_at
 from collector.exports.integrity_letter import letter
 from collector.judgement.integrity import words
+from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.suspicion import Route, Stage, Suspicion
 from collector.judgement.integrity.treatment import FRESH_DAYS
@@ -130,7 +131,7 @@ def test_what_is_noticed_accuses_nobody_and_is_stored_with_all_of_it(served: Sto
 
     on_store(served, lambda house: house.insert_suspicions(tuple(found.values()), AT, AT))
     with Reader.open(served) as reader:
-        assert {one.provider: one for _, one in reader.suspicions()} == found
+        assert {one.suspicion.provider: one.suspicion for one in reader.examinations()} == found
     rows = ask(served, "SELECT subject, family, grade, standing, reason FROM evidence "
                "WHERE check = 'treatment_probes_and_traffic' ORDER BY subject")  # fmt: skip
     assert rows == [
@@ -144,7 +145,7 @@ def test_the_provider_is_told_claim_measurement_arithmetic_and_rows(served: Stor
     """And the query gives every row of the comparison."""
     found = examined(served)["acme"]
     one = treated(found, "probes_and_traffic")
-    said = letter(found, name="Acme", start=period_start(AT), at=AT, simulated=False)
+    said = letter(Examination(AT, found), name="Acme", simulated=False)
 
     query = words.rows_query(one, period_start(AT), AT)
     for part in (

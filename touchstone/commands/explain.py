@@ -10,7 +10,7 @@ import click
 from pydantic_core import to_jsonable_python
 
 from touchstone import exit_codes
-from touchstone.commands.integrity import print_suspicion
+from touchstone.commands.integrity import print_examination
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -52,15 +52,15 @@ def _explain_provider(session: Session, reader: Reader, provider: str, as_json: 
             session.out.print(f"{provider}: unrated; nothing was judged yet")
         return exit_codes.FINE
     beside = reader.beside(provider, verdict.window_start, verdict.at, confidence=confidence)
-    suspicions = reader.suspicions(provider)
+    examinations = reader.examinations(provider)
     if as_json:
-        claims = [to_jsonable_python(one) for _, one in suspicions]
+        claims = [to_jsonable_python(one.suspicion) for one in examinations]
         session.print_json(verdict.to_json() | {"beside": beside.to_json(), "claims": claims})
     else:
         _print_verdict(session, verdict)
         _print_beside(session, beside)
-        for at, suspicion in suspicions:
-            print_suspicion(session, at, suspicion)
+        for examination in examinations:
+            print_examination(session, examination)
     return exit_codes.FINE
 
 

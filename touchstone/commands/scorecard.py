@@ -23,7 +23,6 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
     """Print the record of PROVIDER up to its last verdict; the same verdict gives the same bytes."""
     from collector.exports.catalog import renderer
     from collector.exports.scorecard import scorecard
-    from collector.judgement.integrity.findings import Examination
     from collector.storage.queries import Reader
 
     settings, fleet = session.configuration.settings, session.configuration.fleet
@@ -35,7 +34,7 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
         summary = reader.provider_summary(provider, start, verdict.at, block_s=settings.tiers.block)
         beside = reader.beside(provider, start, verdict.at, confidence=settings.tiers.confidence)
         incidents = reader.recent_incidents(1000, start, provider=provider, until=verdict.at)
-        examined = reader.suspicions(provider, verdict.at)
+        examination = next(iter(reader.examinations(provider, verdict.at)), None)
     card = scorecard(
         verdict,
         summary.facts,
@@ -44,7 +43,7 @@ def command(session: Session, provider: str, form: str, days: int, output: Path)
         beside,
         start=start,
         confidence=settings.tiers.confidence,
-        examination=Examination(*examined[0]) if examined else None,
+        examination=examination,
         name=fleet.providers[provider].name if provider in fleet.providers else "",
         simulated=settings.simulated or summary.simulated,
     )

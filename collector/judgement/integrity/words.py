@@ -110,6 +110,11 @@ def rows_query(one: Evidence, start: datetime, end: datetime) -> str:
     )
 
 
+def put_together(suspicion: Suspicion) -> tuple[str, ...]:
+    """How E is put together, and what suspect still needs, line by line."""
+    return *suspicion.arithmetic, *(f"for suspect is still missing: {each}" for each in suspicion.missing)
+
+
 def summary(suspicion: Suspicion) -> str:
     """How many checks say what, in one line."""
     counts = {standing: sum(one.standing is standing for one in suspicion.evidence) for standing in Standing}
