@@ -319,7 +319,7 @@ def _down_rule(rung: _Rung, watches: list[Watch], rule: HardDownRule, *, partly:
     }.get(rung.scope.level, streak)
     if not partly:
         return said
-    up = sorted({w.vantage for w in watches} - {w.vantage for w in watches if w.down})
+    up = sorted({w.vantage for w in watches} - seen_failing(watches))
     return f"{said}; {', '.join(up) or 'another vantage'} sees it up"
 
 

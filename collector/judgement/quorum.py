@@ -23,22 +23,22 @@ class Standing(StrEnum):
 
 def unheard(watches: Sequence[Watch], silent: Collection[Watch]) -> frozenset[tuple[str, str, str]]:
     """Who is to look now: (vantage, target, module) of those that have not said since what others see fail."""
-    failing = [watch for watch in watches if watch.down or watch.streak]
-    since = _since(failing)
+    failing, agreeing = _failing(watches), seen_failing(watches)
+    modules, since = {watch.module for watch in failing}, _since(failing)
     return frozenset(
         (watch.vantage, watch.target, watch.module)
         for watch in watches
-        if watch.vantage not in {one.vantage for one in failing}
-        and watch.module in {one.module for one in failing}
+        if watch.vantage not in agreeing
+        and watch.module in modules
         and watch not in silent
         and (watch.last_good_at is None or watch.last_good_at < since)
     )
 
 
 def seen_failing(watches: Sequence[Watch]) -> frozenset[str]:
-    """The vantages that agree about a target that is down from one: down from there too, or failing since it is."""
-    down = [watch for watch in watches if watch.down]
-    modules, since = {watch.module for watch in down}, _since(down)
+    """The vantages that agree that something fails: it is down from there, or has failed since it did elsewhere."""
+    failing = _failing(watches)
+    modules, since = {watch.module for watch in failing}, _since(failing)
     return frozenset(
         watch.vantage
         for watch in watches
@@ -71,6 +71,11 @@ def standing(watches: Sequence[Watch], silent: Collection[Watch], rule: HardDown
     if heard - vantages - against and now - asked < timedelta(seconds=rule.quorum_wait):
         return Standing.WAITING
     return Standing.PARTLY if against else Standing.CONFIRMED
+
+
+def _failing(watches: Sequence[Watch]) -> list[Watch]:
+    """Those that are down; while none is, those whose last looks failed."""
+    return [watch for watch in watches if watch.down] or [watch for watch in watches if watch.streak]
 
 
 def _since(failing: Sequence[Watch]) -> datetime:

@@ -107,10 +107,24 @@ def test_a_failure_of_yesterday_agrees_with_nothing() -> None:
     tick(judge, 0, {"eu": (), "us": (), "asia": ()})
     first, *_ = from_place("us", facts_of(10, FAILED, "bolt/one/chat"))
     judge.decide(11, [first])
-    judge.decide(72, from_place("eu", facts_of(70, FAILED, "bolt/one/chat")))
+    asked = judge.decide(72, from_place("eu", facts_of(70, FAILED, "bolt/one/chat"))).asks
     judge.decide(73.5)
 
     assert judge.pages == []
+    assert asked == {("us", "bolt/one/chat", "chat"), ("asia", "bolt/one/chat", "chat")}
+
+
+def test_who_has_seen_it_fail_is_not_said_to_see_it_up() -> None:
+    """Two of five are no quorum: what is said is that three others see it up."""
+    judge = Judge()
+    tick(judge, 0, dict.fromkeys(("eu", "us", "asia", "africa", "oceania"), ()))
+    first, *_ = from_place("us", facts_of(10.5, FAILED, "bolt/one/chat"))
+    up = [fact for place in ("asia", "africa", "oceania") for fact in from_place(place, facts_of(11, OK, "bolt"))]
+    judge.decide(12, [*from_place("eu", facts_of(10, FAILED, "bolt/one/chat")), first, *up])
+    judge.decide(14)
+
+    assert judge.pages[0].rule.endswith("africa, asia, oceania sees it up")
+    assert judge.pages[0].evidence.certainty.endswith("from 2 of 5 vantages")
 
 
 def test_the_second_vantage_confirms_at_once() -> None:
