@@ -18,7 +18,7 @@ from schemas.wire import SCOPE_NAME
 
 ANSWER_S = 30.0
 RETRY_MIN_S = 0.25
-RETRY_MAX_S = 1.0  # a collector that comes back is not kept waiting
+RETRY_MAX_S = 0.5  # a collector that comes back is not kept waiting
 RETRY_AFTER_MAX_S = 5.0
 
 # Tags of the OTLP schema: field number * 8 + 2, a message or text.

@@ -9,16 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from functools import cache, partial
+from importlib import import_module
 from typing import Any
 
 from aiohttp import web
 
 from collector import outside_api
 from collector.api import application
-from collector.examination import suspicions_at
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
+from collector.judgement.integrity.suspicion import Suspicion
 from collector.paging import ack_link
 from collector.paging.fail_open import FailOpen
 from collector.paging.heartbeat import keep_beating
@@ -55,20 +56,22 @@ async def collect(
     configuration: Configuration, clock: Clock, stop: asyncio.Event, ready: Callable[[str], None]
 ) -> None:
     """Run the collector until *stop*; *ready* is told its address."""
-    store = await connected(configuration.settings.store, clock, stop)
-    if store is None:
-        return
-    try:
-        ledger = await _ledger(configuration.settings, clock, stop)
-    except BaseException:
-        await store.close()
-        raise
+    settings = configuration.settings
+    ledger = await _ledger(settings, clock, stop)
     disk = _Disk(ledger)
+    sender = Sender(settings.paging, disk, clock)
+    sending = asyncio.create_task(sender.run())  # what waits goes out whether the store answers or not
     try:
-        await _run(configuration, clock, stop, ready, store, disk)
+        store = await connected(settings.store, clock, stop)
+        if store is not None:
+            try:
+                await _run(configuration, clock, stop, ready, store, disk, sender, sending)
+            finally:
+                await store.close()
     finally:
+        sending.cancel()
+        await asyncio.wait({sending})
         disk.close()
-        await store.close()
 
 
 async def connected(settings: Store, clock: Clock, stop: asyncio.Event) -> ClickHouse | None:
@@ -109,9 +112,10 @@ async def _run(
     ready: Callable[[str], None],
     store: ClickHouse,
     disk: _Disk,
+    sender: Sender,
+    sending: asyncio.Task[None],
 ) -> None:
     settings = configuration.settings
-    sender = Sender(settings.paging, disk, clock)
     state = _FailingOpen(disk.ledger, sender, asyncio.get_running_loop())
     service = Service(
         configuration=configuration,
@@ -123,7 +127,7 @@ async def _run(
         deliveries=partial(_deliveries, configuration),
         roll_up=store.rollups.advance,
         burn_rates=store.burn_rates(configuration).readings,
-        examine=partial(suspicions_at, store, configuration),
+        examine=partial(_examined, store, configuration),
         watermark=lambda: earlier(ingest.watermark(), *(door.watermark() for door in exported)),
         wake_sender=sender.wake,
     )
@@ -169,7 +173,7 @@ async def _run(
         service.keep_examining(),
         service.keep_timing(),
         *_wished(settings, service, clock),
-        sender.run(),
+        sending,
         *(loop() for door in exported for loop in (door.keep_deciding, door.keep_sweeping, door.keep_reconciling)),
     )
     try:
@@ -177,6 +181,13 @@ async def _run(
     finally:
         await runner.cleanup()
         await service.finish()
+
+
+async def _examined(store: ClickHouse, configuration: Configuration, at: datetime) -> Mapping[str, Suspicion]:
+    """What claims come to. The checks are read in when they are first needed: a restart pages half a second sooner."""
+    examination = await asyncio.to_thread(import_module, "collector.examination")
+    found: Mapping[str, Suspicion] = await examination.suspicions_at(store, configuration, at)
+    return found
 
 
 def _wished(settings: Settings, service: Service, clock: Clock) -> Iterator[Coroutine[Any, Any, None]]:

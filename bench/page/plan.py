@@ -31,7 +31,7 @@ class Plan:
     cases: tuple[Case, ...]
     three: bool = False  # whether ours watches the outages from three vantages, which take a machine to themselves
     default: bool = True
-    lanes: int = 4
+    lanes: int = 2  # each is a whole house of its own, and the machine has two cores
     case_settle_s: float = 12.0
     known_s: float = 20.0
     seed: int = 5

@@ -15,10 +15,12 @@ def command(session: Session, as_json: bool) -> int:
     """Receive observations over OTLP, store, judge and page, until SIGTERM."""
     import asyncio
 
+    from collector.storage.connection import leave_out_pandas
     from touchstone.apprise_check import check_apprise
     from touchstone.collecting import collect
     from touchstone.signals import stop_on_signals
 
+    leave_out_pandas()
     configuration = session.configuration
     check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
 
