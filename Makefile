@@ -68,6 +68,7 @@ fix: $(VENV)/.installed-dev ## format and mend what ruff can
 schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration anew
 	$(BIN)/touchstone check-config --schema settings > schemas/touchstone.schema.json
 	$(BIN)/touchstone check-config --schema fleet > schemas/fleet.schema.json
+	$(BIN)/touchstone check-config --schema contracts > schemas/contracts.schema.json
 
 locks: ## pin the dependencies anew (needs pip-tools)
 	for name in agent up dev; do \

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from schemas.contract import Contract
 from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
@@ -407,6 +408,7 @@ class Settings(Strict):
 
     version: Literal[1]
     fleet: str = "fleet"
+    contracts: str | None = Field(default=None, description="a file or a folder of files, relative to this one")
     simulated: bool = Field(default=False, description="marks every observation as simulated")
     store: Store = Store()
     vantage: Vantage = Vantage()
@@ -442,7 +444,8 @@ class Settings(Strict):
 
 
 class Configuration(Strict):
-    """Settings and fleet together, as every process is given them."""
+    """Settings, fleet and contracts (by provider) together, as every process is given them."""
 
     settings: Settings
     fleet: Fleet
+    contracts: dict[Name, Contract] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -36,6 +37,16 @@ def parse_ratio(value: object) -> float:
     if not 0 <= ratio <= 1:
         raise ValueError(f"not a share: {value!r}; it must lie between 0 and 1 (write 99.9% for a percentage)")
     return ratio
+
+
+def parse_percent(value: object) -> Decimal:
+    """The exact share of a percentage, `99.9%`; a bare number is refused, because 0.5 may mean either."""
+    if isinstance(value, Decimal):  # already parsed (defaults, model_copy)
+        return value
+    match = _PERCENT.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"not a percentage: {value!r}; write it with its sign, like 99.9%")
+    return Decimal(match["number"]) / 100
 
 
 DurationS = Annotated[

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "integrity": ("integrity", "What the evidence about providers' claims comes to; the document for a provider."),
     "reply": ("reply", "A provider replied to evidence about its claims."),
     "compare": ("compare", "Every provider over a window, side by side."),
+    "sla": ("sla", "Billing months by their contracts: uptime, credit, deadline."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),
     "export": ("export", "Observations as files (parquet, csv, jsonl)."),
     "sql": ("sql", "A query of the store, for reading only."),

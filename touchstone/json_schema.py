@@ -6,11 +6,16 @@ from typing import Any
 
 import orjson
 
+from schemas.contract import Contracts
 from schemas.fleet import Fleet, Strict
 from touchstone.settings_file import SettingsFile
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
-FILES: dict[str, type[Strict]] = {"touchstone.schema.json": SettingsFile, "fleet.schema.json": Fleet}
+FILES: dict[str, type[Strict]] = {
+    "touchstone.schema.json": SettingsFile,
+    "fleet.schema.json": Fleet,
+    "contracts.schema.json": Contracts,
+}
 
 
 def json_schema(model: type[Strict]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from collector.exports.csv_cell import cell
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
 from collector.judgement.beside import SideLine
 from collector.judgement.double_standard import Comparison
@@ -17,7 +18,6 @@ from collector.judgement.wording import gate_result
 from schemas.evidence import STANDING_WORDS
 
 HEADER = ("section", "item", "figure", "value", "unit", "op", "threshold", "n", "low", "high", "result", "note")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 Row = dict[str, object]
 
 
@@ -27,7 +27,7 @@ def render(card: Scorecard) -> str:
     writer = csv.DictWriter(out, HEADER, restval="", lineterminator="\r\n")
     writer.writeheader()
     for row in _rows(card):
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+        writer.writerow({name: cell(value) for name, value in row.items()})
     return out.getvalue()
 
 
@@ -181,17 +181,3 @@ def _incident(line: IncidentLine) -> Iterator[Row]:
             "section": "incident", "item": line.id, "figure": figure, "value": value, "unit": unit,
             "result": f"{line.severity} {line.state}", "note": f"{line.scope} {line.reason}: {line.rule}",
         }  # fmt: skip
-
-
-def _cell(value: object) -> object:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:.9g}"
-        case str() if value.startswith(_FORMULA) and len(value) > 1:
-            return f"'{value}"
-        case _:
-            return value

@@ -20,7 +20,12 @@ from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.response_times import Handled
+from collector.judgement.sla.account import Pace, account
+from collector.judgement.sla.billing_month import BillingMonth
+from collector.judgement.sla.record import Record
+from collector.judgement.sla.statement import Statement
 from collector.storage import (
+    contract_queries,
     day_bars,
     evidence_records,
     history_loads,
@@ -50,6 +55,7 @@ from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
+from schemas.contract import Announced, Commitment, Contract
 from schemas.incident import IncidentState, Signal
 from schemas.response import Said
 from schemas.verdict import Verdict
@@ -134,6 +140,19 @@ class Reader:
         """The last *limit* verdicts on *provider*, newest first."""
         rows = self._rows(verdict_queries.HISTORY, provider=provider, limit=min(limit, ROWS_MAX))
         return tuple(verdict_of(body) for (body,) in rows)
+
+    def statements(
+        self, provider: str, contract: Contract, label: str, at: datetime, every_s: Pace
+    ) -> tuple[Statement, ...]:
+        """The account of *provider* for the billing month *label* by *contract*, as known at *at*."""
+
+        def seen(
+            commitment: Commitment, month: BillingMonth, slot_s: int, spared: tuple[Announced, ...]
+        ) -> tuple[Record, ...]:
+            span = contract_queries.Span(provider, month.begins, min(at, month.ends), at, slot_s)
+            return contract_queries.records(self._rows, span, commitment, spared)
+
+        return account(provider, contract, label, at, every_s, seen)
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""

@@ -15,11 +15,11 @@ from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_sessio
 
 @click.command("check-config")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--schema", type=click.Choice(["settings", "fleet"]), help="Print the JSON Schema of a file instead.")
+@click.option("--schema", type=click.Choice(["settings", "fleet", "contracts"]), help="Print the JSON Schema of a file instead.")
 @json_option
 @pass_session
 def command(session: Session, path: Path | None, schema: str | None, as_json: bool) -> int:
-    """Report everything that is wrong in touchstone.yaml (or PATH) and the fleet files it names."""
+    """Report everything that is wrong in touchstone.yaml (or PATH), and the fleet and contracts it names."""
     if schema is not None:
         return _print_schema(schema)
     if path is not None:
@@ -47,6 +47,6 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
 def _print_schema(which: str) -> int:
     from touchstone.json_schema import FILES, rendered
 
-    name = {"settings": "touchstone.schema.json", "fleet": "fleet.schema.json"}[which]
-    click.echo(rendered(FILES[name]).decode(), nl=False)
+    file = "touchstone" if which == "settings" else which
+    click.echo(rendered(FILES[f"{file}.schema.json"]).decode(), nl=False)
     return exit_codes.FINE

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from touchstone import exit_codes
+from touchstone.instants import INSTANT
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 
 
 @click.command("judge")
-@click.option("--at", "when", metavar="ISO8601", help="The instant, with offset (default: the last stored verdicts').")
+@click.option("--at", type=INSTANT, help="The instant, with offset (default: the last stored verdicts').")
 @json_option
 @pass_session
-def command(session: Session, when: str | None, as_json: bool) -> int:
+def command(session: Session, at: datetime | None, as_json: bool) -> int:
     """Recompute every verdict as of an instant from the facts; exit 1 when a stored one differs."""
     import asyncio
 
-    at = _instant(when) if when else None
     verdicts, stored = asyncio.run(_judged(session, at))
     differing = [v.provider for v in verdicts if v.provider in stored and stored[v.provider] != v.canonical_json()]
     if as_json:
@@ -46,15 +46,3 @@ async def _judged(session: Session, at: datetime | None) -> tuple[tuple[Verdict,
         instant = at or await store.last_verdict_at() or session.clock.now()
         instant = instant.replace(microsecond=instant.microsecond // 1000 * 1000)
         return await verdicts_at(store, session.configuration, instant), await store.verdict_bodies(instant)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not ISO 8601", param_hint="--at") from None
-    if instant.tzinfo is None:
-        raise click.BadParameter(f"{text!r} has no offset; write 2026-01-31T12:00:00Z", param_hint="--at")
-    if not 1970 < instant.year < 2200:
-        raise click.BadParameter(f"{text!r} is not in the years 1971 to 2199", param_hint="--at")
-    return instant.astimezone(UTC)

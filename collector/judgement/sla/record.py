@@ -1,0 +1,77 @@
+"""What probes saw of a unit in a billing month: counts by slot of time, of what is not simply good."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """
+    Counts of requests in one slot, as a contract sees them; what it leaves out is in none.
+
+    good: answered. failed: counted against the provider. unknown: not observed, or nobody can tell whose fault.
+    timed: of the good, those with a first token and trusted timings; late: of those, over the contract's limit.
+    """
+
+    good: int = 0
+    failed: int = 0
+    unknown: int = 0
+    timed: int = 0
+    late: int = 0
+
+    @property
+    def known(self) -> int:
+        """Good or failed."""
+        return self.good + self.failed
+
+    @property
+    def all(self) -> int:
+        """Known or not."""
+        return self.known + self.unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    A unit of a commitment from *begins* as far as *until*, every request of its targets, from every vantage.
+
+    *slots*, of *slot_s* seconds, are those that are not simply good, by their number; *total* sums over every slot.
+    asked: all but what we did not see or spoiled ourselves; pleased: of those, answered in time and right. left_out:
+    failures that the contract does not count. first, last: observations.
+    """
+
+    unit: str
+    begins: datetime
+    until: datetime
+    slot_s: int
+    slots: Mapping[int, Slot]
+    total: Slot = Slot()
+    asked: int = 0
+    pleased: int = 0
+    left_out: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    targets: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """How many slots there are; the last may not be full."""
+        return max(0, -(-int((self.until - self.begins).total_seconds()) // self.slot_s))
+
+    @property
+    def unseen(self) -> int:
+        """Slots in which nobody looked: before the first observation and after the last."""
+        if self.first is None or self.last is None:
+            return self.n
+        return self.n - (self.number(self.last) - self.number(self.first) + 1)
+
+    def number(self, at: datetime) -> int:
+        """The number of the slot that holds *at*."""
+        return int((at - self.begins).total_seconds()) // self.slot_s
+
+    def start(self, number: int) -> datetime:
+        """When slot *number* begins."""
+        return self.begins + timedelta(seconds=number * self.slot_s)

@@ -1,0 +1,79 @@
+"""How statements are said to people, the same on the dashboard, the command line and in claims."""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
+
+from collector.judgement.sla.credit import Credit
+from collector.judgement.sla.statement import Statement
+from collector.judgement.wording import UNKNOWN
+
+DIGITS = 3
+
+
+def percent(share: Fraction | Decimal | None, digits: int = DIGITS) -> str:
+    """A share as a percentage, rounded down: what is below a line is never shown on it."""
+    if share is None:
+        return UNKNOWN
+    exact = Decimal(share.numerator) / Decimal(share.denominator) if isinstance(share, Fraction) else share
+    return f"{(exact * 100).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)} %"
+
+
+def counted(one: Statement) -> str:
+    """The uptime that the contract counts, with a sign for those who see no colour."""
+    if one.uptime is None:
+        return UNKNOWN
+    return f"{'✓' if one.kept else '✗'} {percent(one.uptime.counted)}"
+
+
+def range_of(one: Statement) -> str:
+    """What unknown time could change."""
+    if one.uptime is None:
+        return f"n {one.n}"
+    if one.uptime.low == one.uptime.high:
+        return f"n {one.n:,}".replace(",", "\u202f")
+    return f"{percent(one.uptime.low).removesuffix(' %')} to {percent(one.uptime.high)}"
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount with thousands apart: `12 345.60 USD`."""
+    return f"{amount:,.2f} {currency}".replace(",", "\u202f")
+
+
+def credit(one: Statement) -> str:
+    """The estimated credit."""
+    if one.credit is None:
+        return "none promised" if one.uptime is not None else UNKNOWN
+    return money(one.credit.amount, one.currency) + _remark(one.credit)
+
+
+def credit_range(one: Statement) -> str:
+    """The credits at both ends of what unknown time could change; nothing when they are one."""
+    low, high = one.credit_low, one.credit_high
+    if low is None or high is None or low.amount == high.amount:
+        return ""
+    return f"{money(low.amount, '').strip()} to {money(high.amount, one.currency)}"
+
+
+def to_next_step(one: Statement) -> str:
+    """How many more minutes of downtime to the next step of the ladder."""
+    if one.cliff is None:
+        return "-"
+    minutes = (Decimal(one.cliff.minutes.numerator) / Decimal(one.cliff.minutes.denominator)).quantize(
+        Decimal("0.1"), ROUND_FLOOR
+    )
+    return f"{minutes:,} min".replace(",", "\u202f")
+
+
+def claim_by(one: Statement) -> str:
+    """Until when it can be claimed, when there is something to claim."""
+    if not one.claimable:
+        return ""
+    return "no deadline" if one.claim_by is None else f"{one.claim_by:%Y-%m-%d %H:%M} UTC"
+
+
+def _remark(credit: Credit) -> str:
+    if credit.withheld:
+        return " (too small)"
+    return " (capped)" if credit.capped else ""

@@ -1,0 +1,101 @@
+"""`touchstone sla`: billing months by their contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from touchstone import exit_codes
+from touchstone.instants import INSTANT, MONTH
+from touchstone.session import Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from collector.judgement.sla.statement import Statement
+
+
+@click.command("sla")
+@click.argument("provider", required=False)
+@click.option(
+    "--month", type=MONTH, help="By the month that it begins in; else those that run or can still be claimed."
+)
+@click.option("--as-of", "at", type=INSTANT, help="As it was known then; else now.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table.")
+@json_option
+@pass_session
+def command(
+    session: Session, provider: str | None, month: str | None, at: datetime | None, as_csv: bool, as_json: bool
+) -> int:
+    """Print what was promised, what the contract counts, what was experienced, and what is credited for it."""
+    from collector.exports import statements as exports
+
+    made = _statements(session, provider, month, at or session.clock.now())
+    if as_json:
+        session.print_json({"statements": [exports.plain(one) for one in made]})
+    elif as_csv:
+        click.echo(exports.as_csv(made), nl=False)
+    else:
+        _print_table(session, made)
+    return exit_codes.FINE
+
+
+def _statements(session: Session, provider: str | None, month: str | None, at: datetime) -> tuple[Statement, ...]:
+    """Of one provider, or of all that have a contract; raises UsageError for one that has none."""
+    from collector.judgement.sla.pace import pace
+    from collector.judgement.sla.period import open_months
+    from collector.storage.queries import Reader
+
+    configuration = session.configuration
+    contracts = configuration.contracts
+    if provider is not None and provider not in contracts:
+        known = ", ".join(sorted(contracts)) or "nobody: `contracts:` in touchstone.yaml names a folder of them"
+        raise click.UsageError(f"there is no contract with {provider!r}; there is one with {known}")
+    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    with Reader.open(configuration.settings.store) as reader:
+        return tuple(
+            statement
+            for name in ([provider] if provider is not None else sorted(contracts))
+            for label in ([month] if month is not None else open_months(contracts[name], at))
+            for statement in reader.statements(name, contracts[name], label, at, pace(configuration, name))
+        )
+
+
+def _print_table(session: Session, made: Iterable[Statement]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Unit\ncommitment", overflow="fold")
+    for heading in ("Promised\nexperienced", "Counted\nrange", "Credit\nrange", "To next step\nclaim by"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for month, of_month in _by_month(made):
+        table.add_row(f"[bold]{month}[/bold]")
+        for one in of_month:
+            table.add_row(*(escape(cell) for cell in _cells(one)))
+    session.out.print(table)
+    session.err.print(
+        "Counted as the contract counts, from our probes; the range takes all unknown time for down, and for up. "
+        "Credits are estimates: the provider judges by its own logs."
+    )
+
+
+def _by_month(made: Iterable[Statement]) -> Iterator[tuple[str, list[Statement]]]:
+    """Statements by month, the newest first."""
+    months: dict[str, list[Statement]] = {}
+    for one in made:
+        months.setdefault(one.month.label if one.final else f"{one.month.label} so far", []).append(one)
+    yield from sorted(months.items(), reverse=True)
+
+
+def _cells(one: Statement) -> tuple[str, ...]:
+    from collector.judgement.sla import words
+
+    return (
+        f"{one.unit}\n{one.commitment}",
+        f"{words.percent(one.promised)}\n{words.percent(one.experienced)}",
+        f"{words.counted(one)}\n{words.range_of(one)}",
+        f"{words.credit(one)}\n{words.credit_range(one)}",
+        f"{words.to_next_step(one)}\n{words.claim_by(one)}",
+    )
