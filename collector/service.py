@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -20,6 +21,8 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.integrity.suspicion import Suspicion
+from collector.judgement.sla.claim_due import claims_due
+from collector.judgement.sla.statement import Statement
 from collector.judgement.tiers import judge
 from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
@@ -37,7 +40,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DECIDE_S = 0.25
+SOON_S = 0.01  # between two decisions on time alone, at least
 BURN_S = 15.0
+ACCOUNT_S = 3600.0
 EXAMINE_S = 5.0  # between two looks whether an examination is due
 KNOWN_AFTER = timedelta(seconds=10)  # an insert of a few rows takes less
 COPY_S = 0.5
@@ -66,6 +71,10 @@ class Facts(Protocol):
 
     async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime, known_at: datetime) -> None:
         """Store what was found at *at*; verdicts after *known_at* go by it."""
+        ...
+
+    async def insert_statements(self, statements: Sequence[Statement], at: datetime) -> None:
+        """Store billing months as they were counted at *at*."""
         ...
 
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
@@ -138,11 +147,14 @@ class Service:
     roll_up: Callable[[datetime, datetime], Awaitable[int]]  # settled, now
     burn_rates: Callable[[datetime, Sequence[BlindSpan]], Awaitable[Sequence[BurnReading]]]
     examine: Callable[[datetime], Awaitable[Mapping[str, Suspicion]]]
+    account: Callable[[datetime], Awaitable[Sequence[Statement]]]
     watermark: Callable[[], datetime | None]
     wake_sender: Callable[[], None]
     asks: frozenset[tuple[str, str, str]] = frozenset()  # vantage, target, module that others see fail
     blind: tuple[BlindSpan, ...] = ()  # when a vantage of ours could not see the providers
     decided_at: float | None = None  # monotonic
+    due: datetime | None = None  # when a first page waits for
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     lag_s: float = 0.0  # of the last look at the loop
     drilled: int | None = None  # the last round that was drilled
     examined: tuple[float, Any] | None = None  # when claims were examined last (monotonic), and the past loaded by then
@@ -186,6 +198,9 @@ class Service:
             self.wake_sender()
         self.asks, self.blind = made.asks, blind_spans(made.state.incidents.values())
         self.decided_at = self.clock.monotonic()
+        if made.due is not None and made.due != self.due:
+            self.hurry.set()
+        self.due = made.due
         return made
 
     async def vital_signs(self) -> VitalSigns:
@@ -229,7 +244,19 @@ class Service:
 
     async def keep_deciding(self) -> None:
         """Decide on the passing of time alone: first pages that waited, silence, what lapses, windows that end."""
-        await self._keep(DECIDE_S, lambda: self._decide(Inputs()), "deciding")
+        await self._keep(DECIDE_S, lambda: self._decide(Inputs()), "deciding", self._until_due)
+
+    async def _until_due(self, longest_s: float) -> None:
+        """Wait until a first page is due, and no longer than *longest_s*."""
+        give_up = self.clock.monotonic() + longest_s
+        while (left_s := give_up - self.clock.monotonic()) > 0:
+            self.hurry.clear()
+            due_s = left_s if self.due is None else (self.due - self.clock.now()).total_seconds()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(SOON_S, min(left_s, due_s))):
+                    await self.hurry.wait()
+                    continue
+            return
 
     async def keep_burning(self) -> None:
         """Look at how fast error budgets burn, and decide on it."""
@@ -265,6 +292,7 @@ class Service:
 
     async def keep_examining(self) -> None:
         """Examine what providers claim: as often as the settings say, and as soon as another past was loaded."""
+        await self.clock.sleep(EXAMINE_S)  # after a start, pages come first
         await self._keep(EXAMINE_S, self.examine_when_due, "examining")
 
     async def examine_when_due(self) -> None:
@@ -282,6 +310,20 @@ class Service:
         found = await self.examine(at)
         if found:  # a verdict that is being given now does not see it, and must not when it is recomputed
             await self.facts.insert_suspicions(tuple(found.values()), at, self.clock.now() + KNOWN_AFTER)
+
+    async def keep_accounting(self) -> None:
+        """Count billing months by their contracts, and decide on what can be claimed."""
+        await self._keep(ACCOUNT_S, self.give_account, "counting by contracts")
+
+    async def give_account(self) -> None:
+        """Count every month that matters, at the watermark; nothing while that is unknown."""
+        at = await self._settled_at()
+        if at is None:
+            logger.info("no accounts now: an insert is unsettled, or a past is being loaded")
+            return
+        statements = await self.account(at)
+        await self.facts.insert_statements(statements, at)
+        await self._decide(Inputs(claims=claims_due(statements, self.clock.now())))
 
     async def _settled_at(self) -> datetime | None:
         """The watermark in whole milliseconds; None while that is unknown, or a past is being loaded."""
@@ -312,7 +354,13 @@ class Service:
                 await self.facts.insert_copies(table, several)
             await self.on_disk(self.state.copied, rows)
 
-    async def _keep(self, every_s: float, work: Callable[[], Awaitable[Any]], what: str) -> None:
+    async def _keep(
+        self,
+        every_s: float,
+        work: Callable[[], Awaitable[Any]],
+        what: str,
+        wait: Callable[[float], Awaitable[None]] | None = None,
+    ) -> None:
         while True:
             began = self.clock.monotonic()
             try:
@@ -321,7 +369,7 @@ class Service:
                 logger.warning("%s: %s", what, error)
                 await self.clock.sleep(RETRY_S)
                 continue
-            await self.clock.sleep(max(0.0, every_s - (self.clock.monotonic() - began)))
+            await (wait or self.clock.sleep)(max(0.0, every_s - (self.clock.monotonic() - began)))
 
 
 def _told(delivery: Delivery, last: Mapping[str, Any]) -> dict[str, Any]:

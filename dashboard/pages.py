@@ -14,3 +14,4 @@ class Pages:
     provider: Any
     incidents: Any
     incident: Any
+    sla: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ from collector.judgement.beside import Beside
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
+from collector.judgement.sla.statement import Statement
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
@@ -29,6 +30,7 @@ ACT_S = 10.0  # for what somebody clicked
 COLLECTOR_S = 3.0  # a page waits no longer for a collector that does not answer
 CALM_S = 60  # what covers days changes slowly, and costs more
 ENTRIES_MAX = 64
+COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 
 
 @cache
@@ -89,6 +91,12 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
     """What the collector answers, never cached; raises DeliveryError."""
     settings = page_settings()
     return response_client.ask(settings.collector_url, settings.token, path, body, timeout_s=timeout_s)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def statements() -> tuple[Statement, ...]:
+    """Billing months as they were counted last, of those that are still counted."""
+    return _reader().statements(freshness().now - COUNTED_WITHIN)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

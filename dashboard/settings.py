@@ -39,6 +39,7 @@ class PageSettings(Strict):
     examined_every_s: float
     policy: TierPolicy
     providers: dict[str, ProviderFace]
+    contracts: tuple[str, ...]
 
     @property
     def store(self) -> Store:
@@ -91,6 +92,7 @@ class PageSettings(Strict):
                 )
                 for id, provider in sorted(fleet.providers.items())
             },
+            contracts=tuple(sorted(configuration.contracts)),
         )
 
 

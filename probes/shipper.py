@@ -59,7 +59,8 @@ class Shipper:
                 failures += 1
                 wished = error.retry_after_s if isinstance(error, DeliveryError) else None
                 pause_s = backoff_s(failures, wished)
-                logger.warning("not delivered (%d in a row, again in %.2f s): %s", failures, pause_s, error)
+                if failures & (failures - 1) == 0:  # the first, second, fourth, eighth ...
+                    logger.warning("not delivered (%d in a row, again in %.2f s): %s", failures, pause_s, error)
                 await self._clock.sleep(pause_s)
                 self.ring()
 

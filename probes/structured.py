@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from jsonschema import Draft202012Validator
 
 from probes.prompt import draws, name
 from schemas.observation import Reason
@@ -48,6 +47,8 @@ def fault_in(text: str, schema: dict[str, Any]) -> tuple[Reason | None, str]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return Reason.INVALID_JSON, f"not JSON ({error}): {text[:80]!r}"
+    from jsonschema import Draft202012Validator  # 0.1 s, for whoever checks an answer
+
     errors = sorted(Draft202012Validator(schema).iter_errors(value), key=lambda error: error.json_path)
     if errors:
         return Reason.SCHEMA_MISMATCH, f"{errors[0].json_path}: {errors[0].message[:WORDS_MAX]}"

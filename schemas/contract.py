@@ -11,13 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BeforeValidator,
     Field,
+    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
     model_validator,
@@ -26,28 +26,25 @@ from pydantic import (
 from schemas.fleet import Money, Name, Strict, Text, Url
 from schemas.observation import BLAME, DEGRADED_REASONS, Blame, Reason
 from schemas.quantity import DurationS, parse_percent
+from schemas.time_zone import TimeZone
 
 Month = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Clause = Annotated[str, StringConstraints(max_length=4000)]
+
+
+def said(share: Decimal) -> str:
+    """*share* as people write it: `99.9%`."""
+    return f"{(share * 100).normalize():f}%"
+
+
 Percent = Annotated[
     Decimal,
     BeforeValidator(parse_percent),
+    PlainSerializer(said, when_used="json"),
     Field(ge=0, le=1, max_digits=12),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$", "description": "a percentage: 99.9%"}),
 ]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-
-
-def _zone(name: str) -> str:
-    """*name*, when it is a time zone of the IANA database."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError) as error:
-        raise ValueError(f"no time zone is called {name!r}; write one like UTC or America/Los_Angeles") from error
-    return name
-
-
-Zone = Annotated[str, StringConstraints(max_length=60), AfterValidator(_zone)]
 
 
 def _of_the_provider(reason: Reason) -> Reason:
@@ -246,7 +243,7 @@ class Terms(Strict):
     begins: date
     ends: date | None = None
     source: Source
-    time_zone: Zone = "UTC"
+    time_zone: TimeZone = "UTC"
     month_begins: Annotated[int, Field(ge=1, le=28)] = 1
     currency: Currency = "USD"
     commitments: tuple[Commitment, ...] = Field(min_length=1, max_length=100)
@@ -315,8 +312,3 @@ class Contracts(Strict):
     """Contracts by provider, as merged from every file."""
 
     contracts: dict[Name, Contract] = Field(default_factory=dict)
-
-
-def said(share: Decimal) -> str:
-    """*share* as people write it: `99.9%`."""
-    return f"{(share * 100).normalize():f}%"

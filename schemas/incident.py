@@ -26,6 +26,7 @@ class Signal(StrEnum):
     ERROR_BURN = "error_burn"  # an error budget burns
     LATENCY_BURN = "latency_burn"  # a latency budget burns
     SLOW_BURN = "slow_burn"  # either burns slowly: a ticket
+    CLAIM_DUE = "claim_due"  # a credit can be claimed, and the deadline comes nearer
     NO_DATA = "no_data"  # nothing usable comes from a vantage of ours
     DRILL = "drill"  # an exercise
 
@@ -41,6 +42,7 @@ class Level(StrEnum):
     PROVIDER = "provider"
     CLUSTER = "cluster"
     TARGET = "target"
+    CONTRACT = "contract"  # beside the others: a month of a commitment to a unit
 
 
 class IncidentState(StrEnum):

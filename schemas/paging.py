@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from schemas.destinations import Destination
 from schemas.fleet import Name, Strict, Url
 from schemas.incident import Severity, Signal
 from schemas.quantity import DurationS, Ratio
+from schemas.time_zone import TimeZone
 
 
 class HardDownRule(Strict):
@@ -61,6 +62,9 @@ class SeverityPolicy(Strict):
     error_burn: Severity = Field(default=Severity.P1, description="the error budget burns fast")
     latency_burn: Severity = Field(default=Severity.P2, description="the latency budget burns fast")
     slow_burn: Severity = Field(default=Severity.P3, description="a budget burns slowly")
+    claim_due: Severity = Field(default=Severity.P3, description="a credit can be claimed, from a day on")
+    claim_half: Severity = Field(default=Severity.P2, description="half of the time to claim it is gone")
+    claim_last: Severity = Field(default=Severity.P1, description="four fifths of it are gone")
 
 
 class EscalationStep(Strict):
@@ -69,12 +73,6 @@ class EscalationStep(Strict):
     after: DurationS
     to: tuple[Name, ...] = Field(min_length=1)
     severities: tuple[Severity, ...] = (Severity.P0, Severity.P1)
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f"{name!r} is no time zone; write one as Europe/Berlin, or UTC")
-    return name
 
 
 class Rota(Strict):
@@ -86,7 +84,7 @@ class Rota(Strict):
 
     starts: datetime
     turn: DurationS = 7 * 86400.0
-    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    zone: TimeZone = "UTC"
     members: tuple[Name, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

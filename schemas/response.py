@@ -42,8 +42,8 @@ class Suppression:
     zone: str = "UTC"
 
     def covers(self, scope: Scope) -> bool:
-        """Whether an incident about *scope* is inside; an observer's incident only by its own name, or by `*`."""
-        if scope.level is Level.OBSERVER:
+        """Whether an incident about *scope* is inside; an observer's or a contract's only by its own name or `*`."""
+        if scope.level in {Level.OBSERVER, Level.CONTRACT}:
             return fnmatchcase(scope.id, self.scope)
         parts = scope.id.split("/")
         return any(fnmatchcase("/".join(parts[:end]), self.scope) for end in range(1, len(parts) + 1))

@@ -44,6 +44,7 @@ from schemas.page import Delivery, SendResult
 from schemas.paging import Paging
 from touchstone import __version__
 from touchstone.address import split_address
+from touchstone.contracts import counted_by_contracts
 from touchstone.page_ledger import open_ledger
 
 STORE_WAIT_S = 60.0
@@ -128,6 +129,7 @@ async def _run(
         roll_up=store.rollups.advance,
         burn_rates=store.burn_rates(configuration).readings,
         examine=partial(_examined, store, configuration),
+        account=lambda at: asyncio.to_thread(counted_by_contracts, configuration, at),
         watermark=lambda: earlier(ingest.watermark(), *(door.watermark() for door in exported)),
         wake_sender=sender.wake,
     )
@@ -142,7 +144,6 @@ async def _run(
     )
     exported = _exported(configuration, clock, store, service)
     await ingest.start()
-    await store.note_configuration(configuration, __version__, clock.now())
     reads = cache(lambda: Reader.open(settings.store))
     app = application(
         ingest,
@@ -165,6 +166,7 @@ async def _run(
     except OSError as error:
         raise TouchstoneError(f"collector.listen: cannot listen on {host}:{port}: {error.strerror}") from error
     ready(f"http://{host}:{port}")
+    await store.note_configuration(configuration, __version__, clock.now())
     loops = (
         service.keep_deciding(),
         service.keep_copying(),
@@ -195,6 +197,8 @@ def _wished(settings: Settings, service: Service, clock: Clock) -> Iterator[Coro
     paging = settings.paging
     if settings.objectives:
         yield service.keep_burning()
+    if service.configuration.contracts:
+        yield service.keep_accounting()
     if paging.drill is not None:
         yield service.keep_drilling(paging.drill)
     if paging.heartbeat is not None:

@@ -45,3 +45,8 @@ class Month(click.ParamType[str]):
 
 INSTANT = Instant()
 MONTH = Month()
+
+
+def in_milliseconds(at: datetime) -> datetime:
+    """*at* without what is below a millisecond, which the store does not have."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)

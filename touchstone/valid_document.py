@@ -38,9 +38,17 @@ def validated(
     try:
         return model.model_validate(expanded)
     except ValidationError as error:
-        for problem in error.errors(include_url=False, include_input=False):
-            findings.append(_finding_of(model, document, problem))
+        problems = error.errors(include_url=False, include_input=False)
+        findings += [_finding_of(model, document, one) for one in problems if not _only_follows(one, problems)]
         return None
+
+
+def _only_follows(problem: Any, others: Iterable[Any]) -> bool:
+    """Whether a list is too short only because what stands in it is wrong, and is said to be."""
+    loc = problem["loc"]
+    return problem["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in others
+    )
 
 
 def _finding_of(model: type[BaseModel], document: Document, problem: Any) -> Finding:

@@ -57,6 +57,7 @@ def plain(one: Statement) -> dict[str, Any]:
         "minutes_to_next_step": share(cliff.minutes if cliff else None),
         "outage": one.outage.isoformat() if one.outage else None,
         "claim_by": one.claim_by.isoformat() if one.claim_by else None,
+        "notice_by": one.notice_by.isoformat() if one.notice_by else None,
         "targets": list(one.targets),
     }
 

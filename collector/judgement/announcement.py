@@ -20,6 +20,12 @@ def announce(book: IncidentBook, sight: Sight) -> None:
             step(book.incidents[id], book, sight)
 
 
+def next_due(book: IncidentBook, sight: Sight) -> datetime | None:
+    """When the next first page is due, after this decision; None when none waits."""
+    waiting = (one for one in book.live if not one.told and not one.suppressed_by)
+    return min((_due(one, book, sight) for one in waiting), default=None)
+
+
 def _hold(incident: Incident, book: IncidentBook, _: Sight) -> None:
     holder = book.holder(incident.scope)
     if holder and not incident.suppressed_by and incident.signal is not Signal.DRILL:

@@ -229,7 +229,7 @@ class Attendance:
         if incident.signal is Signal.NO_DATA:
             stale = (sight.watches[key] for key in sight.silence.stale)
             return any(watch.vantage == incident.scope.id for watch in stale), False, False
-        if incident.scope.level is Level.OBSERVER:
+        if incident.scope.level in {Level.OBSERVER, Level.CONTRACT}:
             return any(cause.scope == incident.scope for cause in found), False, False
         if incident.signal is Signal.HARD_DOWN:
             down = {key: w for key, w in sight.watches.items() if w.down and within(w, incident.scope)}
@@ -251,7 +251,9 @@ class Attendance:
         gone = incident.signal is Signal.HARD_DOWN and not any(
             within(watch, incident.scope) for watch in self._sight.watches.values()
         )
-        self._book.resolve(incident, ended_words(incident, self._paging, gone=gone))
+        due = self._sight.claims.get(incident.scope.id) if incident.signal is Signal.CLAIM_DUE else None
+        forfeited = due is not None and not due.settled and self._now >= due.claim_by
+        self._book.resolve(incident, ended_words(incident, self._paging, gone=gone, forfeited=forfeited))
 
     def _note(self, incident: Incident, *, unseen: bool, recovering: bool) -> None:
         if unseen != incident.blind:

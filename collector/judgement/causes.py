@@ -13,6 +13,7 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hard_down import EVIDENCE_MAX, Watch
 from collector.judgement.missing_data import Silence
 from collector.judgement.quorum import Standing, seen_failing, standing, unheard
+from collector.judgement.sla.claim_due import ClaimDue
 from schemas.incident import GRAVITY, Evidence, Level, Scope, Severity, Signal
 from schemas.paging import HardDownRule, Paging, SeverityPolicy
 
@@ -44,11 +45,12 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is seen at *now*: watches by key, which of them are silent, and burn rates that have fired."""
+    """What is seen at *now*: watches by key, which of them are silent, burn rates that have fired, credits to claim."""
 
     watches: Mapping[str, Watch]
     silence: Silence
     burning: Mapping[str, BurnReading]
+    claims: Mapping[str, ClaimDue]
     index: FleetIndex
     now: datetime
 
@@ -97,7 +99,7 @@ def causes(sight: Sight, paging: Paging) -> list[Cause]:
         firing = [one for one in sight.burning.values() if burn_signal(one) is signal and one.verdict in FIRING]
         for provider in sorted({one.provider for one in firing}):
             found += _burn_causes(provider, signal, [one for one in firing if one.provider == provider], sight, paging)
-    return found
+    return [*found, *_claim_causes(sight, paging.severities)]
 
 
 def asks(sight: Sight, rule: HardDownRule) -> frozenset[tuple[str, str, str]]:
@@ -232,6 +234,29 @@ def _burn_causes(provider: str, signal: Signal, firing: list[BurnReading], sight
         echo, memory = max(one.short for one in burning), max(one.long for one in burning)
         found.append(replace(cause, echo=echo, memory=memory, fresh=any(one.fresh for one in burning)))
     return found
+
+
+def _claim_causes(sight: Sight, severities: SeverityPolicy) -> list[Cause]:
+    """Every credit that is to be claimed by a deadline."""
+    return [
+        Cause(
+            signal=Signal.CLAIM_DUE,
+            scope=Scope(Level.CONTRACT, one.key),
+            provider=one.provider,
+            severity=severity,
+            failed_at=one.since,
+            reason="claim_due",
+            rule=one.rule,
+            evidence=Evidence(
+                certainty=one.certainty,
+                affected=_named(one.targets),
+                affected_n=len(one.targets),
+                watched_n=len(one.targets),
+            ),
+        )
+        for one in sight.claims.values()
+        if (severity := one.severity(sight.now, severities)) is not None
+    ]
 
 
 def _ladder(

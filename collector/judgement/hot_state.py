@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from collector.judgement.burn_rate import BurnReading
 from collector.judgement.hard_down import Watch
+from collector.judgement.sla.claim_due import ClaimDue
 from schemas.incident import Incident, Signal
 from schemas.response import Suppression
 
@@ -22,7 +23,7 @@ FORMAT = 2
 class HotState:
     """
     Watches by key; incidents by id, also those that were over lately; suppressions that have not expired, by id;
-    burn rates that have fired and are not clear yet.
+    burn rates that have fired and are not clear yet; credits to claim, by what they are for.
 
     awake_since is since when somebody has been judging without a gap, looked_at when last, within some seconds.
     """
@@ -32,6 +33,7 @@ class HotState:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     suppressions: Mapping[str, Suppression] = field(default_factory=dict)
     burning: Mapping[str, BurnReading] = field(default_factory=dict)
+    claims: Mapping[str, ClaimDue] = field(default_factory=dict)
     awake_since: datetime | None = None
     looked_at: datetime | None = None
 

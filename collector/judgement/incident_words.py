@@ -26,6 +26,7 @@ KIND_NAME: Mapping[Signal, str] = MappingProxyType(
         Signal.ERROR_BURN: "error budget",
         Signal.LATENCY_BURN: "latency budget",
         Signal.SLOW_BURN: "slow burn",
+        Signal.CLAIM_DUE: "claim deadline",
         Signal.NO_DATA: "missing data",
         Signal.DRILL: "drill",
     }
@@ -55,6 +56,8 @@ def _what(incident: Incident, change: Change) -> str:
     match incident.signal:
         case Signal.DRILL:
             return f"DRILL {'is over' if over else 'nothing is broken'}: {incident.rule}"
+        case Signal.CLAIM_DUE:
+            return f"claim {incident.scope.id} {'is over' if over else 'is due'}: {incident.rule}"
         case Signal.NO_DATA:
             return f"vantage {incident.scope.id} " + (
                 "sees again" if over else f"is blind ({incident.reason}): {incident.rule}"
@@ -86,6 +89,8 @@ def standing(signal: Signal, level: Level, scope: str, state: IncidentState) -> 
     match signal:
         case Signal.DRILL:
             return "drill, over: nothing was broken" if over else "drill: nothing is broken"
+        case Signal.CLAIM_DUE:
+            return f"claim {scope} {'is over' if over else 'is due'}"
         case Signal.NO_DATA:
             return f"vantage {scope} {'sees again' if over else 'is blind'}"
         case Signal.HARD_DOWN if level is Level.OBSERVER:
@@ -112,13 +117,15 @@ def affected_words(affected_n: int, watched_n: int) -> str:
     return f"{affected_n} of {watched_n} targets watched there" if watched_n else f"{affected_n} targets"
 
 
-def ended_words(incident: Incident, paging: Paging, *, gone: bool) -> str:
-    """Why an incident is over; *gone* when nothing of it is watched any more."""
+def ended_words(incident: Incident, paging: Paging, *, gone: bool, forfeited: bool) -> str:
+    """Why an incident is over; *gone* when nothing of it is watched any more, *forfeited* when its deadline passed."""
     if gone:
         return "nothing of it is in the configuration any more"
     match incident.signal:
         case Signal.DRILL:
             return "the exercise is over"
+        case Signal.CLAIM_DUE:
+            return "its deadline has passed: forfeited" if forfeited else "there is nothing to claim any more"
         case Signal.NO_DATA:
             return "every subject is seen again"
         case Signal.HARD_DOWN if incident.scope.level is Level.OBSERVER:

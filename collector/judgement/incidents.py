@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from collector.judgement.announcement import announce
+from collector.judgement.announcement import announce, next_due
 from collector.judgement.attendance import Attendance
 from collector.judgement.blind_spans import blind_now, seen_again
 from collector.judgement.burn_rate import BurnReading
@@ -27,6 +27,7 @@ from collector.judgement.hot_state import HotState
 from collector.judgement.incident_book import IncidentBook
 from collector.judgement.missing_data import AWAKE_GAP, awake_since, silence
 from collector.judgement.people import answered
+from collector.judgement.sla.claim_due import ClaimDue, kept_claims
 from schemas.incident import Incident, PageIntent, Signal, Transition
 from schemas.observation import Observation, Source
 from schemas.paging import Paging
@@ -38,11 +39,12 @@ LOOKED_STEP = AWAKE_GAP / 3  # how exactly it is kept when this judge looked las
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What there is to decide on: observations, burn rates as they were just read, and what people said."""
+    """What there is to decide on: observations, burn rates and credits to claim as just read, what people said."""
 
     facts: Sequence[Observation] = ()
     burns: Sequence[BurnReading] = ()
     commands: Sequence[Command] = ()
+    claims: Sequence[ClaimDue] | None = None  # None: they were not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Decision:
     What follows. *incidents* are those that changed; *notes* say why nothing else did.
 
     said has one line for each command, in order: what was asked for, by whom, and why it was refused if it was. asks
-    names (vantage, target, module) that should be looked at now.
+    names (vantage, target, module) that should be looked at now. due is when a first page waits for that was not said
+    yet, so that somebody decides again then.
     """
 
     state: HotState
@@ -61,6 +64,7 @@ class Decision:
     notes: tuple[str, ...]
     said: tuple[Said, ...] = ()
     asks: frozenset[tuple[str, str, str]] = frozenset()
+    due: datetime | None = None
 
 
 def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index: FleetIndex) -> Decision:
@@ -73,7 +77,8 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
     awake = awake_since(state.looked_at, state.awake_since, now)
     looked = state.looked_at
     quiet = silence(watches, index, paging.silence, awake, now)
-    sight = Sight(watches, quiet, kept_burning(state.burning, inputs.burns), index, now)
+    claims = state.claims if inputs.claims is None else kept_claims(state.claims, inputs.claims)
+    sight = Sight(watches, quiet, kept_burning(state.burning, inputs.burns), claims, index, now)
     book = IncidentBook(state.incidents, state.suppressions, paging, now)
     lines = []
     for command in inputs.commands:
@@ -93,6 +98,7 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
         incidents=book.incidents,
         suppressions=book.suppressions,
         burning=sight.burning,
+        claims=sight.claims,
         awake_since=awake,
         looked_at=looked if looked is not None and timedelta() <= now - looked < LOOKED_STEP else now,
     )
@@ -104,6 +110,7 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
         notes,
         tuple(lines),
         asks(sight, paging.hard_down),
+        next_due(book, sight),
     )
 
 

@@ -92,6 +92,10 @@ def _without(incident: Incident, sight: Sight) -> Sight:
         sight,
         watches={key: watch for key, watch in sight.watches.items() if not _ails(incident, key, watch, sight)},
         burning={key: one for key, one in sight.burning.items() if not burns(incident, one)},
+        claims={
+            key: replace(one, settled=one.settled or (incident.signal is Signal.CLAIM_DUE and key == incident.scope.id))
+            for key, one in sight.claims.items()
+        },
     )
 
 

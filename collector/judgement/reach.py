@@ -13,7 +13,7 @@ def contains(wide: Scope, wide_provider: str, scope: Scope, provider: str) -> bo
     if wide == scope:
         return True
     if wide.level is Level.OBSERVER:
-        return scope.level is not Level.OBSERVER
+        return scope.level not in {Level.OBSERVER, Level.CONTRACT}
     if wide.level is Level.PROVIDER:
         return scope.level in {Level.CLUSTER, Level.TARGET} and wide_provider == provider
     return wide.level is Level.CLUSTER and scope.level is Level.TARGET and scope.id.startswith(f"{wide.id}/")
@@ -30,6 +30,8 @@ def within(watch: Watch, scope: Scope) -> bool:
             return watch.cluster == scope.id
         case Level.TARGET:
             return watch.target == scope.id
+        case Level.CONTRACT:
+            return False
 
 
 def as_grave(one: Signal, other: Signal) -> bool:

@@ -8,20 +8,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collector.judgement.facts import Block, ProviderFacts
-from collector.judgement.integrity.subject import Examinee
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
+from collector.judgement.sla.statement import Statement
 from collector.storage import (
     evidence_records,
     fact_queries,
     history_loads,
-    integrity_facts,
     records,
     sample_queries,
     sample_rows,
+    statement_records,
 )
 from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
@@ -44,6 +44,9 @@ from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
 from schemas.observation import Observation
 from schemas.verdict import Tier, Verdict
+
+if TYPE_CHECKING:
+    from collector.judgement.integrity.subject import Examinee
 
 LOG_COMMENT = "touchstone-observations"
 SETTLE_S = 60.0
@@ -204,6 +207,10 @@ class ClickHouse:
 
     async def subjects(self, configuration: Configuration, at: datetime) -> tuple[Examinee, ...]:
         """Every target and every provider of the fleet with what integrity checks look at, as it was known at *at*."""
+        from collector.storage import (
+            integrity_facts,
+        )  # the checks, half a second of them: nothing that a page waits for
+
         return await integrity_facts.subjects_at(self, self._client.rows, configuration, at)
 
     async def suspicions(self, at: datetime) -> dict[str, Suspicion]:
@@ -213,6 +220,10 @@ class ClickHouse:
     async def insert_suspicions(self, suspicions: Sequence[Suspicion], at: datetime, known_at: datetime) -> None:
         """Store what was found at *at*, with its evidence; verdicts after *known_at* go by it."""
         await evidence_records.insert_suspicions(self._client, suspicions, at, known_at)
+
+    async def insert_statements(self, statements: Sequence[Statement], at: datetime) -> None:
+        """Store billing months as they were counted at *at*."""
+        await statement_records.insert_statements(self._client, statements, at)
 
     async def replies(self, at: datetime) -> dict[str, Reply]:
         """What each provider had replied by then."""

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from collector.judgement.sla.account import Share
 from collector.judgement.sla.backoff import discounted
-from collector.judgement.sla.record import Record, Slot
+from collector.judgement.sla.record import FAILURE_COLUMNS, FAILURES_MAX, Control, Record, Slot
 from collector.storage.client import of_ms, to_ms
 from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import SERVES, TRUSTED
-from schemas.contract import Announced, Backoff, Commitment, LatencyAttainment
+from schemas.contract import Backoff, LatencyAttainment
 from schemas.observation import BLAME, Blame
 
 Query = Callable[..., Sequence[Sequence[Any]]]
@@ -30,40 +31,51 @@ _UNITS: Mapping[str, str] = MappingProxyType(
 _CALLER = "(" + ", ".join(sorted(f"'{reason}'" for reason, blame in BLAME.items() if blame is Blame.CALLER)) + ")"
 NEVER_MS = 1e18  # a first token that comes later than that is late in no contract
 _COUNTS = "countIf(good), countIf(failed), countIf(unknown), countIf(timed), countIf(late)"
+_CONTROLS = f"""
+SELECT intDiv(toUnixTimestamp64Milli(tick) - {{begins:Int64}}, {{slot:Int64}}) AS number, count(),
+       countIf(outcome IN ('ok', 'degraded')), uniqExact(provider), uniqExact(vantage)
+FROM {{database}}.observations
+WHERE provider != {{provider:String}} AND tick >= fromUnixTimestamp64Milli({{begins:Int64}})
+  AND tick < fromUnixTimestamp64Milli({{until:Int64}}) AND {known_before("at")}
+  AND attempt = 0 AND source = 'active' AND {SERVES} AND outcome != 'not_observed'
+  AND number IN {{numbers:Array(Int64)}}
+GROUP BY number ORDER BY number"""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Which facts: of *provider*, [begins, until), as they were known at *at*, by slots of *slot_s*."""
-
-    provider: str
-    begins: datetime
-    until: datetime
-    at: datetime
-    slot_s: int
-
-
-def records(query: Query, span: Span, commitment: Commitment, announced: Iterable[Announced]) -> tuple[Record, ...]:
-    """What was seen of every unit of *commitment*; nothing of a unit that nobody asked. Raises what *query* raises."""
-    rows, parameters = _sorted_rows(span, commitment, announced)
+def records(query: Query, share: Share, at: datetime) -> tuple[Record, ...]:
+    """What was seen of every unit of *share* as known at *at*; nothing of one that nobody asked. Raises as *query*."""
+    rows, parameters = _sorted_rows(share, at)
     slots: dict[str, dict[int, Slot]] = {}
     for unit, number, *counts in query(_slots(rows), **parameters):
         slots.setdefault(unit, {})[number] = Slot(*counts)
-    found = tuple(_record(span, row, slots.get(row[0], {})) for row in query(_totals(rows), **parameters))
-    if (backoff := commitment.exclusions.backoff) is None:
+    found = tuple(_record(share, row, slots.get(row[0], {})) for row in query(_totals(rows), **parameters))
+    if (backoff := share.commitment.exclusions.backoff) is None:
         return found
     return _spared(found, query(_streaks(rows), **parameters), backoff)
 
 
-def _sorted_rows(span: Span, commitment: Commitment, announced: Iterable[Announced]) -> tuple[str, dict[str, Any]]:
+def failures(query: Query, share: Share, at: datetime) -> Sequence[Sequence[Any]]:
+    """The requests that count against the provider: FAILURE_COLUMNS, at most FAILURES_MAX, the earliest first."""
+    rows, parameters = _sorted_rows(share, at)
+    return query(_bad(rows), **parameters)
+
+
+def controls(query: Query, share: Share, at: datetime, numbers: Sequence[int]) -> dict[int, Control]:
+    """How requests to all other providers fared in the slots *numbers*, from the same vantages and at the same time."""
+    parameters = _sorted_rows(share, at)[1] | {"numbers": list(numbers)}
+    return {number: Control(*counts) for number, *counts in query(_CONTROLS, **parameters)}
+
+
+def _sorted_rows(share: Share, at: datetime) -> tuple[str, dict[str, Any]]:
     """A query whose rows are requests, each sorted as the contract sees it; and its parameters."""
+    commitment = share.commitment
     formula, exclusions = commitment.formula, commitment.exclusions
     parameters: dict[str, Any] = {
-        "provider": span.provider,
-        "begins": to_ms(span.begins),
-        "until": to_ms(span.until),
-        "at": to_ms(span.at),
-        "slot": span.slot_s * 1000,
+        "provider": share.provider,
+        "begins": to_ms(share.month.begins),
+        "until": to_ms(share.until),
+        "at": to_ms(at),
+        "slot": share.slot_s * 1000,
         "covers": _pattern(commitment.covers),
         "leave_out": [reason.value for reason in exclusions.leave_out],
         "also_count": [reason.value for reason in exclusions.also_count],
@@ -71,7 +83,7 @@ def _sorted_rows(span: Span, commitment: Commitment, announced: Iterable[Announc
         "untimed": isinstance(formula, LatencyAttainment),
     }
     excluded = ["(outcome = 'failed' AND has({leave_out:Array(String)}, reason))"]
-    for number, one in enumerate(announced):
+    for number, one in enumerate(share.spared):
         names = (f"from{number}", f"to{number}", f"of{number}")
         parameters |= dict(zip(names, (to_ms(one.begins), to_ms(one.ends), _pattern(one.covers)), strict=True))
         excluded.append(
@@ -88,7 +100,9 @@ SELECT {_UNITS[commitment.per]} AS unit, target, vantage, module, toUnixTimestam
        NOT good AND NOT failed AND NOT excluded AS unknown,
        good AND {TRUSTED} AND first_token_ms IS NOT NULL AS timed,
        timed AND ifNull(first_token_ms, 0) > {{first_token:Float64}} AS late,
-       outcome != 'not_observed' AND NOT (outcome = 'failed' AND reason IN {_CALLER}) AS asked
+       outcome != 'not_observed' AND NOT (outcome = 'failed' AND reason IN {_CALLER}) AS asked,
+       kind, reason, detail, http_status, server_request_id, connection, sent_ms, first_token_ms, total_ms, started_at,
+       finished_at, agent_version
 FROM {{database}}.observations
 WHERE provider = {{provider:String}} AND tick >= fromUnixTimestamp64Milli({{begins:Int64}})
   AND tick < fromUnixTimestamp64Milli({{until:Int64}}) AND {known_before("at")}
@@ -112,6 +126,13 @@ SELECT unit, {_COUNTS}, countIf(asked), countIf(asked AND outcome = 'ok'), count
 FROM ({rows}) GROUP BY unit ORDER BY unit"""
 
 
+def _bad(rows: str) -> str:
+    """Every request that counts against the provider; late ones for a contract of latency."""
+    return f"""
+SELECT {", ".join(FAILURE_COLUMNS)} FROM ({rows}) WHERE failed OR late ORDER BY ms, target, vantage, module
+LIMIT {FAILURES_MAX}"""
+
+
 def _streaks(rows: str) -> str:
     """Every failure that counts, with the streak that it is in: how many good ones its series had before."""
     return f"""
@@ -121,13 +142,13 @@ SELECT unit, target, vantage, module, streak, ms FROM
 WHERE failed ORDER BY target, vantage, module, streak, ms"""
 
 
-def _record(span: Span, row: Sequence[Any], slots: Mapping[int, Slot]) -> Record:
+def _record(share: Share, row: Sequence[Any], slots: Mapping[int, Slot]) -> Record:
     unit, *counts, asked, pleased, left_out, first_ms, last_ms, targets = row
     return Record(
         unit=unit,
-        begins=span.begins,
-        until=span.until,
-        slot_s=span.slot_s,
+        begins=share.month.begins,
+        until=share.until,
+        slot_s=share.slot_s,
         slots=slots,
         total=Slot(*counts),
         asked=asked,

@@ -20,9 +20,8 @@ from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.response_times import Handled
-from collector.judgement.sla.account import Pace, account
-from collector.judgement.sla.billing_month import BillingMonth
-from collector.judgement.sla.record import Record
+from collector.judgement.sla.account import Share
+from collector.judgement.sla.record import Control, Record
 from collector.judgement.sla.statement import Statement
 from collector.storage import (
     contract_queries,
@@ -35,6 +34,7 @@ from collector.storage import (
     scorecard_queries,
     series_queries,
     side_queries,
+    statement_records,
     treatment_queries,
     verdict_queries,
 )
@@ -55,7 +55,6 @@ from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.storage.verdict_queries import verdict_of
 from schemas.config import Store
-from schemas.contract import Announced, Commitment, Contract
 from schemas.incident import IncidentState, Signal
 from schemas.response import Said
 from schemas.verdict import Verdict
@@ -141,18 +140,22 @@ class Reader:
         rows = self._rows(verdict_queries.HISTORY, provider=provider, limit=min(limit, ROWS_MAX))
         return tuple(verdict_of(body) for (body,) in rows)
 
-    def statements(
-        self, provider: str, contract: Contract, label: str, at: datetime, every_s: Pace
-    ) -> tuple[Statement, ...]:
-        """The account of *provider* for the billing month *label* by *contract*, as known at *at*."""
+    def statements(self, since: datetime, provider: str = "") -> tuple[Statement, ...]:
+        """Billing months as they were counted last, of those that were counted at all after *since*."""
+        rows = self._rows(statement_records.LATEST, since=_ms(since), provider=provider)
+        return tuple(statement_records.statement_of(body) for (body,) in rows)
 
-        def seen(
-            commitment: Commitment, month: BillingMonth, slot_s: int, spared: tuple[Announced, ...]
-        ) -> tuple[Record, ...]:
-            span = contract_queries.Span(provider, month.begins, min(at, month.ends), at, slot_s)
-            return contract_queries.records(self._rows, span, commitment, spared)
+    def records(self, share: Share, at: datetime) -> tuple[Record, ...]:
+        """What was seen of every unit of a commitment in a month, as known at *at*."""
+        return contract_queries.records(self._rows, share, at)
 
-        return account(provider, contract, label, at, every_s, seen)
+    def failures(self, share: Share, at: datetime) -> Sequence[Sequence[Any]]:
+        """The requests that count against the provider: values as contract_queries.FAILURE_COLUMNS says."""
+        return contract_queries.failures(self._rows, share, at)
+
+    def controls(self, share: Share, at: datetime, numbers: Sequence[int]) -> dict[int, Control]:
+        """How requests to all other providers fared in the slots *numbers*."""
+        return contract_queries.controls(self._rows, share, at, numbers)
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""

@@ -1,14 +1,17 @@
-"""Records beside the facts: which configuration held from when on. Secrets are masked before they come here."""
+"""Records beside the facts: which configuration and contracts held from when on. Secrets are masked before that."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 
 import orjson
 
+from collector.judgement.sla.billing_month import midnight
 from collector.storage.client import Client
 from schemas.config import Configuration
+from schemas.contract import Contract
 
 _LATEST = "SELECT argMax(digest, at), count() FROM {database}.configuration_versions"
 
@@ -27,4 +30,24 @@ async def note_configuration(client: Client, configuration: Configuration, versi
         return False
     names = ("digest", "at", "version", "body")
     await client.insert("configuration_versions", names, None, [[digest, at, version, body]])
+    await _note_contracts(client, configuration.contracts, at)
     return True
+
+
+async def _note_contracts(client: Client, contracts: Mapping[str, Contract], at: datetime) -> None:
+    """Every contract as it is written; the same one again is the same row."""
+    rows = []
+    for provider, contract in sorted(contracts.items()):
+        body = orjson.dumps(contract.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        begins = contract.versions[0]
+        rows.append(
+            [
+                provider,
+                hashlib.sha256(body).hexdigest()[:16],
+                midnight(begins.begins, begins.time_zone),
+                at,
+                body.decode(),
+            ]
+        )
+    if rows:
+        await client.insert("contracts", ("provider", "digest", "valid_from", "at", "body"), None, rows)

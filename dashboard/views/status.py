@@ -83,7 +83,9 @@ def _live(pages: Pages, provider: str) -> None:
     if not shown:
         st.html(_calm(provider))
     more = f" ({len(shown) - INCIDENTS_SHOWN_MAX} more are open)" if len(shown) > INCIDENTS_SHOWN_MAX else ""
-    st.page_link(pages.incidents, label=f"All incidents{more}")
+    with st.container(horizontal=True, key="ways"):
+        st.page_link(pages.incidents, label=f"All incidents{more}")
+        st.page_link(pages.sla, label="SLA and credits")
     seen = (judged, tuple((incident.id, incident.seq) for incident in found))
     before, st.session_state["seen"] = st.session_state.get("seen"), seen
     if before not in (None, seen):

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
+from collector.judgement.sla.account import Share
 from collector.judgement.sla.backoff import discounted
+from collector.judgement.sla.billing_month import BillingMonth
 from collector.judgement.sla.record import Record, Slot
-from collector.storage.contract_queries import Span, records
 from collector.storage.queries import Reader
 from schemas.config import Store
 from schemas.contract import Announced, Commitment
 from schemas.observation import BLAME, Blame, Distrust, Instrument, Observation, Outcome, Reason, Source, Timings
-from tests.support.contracts import BEGINS, commitment
+from tests.support.contracts import BEGINS, commitment, terms
 from tests.support.observations import seen
 from tests.support.stores import fresh_database, put
 
@@ -105,11 +106,16 @@ def test_records_equal_a_fold_over_the_observations(
 ) -> None:
     """By every unit, with every exclusion, without what is outside, late, passive, asked again or no serving probe."""
     by = commitment(formula, per=per, covers=["acme/*/chat", "acme/east/co?e"], exclusions=exclusions)
-    span = Span("acme", BEGINS, UNTIL, AT, SLOT_S)
 
-    read = records(reader._rows, span, by, [WINDOW])
+    read = reader.records(share_of(by), AT)
 
     assert {one.unit: one for one in read} == folded(observations(), by)
+
+
+def share_of(by: Commitment) -> Share:
+    """The six hours of *by*, less the window."""
+    month = BillingMonth(BEGINS, UNTIL, "2026-10")
+    return Share("acme", terms(by), by, month, UNTIL, SLOT_S, (WINDOW,), ())
 
 
 def folded(seen_: Sequence[Observation], by: Commitment) -> dict[str, Record]:
@@ -197,15 +203,11 @@ def _sum(one: Slot, other: Slot) -> Slot:
 
 def test_a_unit_that_nobody_asked_has_no_record(reader: Reader) -> None:
     """Neither a provider that is not there, nor a pattern that covers nothing."""
-    span = Span("acme", BEGINS, UNTIL, AT, SLOT_S)
-
-    assert records(reader._rows, span, commitment(covers=["acme/moon/*"]), []) == ()
-    assert records(reader._rows, replace(span, provider="nobody"), commitment(), []) == ()
+    assert reader.records(share_of(commitment(covers=["acme/moon/*"])), AT) == ()
+    assert reader.records(replace(share_of(commitment()), provider="nobody"), AT) == ()
 
 
 def test_a_name_is_a_value_never_sql(reader: Reader) -> None:
     """Quotes, braces, and signs of regular expressions in patterns."""
-    span = Span("acme", BEGINS, UNTIL, AT, SLOT_S)
-
     for pattern in ("') OR 1=1 --", "{at:Int64}", "acme/(east|west)/.+", "[a-z]*", "\\"):
-        assert records(reader._rows, span, commitment(covers=[pattern]), []) == ()
+        assert reader.records(share_of(commitment(covers=[pattern])), AT) == ()

@@ -21,7 +21,7 @@ from collector.judgement.tiers import REASONS
 from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import RETRY_S
 from probes.catalog import KINDS
-from schemas import config, destinations, fleet, objectives, paging
+from schemas import config, contract, destinations, fleet, objectives, paging
 from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
@@ -89,6 +89,23 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "target": fleet.Target,
         "auth": fleet.Auth,
         "tls": fleet.Tls,
+        "contracts": contract.Contracts,
+        "contract": contract.Contract,
+        "terms": contract.Terms,
+        "source": contract.Source,
+        "commitment": contract.Commitment,
+        "mean_of_intervals formula": contract.MeanOfIntervals,
+        "downtime_minutes formula": contract.DowntimeMinutes,
+        "request_ratio formula": contract.RequestRatio,
+        "latency_attainment formula": contract.LatencyAttainment,
+        "exclusions": contract.Exclusions,
+        "backoff": contract.Backoff,
+        "credits": contract.Credits,
+        "step": contract.Step,
+        "spend": contract.Spend,
+        "claim": contract.Claim,
+        "commit": contract.Commit,
+        "announced": contract.Announced,
     }
 )
 TABLES: Mapping[str, Mapping[str, tuple[Any, ...]]] = MappingProxyType(
@@ -219,10 +236,12 @@ def test_a_command_line_is_one_that_exists(page: str, line: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_settings_in_a_page_are_valid(page: Path) -> None:
-    """A block that begins with `# touchstone.yaml` is a whole configuration."""
+    """A block that begins with `# touchstone.yaml` is a whole configuration, one with `# contracts/` of contracts."""
     for block in blocks(page.read_text(), "yaml"):
         if block.startswith("# touchstone.yaml"):
             SettingsFile.model_validate(yaml.safe_load(block))
+        if block.startswith("# contracts/"):
+            contract.Contracts.model_validate(yaml.safe_load(block))
 
 
 def test_every_reason_has_its_row_with_its_blame() -> None:
@@ -304,10 +323,10 @@ def test_paging_has_every_change_and_the_retry_schedule() -> None:
 
 
 def test_every_part_of_the_configuration_has_its_section() -> None:
-    """Every model of the settings and of the fleet, once."""
+    """Every model of the settings, of the fleet and of contracts, once."""
     models = {
         value
-        for module in (config, destinations, fleet, objectives, paging)
+        for module in (config, contract, destinations, fleet, objectives, paging)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, fleet.Strict)
     }

@@ -9,6 +9,7 @@ from collector.judgement.burn_rate import BurnReading
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
+from collector.judgement.sla.claim_due import ClaimDue
 from schemas.incident import Change, Incident, PageIntent, Severity
 from schemas.observation import Observation, Outcome
 from schemas.paging import Paging
@@ -55,9 +56,10 @@ class Judge:
         facts: Sequence[Observation] = (),
         *commands: Command,
         burns: Sequence[BurnReading] = (),
+        claims: Sequence[ClaimDue] | None = None,
     ) -> Decision:
         """The decision *second* s after TICK."""
-        now, inputs = TICK + timedelta(seconds=second), Inputs(facts, burns, commands)
+        now, inputs = TICK + timedelta(seconds=second), Inputs(facts, burns, commands, claims)
         decision = decide(self.state, inputs, now, self._paging, self._index)
         self.state = decision.state
         self.pages += decision.intents

@@ -186,7 +186,7 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     return Service(
         configuration=configuration, index=FleetIndex.of(configuration), clock=SteppedClock(), facts=store,
         state=state, on_disk=never,
-        deliveries=lambda intents, known: (), roll_up=never, burn_rates=never, examine=never,
+        deliveries=lambda intents, known: (), roll_up=never, burn_rates=never, examine=never, account=never,
         watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip
 

@@ -10,18 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.judgement.integrity.e_value import e_bh, mean_of, p_to_e, weighted
 from collector.judgement.integrity.sequential import (
     DAYS_MAX,
     LAMBDAS,
     Fold,
     bernoulli_mixture,
     block_betting,
-    e_bh,
     from_any_day,
-    mean_of,
-    p_to_e,
     product,
-    weighted,
 )
 
 EXACT = pytest.approx(1.0, abs=1e-9)

@@ -15,7 +15,9 @@ from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_sessio
 
 @click.command("check-config")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--schema", type=click.Choice(["settings", "fleet", "contracts"]), help="Print the JSON Schema of a file instead.")
+@click.option(
+    "--schema", type=click.Choice(["settings", "fleet", "contracts"]), help="Print the JSON Schema of a file instead."
+)
 @json_option
 @pass_session
 def command(session: Session, path: Path | None, schema: str | None, as_json: bool) -> int:

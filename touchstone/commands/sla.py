@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from touchstone import exit_codes
-from touchstone.instants import INSTANT, MONTH
+from touchstone.instants import INSTANT, MONTH, in_milliseconds
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -43,22 +43,17 @@ def command(
 
 def _statements(session: Session, provider: str | None, month: str | None, at: datetime) -> tuple[Statement, ...]:
     """Of one provider, or of all that have a contract; raises UsageError for one that has none."""
-    from collector.judgement.sla.pace import pace
-    from collector.judgement.sla.period import open_months
     from collector.storage.queries import Reader
+    from touchstone.contracts import contract_with, shares_of
 
     configuration = session.configuration
-    contracts = configuration.contracts
-    if provider is not None and provider not in contracts:
-        known = ", ".join(sorted(contracts)) or "nobody: `contracts:` in touchstone.yaml names a folder of them"
-        raise click.UsageError(f"there is no contract with {provider!r}; there is one with {known}")
-    at = at.replace(microsecond=at.microsecond // 1000 * 1000)
+    contracts = configuration.contracts if provider is None else {provider: contract_with(configuration, provider)}
+    at = in_milliseconds(at)
     with Reader.open(configuration.settings.store) as reader:
         return tuple(
             statement
-            for name in ([provider] if provider is not None else sorted(contracts))
-            for label in ([month] if month is not None else open_months(contracts[name], at))
-            for statement in reader.statements(name, contracts[name], label, at, pace(configuration, name))
+            for share in shares_of(configuration, contracts, at, month)
+            for statement in share.statements(reader.records(share, at))
         )
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from collector.judgement.integrity.sequential import DAYS_MAX, Fold, from_any_day, mean_of, p_to_e
+from collector.judgement.integrity.e_value import mean_of, p_to_e
+from collector.judgement.integrity.sequential import DAYS_MAX, Fold, from_any_day
 from collector.judgement.integrity.text_distance import Distance, text_distance
 from collector.judgement.integrity.text_form import normalised
 from schemas.evidence import Evidence, Family, Grade, Standing

@@ -1,23 +1,23 @@
 """
-Evidence that may be looked at every day: e-values, and how they are put together.
+Evidence that may be looked at every day: e-values of what comes in one after the other.
 
 An e-value has a mean of at most 1 while the claim holds, so a claim is given up wrongly with probability at most alpha
 when that is done at 1 / alpha; of a process of them also when it is looked at after every step (Ville's inequality).
 A p-value that is looked at daily has no such bound, and 1/p of a p-value that was seen is no e-value.
 
-Sources: Vovk and Wang 2021 (calibrator, means), Waudby-Smith and Ramdas 2024 (betting), Wang and Ramdas 2022 (e-BH).
+Source: Waudby-Smith and Ramdas 2024 (betting).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-E_MAX = 1e300  # more cannot be told apart, and must stay finite
-KAPPA = 0.3  # of the calibrator: the integral of kappa p^(kappa-1) over 0..1 is 1
+from collector.judgement.integrity.e_value import E_MAX
+
 ALTERNATIVES = 24
 ALTERNATIVE_LOW, ALTERNATIVE_HIGH = 1.1, 30.0  # times p0
 SHARE_MAX = 0.999
@@ -56,13 +56,6 @@ def block_betting(means: Sequence[float], *, p0: float) -> float:
     return _mean_of_exponentials(logs)
 
 
-def p_to_e(p: float) -> float:
-    """The e-value of a p-value in (0, 1]: 0.3 p^-0.7."""
-    if not 0 < p <= 1:
-        raise ValueError(f"a p-value is above 0 and at most 1: {p}")
-    return float(min(KAPPA * p ** (KAPPA - 1), E_MAX))
-
-
 def product(folds: Sequence[Fold]) -> float:
     """The e-process over *folds* in order, each of which has a part of the reference to itself."""
     _assert_fresh(folds)
@@ -86,23 +79,6 @@ def from_any_day(folds: Sequence[Fold]) -> float:
     weights[0] = 0.5
     begun = float(np.exp(np.minimum(ends, math.log(E_MAX))) @ weights)
     return min(begun + 1 - float(weights.sum()), E_MAX)
-
-
-def mean_of(es: Sequence[float]) -> float:
-    """An e-value from several, whatever ties them together; 1 for none."""
-    return math.fsum(es) / len(es) if es else 1.0
-
-
-def weighted(es: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """An e-value from several under any dependence; the weights sum to 1, and what is missing from *es* counts 1."""
-    return math.fsum(weight * es.get(name, 1.0) for name, weight in weights.items())
-
-
-def e_bh(es: Mapping[str, float], *, q: float) -> frozenset[str]:
-    """Whom to report so that at most a share *q* of those reported is expected to be honest: e-BH, any dependence."""
-    ranked = sorted(es, key=lambda name: (-es[name], name))
-    k = max((k for k, name in enumerate(ranked, 1) if es[name] * k * q >= len(es)), default=0)
-    return frozenset(ranked[:k])
 
 
 def _assert_fresh(folds: Iterable[Fold]) -> None:

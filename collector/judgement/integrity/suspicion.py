@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from collector.judgement.integrity.sequential import e_bh, mean_of, weighted
+from collector.judgement.integrity.e_value import e_bh, mean_of, weighted
 from schemas.evidence import ACCUSING, Evidence, Family, Grade, Standing
 
 E_MIN = 1000.0

@@ -31,7 +31,7 @@ from collector.judgement.double_standard import (
     TtftStratum,
     double_standard,
 )
-from collector.judgement.integrity.sequential import p_to_e
+from collector.judgement.integrity.e_value import p_to_e
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "treatment"

@@ -2,36 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from collector.judgement.sla.billing_month import BillingMonth
-from collector.judgement.sla.period import left_out, periods
+from collector.judgement.sla.period import left_out, periods, short_notice
 from collector.judgement.sla.record import Record
 from collector.judgement.sla.statement import Statement, statement
 from collector.judgement.sla.uptime import slot_s
-from schemas.contract import Announced, Commitment, Contract
+from schemas.contract import Announced, Commitment, Contract, Terms
 
-Seen = Callable[[Commitment, BillingMonth, int, tuple[Announced, ...]], Iterable[Record]]
 Pace = Callable[[Commitment], float]
 
 
-def account(
-    provider: str, contract: Contract, label: str, at: datetime, every_s: Pace, seen: Seen
-) -> tuple[Statement, ...]:
+@dataclass(frozen=True, slots=True)
+class Share:
     """
-    The statements of the month *label* as known at *at*; none of a month in which no terms were in force.
+    A commitment in a billing month, as far as *until*: what is counted, by slots of *slot_s* seconds.
 
-    every_s: how often what a commitment covers is looked at, in s. seen: the records of its units, from the first to
-    the last instant of a month that may end early (*at*), by slots of so many seconds, without the times announced. A
-    commitment none of whose units was asked has one statement that says so.
+    spared: announced times that do not count; late_notice: those that do, because they were announced too late.
     """
-    made = []
+
+    provider: str
+    terms: Terms
+    commitment: Commitment
+    month: BillingMonth
+    until: datetime
+    slot_s: int
+    spared: tuple[Announced, ...]
+    late_notice: tuple[Announced, ...]
+
+    def slots(self, begins: datetime, ends: datetime) -> range:
+        """The numbers of the slots in [begins, ends)."""
+        first, last = ((at - self.month.begins).total_seconds() for at in (begins, ends))
+        return range(int(first) // self.slot_s, math.ceil(last / self.slot_s))
+
+    def statements(self, records: Iterable[Record]) -> tuple[Statement, ...]:
+        """One for each of *records*; one that says so when nobody was asked."""
+        nothing = Record(self.provider, self.month.begins, self.until, self.slot_s, {})
+        found = tuple(records) or (nothing,)
+        return tuple(statement(self.provider, self.terms, self.commitment, self.month, one) for one in found)
+
+
+def shares(provider: str, contract: Contract, label: str, at: datetime, every_s: Pace) -> Iterator[Share]:
+    """
+    What there is to count of the month *label* at *at*; nothing when no terms were in force, or before it begins.
+
+    every_s: how often what a commitment covers is looked at, in s.
+    """
     for terms, month in periods(contract, label):
         for commitment in terms.commitments if month.begins < at else ():
-            length_s = slot_s(commitment.formula, every_s(commitment))
-            spared = left_out(contract.announced, commitment.exclusions, month)
-            nothing = Record(provider, month.begins, min(at, month.ends), length_s, {})
-            found = tuple(seen(commitment, month, length_s, spared)) or (nothing,)
-            made += [statement(provider, terms, commitment, month, record) for record in found]
-    return tuple(made)
+            exclusions = commitment.exclusions
+            yield Share(
+                provider=provider,
+                terms=terms,
+                commitment=commitment,
+                month=month,
+                until=min(at, month.ends),
+                slot_s=slot_s(commitment.formula, every_s(commitment)),
+                spared=left_out(contract.announced, exclusions, month),
+                late_notice=short_notice(contract.announced, exclusions, month),
+            )

@@ -6,6 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+# Of a request that counts against a provider: when (ms since the epoch), what, and what came of it.
+FAILURES_MAX = 200_000
+FAILURE_COLUMNS = (
+    "ms", "unit", "target", "vantage", "kind", "module", "outcome", "reason", "http_status", "connection", "sent_ms",
+    "first_token_ms", "total_ms", "server_request_id", "agent_version", "detail",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -75,3 +82,22 @@ class Record:
     def start(self, number: int) -> datetime:
         """When slot *number* begins."""
         return self.begins + timedelta(seconds=number * self.slot_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How requests to all other providers fared at the same time: how many, answered; providers, vantages."""
+
+    n: int = 0
+    answered: int = 0
+    providers: int = 0
+    vantages: int = 0
+
+    def __add__(self, other: Control) -> Control:
+        """Of both times; of providers and vantages the larger number, since they may be the same ones."""
+        return Control(
+            self.n + other.n,
+            self.answered + other.answered,
+            max(self.providers, other.providers),
+            max(self.vantages, other.vantages),
+        )

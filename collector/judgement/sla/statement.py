@@ -8,7 +8,7 @@ credit is an estimate, with the range that unknown time leaves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -16,8 +16,18 @@ from collector.judgement.sla.billing_month import BillingMonth
 from collector.judgement.sla.credit import Cliff, Credit, cliff, credit
 from collector.judgement.sla.deadline import deadline
 from collector.judgement.sla.record import Record
-from collector.judgement.sla.uptime import MINUTE_S, Uptime, uptime
+from collector.judgement.sla.uptime import MINUTE_S, Uptime, downtime, uptime
 from schemas.contract import Commitment, LatencyAttainment, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
+    """[begins, ends) in which *bad* of *n* requests counted against the provider."""
+
+    begins: datetime
+    ends: datetime
+    bad: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +38,7 @@ class Statement:
     uptime: as the contract counts, with the range that unknown time leaves; None without a single known request.
     experienced: answered in time and right, of all that we asked, with nothing left out. credit is of what was counted;
     credit_low and credit_high of the range's best and worst end. n: known requests; unknown and left_out beside them.
-    outage: the first downtime that counts. claim_by: the end of the last day on which it can be claimed.
+    downtime: the times that count against the provider. claim_by: the end of the last day on which it can be claimed.
     """
 
     provider: str
@@ -48,9 +58,16 @@ class Statement:
     credit_low: Credit | None
     credit_high: Credit | None
     cliff: Cliff | None
-    outage: datetime | None
+    downtime: tuple[Downtime, ...]
+    claim_since: datetime | None
     claim_by: datetime | None
+    notice_by: datetime | None
     targets: tuple[str, ...]
+
+    @property
+    def outage(self) -> datetime | None:
+        """When the first downtime began."""
+        return self.downtime[0].begins if self.downtime else None
 
     @property
     def final(self) -> bool:
@@ -72,7 +89,8 @@ def statement(provider: str, terms: Terms, commitment: Commitment, month: Billin
     """The account of one unit, as far as *record* goes."""
     found = uptime(record, commitment.formula)
     bill = commitment.spend.of(month.label, record.unit)
-    outage = _first_outage(record, commitment)
+    lost = _downtime(record, commitment)
+    outage = lost[0].begins if lost else None
     return Statement(
         provider=provider,
         commitment=commitment.name,
@@ -91,8 +109,10 @@ def statement(provider: str, terms: Terms, commitment: Commitment, month: Billin
         credit_low=_credit(found.high if found else None, commitment, bill),
         credit_high=_credit(found.low if found else None, commitment, bill),
         cliff=_cliff(found, commitment, record, month),
-        outage=outage,
+        downtime=lost,
+        claim_since=outage if terms.claim is not None and terms.claim.after == "outage" else month.ends,
         claim_by=None if terms.claim is None else deadline(terms.claim, terms, month, outage),
+        notice_by=lost[-1].begins + timedelta(seconds=terms.notice) if lost and terms.notice else None,
         targets=record.targets,
     )
 
@@ -109,9 +129,16 @@ def _cliff(found: Uptime | None, commitment: Commitment, record: Record, month: 
     return cliff(found.counted, commitment.credits, so_far, Fraction(month.seconds) / MINUTE_S)
 
 
-def _first_outage(record: Record, commitment: Commitment) -> datetime | None:
-    """When the first slot begins in which something counted against the provider."""
+def _downtime(record: Record, commitment: Commitment) -> tuple[Downtime, ...]:
     late = isinstance(commitment.formula, LatencyAttainment)
-    bad = (number for number, slot in record.slots.items() if (slot.late if late else slot.failed))
-    first = min(bad, default=None)
-    return None if first is None else record.start(first)
+
+    def of(run: range) -> Downtime:
+        slots = [record.slots[number] for number in run]
+        return Downtime(
+            begins=record.start(run.start),
+            ends=min(record.start(run.stop), record.until),
+            bad=sum(slot.late if late else slot.failed for slot in slots),
+            n=sum(slot.timed if late else slot.known for slot in slots),
+        )
+
+    return tuple(of(run) for run in downtime(record, commitment.formula))

@@ -8,8 +8,9 @@ and up. Sources of the formulae: docs/sla.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from collector.judgement.sla.record import Record, Slot
@@ -58,18 +59,32 @@ def uptime(record: Record, formula: Formula) -> Uptime | None:
             return _by_slots(record, lambda slot, unknown: _missed(slot, unknown, formula.share))
 
 
+def downtime(record: Record, formula: Formula) -> tuple[range, ...]:
+    """The slots that count against the provider, as runs of their numbers, in order."""
+    match formula:
+        case DowntimeMinutes():
+            return tuple(_down_runs(record, formula, None))
+        case LatencyAttainment(of="intervals"):
+            bad = (number for number, slot in record.slots.items() if _missed(slot, None, formula.share))
+        case LatencyAttainment():
+            bad = (number for number, slot in record.slots.items() if slot.late)
+        case _:
+            bad = (number for number, slot in record.slots.items() if slot.failed)
+    return tuple(_runs(bad))
+
+
 def _error_rate(slot: Slot, unknown: bool | None) -> Fraction:
     """The share of failures; *unknown*: whether the unknown ones failed, None to leave them out."""
     known = slot.known if unknown is None else slot.all
     return Fraction(slot.failed + (slot.unknown if unknown else 0), known) if known else Fraction(0)
 
 
-def _missed(slot: Slot, unknown: bool | None, share: object) -> Fraction:
+def _missed(slot: Slot, unknown: bool | None, share: Decimal) -> Fraction:
     """1 when fewer than *share* of the answers were in time; *unknown*: whether those nobody timed were late."""
     others = slot.good - slot.timed + slot.unknown
     n = slot.timed if unknown is None else slot.timed + others
     in_time = slot.timed - slot.late + (others if unknown is False else 0)
-    return Fraction(0) if n == 0 or Fraction(in_time, n) >= Fraction(str(share)) else Fraction(1)
+    return Fraction(0) if n == 0 or Fraction(in_time, n) >= Fraction(share) else Fraction(1)
 
 
 def _by_slots(record: Record, lost: Callable[[Slot, bool | None], Fraction]) -> Uptime:
@@ -85,28 +100,38 @@ def _by_slots(record: Record, lost: Callable[[Slot, bool | None], Fraction]) -> 
 
 def _by_minutes(record: Record, formula: DowntimeMinutes) -> Uptime:
     """One minus the share of minutes in runs that are down."""
-    run = max(1, math.ceil(formula.run * MINUTE_S / record.slot_s))
-    over = Fraction(str(formula.error_rate))
-
-    def down(unknown: bool | None) -> int:
-        bad = sorted(number for number, slot in record.slots.items() if _error_rate(slot, unknown) > over)
-        return sum(length for length in _runs(bad) if length >= run)
-
     n = record.n
     return Uptime(
-        counted=Fraction(n - down(None), n),
-        low=Fraction(max(0, n - down(True) - record.unseen), n),
-        high=Fraction(n - down(False), n),
+        counted=Fraction(n - _down_n(record, formula, None), n),
+        low=Fraction(max(0, n - _down_n(record, formula, True) - record.unseen), n),
+        high=Fraction(n - _down_n(record, formula, False), n),
     )
 
 
-def _runs(numbers: list[int]) -> Iterator[int]:
-    """The lengths of the runs of consecutive *numbers*, which are sorted."""
-    length = 0
-    for index, number in enumerate(numbers):
-        length = length + 1 if index and number == numbers[index - 1] + 1 else 1
-        if index + 1 == len(numbers) or numbers[index + 1] != number + 1:
-            yield length
+def _down_n(record: Record, formula: DowntimeMinutes, unknown: bool | None) -> int:
+    return sum(len(run) for run in _down_runs(record, formula, unknown))
+
+
+def _down_runs(record: Record, formula: DowntimeMinutes, unknown: bool | None) -> Iterator[range]:
+    """Runs of minutes that are down for long enough."""
+    shortest = max(1, math.ceil(formula.run * MINUTE_S / record.slot_s))
+    over = Fraction(formula.error_rate)
+    bad = (number for number, slot in record.slots.items() if _error_rate(slot, unknown) > over)
+    return (run for run in _runs(bad) if len(run) >= shortest)
+
+
+def _runs(numbers: Iterable[int]) -> Iterator[range]:
+    """The runs of consecutive *numbers*."""
+    begins = ends = None
+    for number in sorted(numbers):
+        if begins is not None and number == ends:
+            ends = number + 1
+            continue
+        if begins is not None and ends is not None:
+            yield range(begins, ends)
+        begins, ends = number, number + 1
+    if begins is not None and ends is not None:
+        yield range(begins, ends)
 
 
 def _by_requests(record: Record, bad: int, n: int, unknown: int) -> Uptime | None:

@@ -7,9 +7,34 @@ from fractions import Fraction
 
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
-from collector.judgement.wording import UNKNOWN
+from collector.judgement.wording import UNKNOWN, duration
+from schemas.contract import DowntimeMinutes, Formula, LatencyAttainment, MeanOfIntervals, RequestRatio
 
 DIGITS = 3
+
+
+def formula(by: Formula) -> str:
+    """How uptime is counted, in a sentence."""
+    match by:
+        case MeanOfIntervals():
+            return (
+                f"100 % less the mean error rate of intervals of {duration(by.interval)}; one without requests has none"
+            )
+        case DowntimeMinutes():
+            on_end = "" if by.run == 1 else f", {by.run} of them on end"
+            return (
+                f"the share of minutes that are not downtime: those in which more than {percent(by.error_rate, 0)} of "
+                f"requests fail{on_end}"
+            )
+        case RequestRatio():
+            return "the share of requests that did not fail"
+        case LatencyAttainment(of="answers"):
+            return f"the share of answers whose first token came within {duration(by.first_token)}"
+        case LatencyAttainment():
+            return (
+                f"the share of intervals of {duration(by.interval)} in which {percent(by.share, 0)} of the answers had "
+                f"their first token within {duration(by.first_token)}"
+            )
 
 
 def percent(share: Fraction | Decimal | None, digits: int = DIGITS) -> str:
