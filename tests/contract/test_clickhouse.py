@@ -16,10 +16,12 @@ from collector.storage.clickhouse import ClickHouse
 from collector.storage.migrations import Migration, migrate, shipped
 from collector.storage.rows import StoredRow, key_of
 from schemas.config import Configuration, Store, TierPolicy
+from schemas.contract import Contract
 from schemas.errors import StoreRejected, StoreUnavailable
 from schemas.fleet import Fleet
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason, Source, Timings, Tokens
 from schemas.verdict import Tier
+from tests.support.contracts import contract
 from tests.support.observations import fullest, seen
 from tests.support.stores import ask
 from touchstone.settings_file import SettingsFile
@@ -329,7 +331,8 @@ async def test_a_configuration_is_kept_when_it_changes_and_without_its_secrets(h
     def configuration(interval: str) -> Configuration:
         modules = {"chat": {"kind": "chat_stream", "interval": interval}}
         settings = SettingsFile.model_validate({"version": 1, "modules": modules})
-        return Configuration(settings=settings, fleet=Fleet.model_validate(fleet))
+        held = {"acme": contract()}
+        return Configuration(settings=settings, fleet=Fleet.model_validate(fleet), contracts=held)
 
     intervals = ("60s", "60s", "30s", "60s")
     noted = [
@@ -341,3 +344,5 @@ async def test_a_configuration_is_kept_when_it_changes_and_without_its_secrets(h
     rows = ask(store, "SELECT at, digest, body FROM configuration_versions ORDER BY at")
     assert len({digest for _, digest, _ in rows}) == 2
     assert all("hush" not in body and '"interval"' in body for _, _, body in rows)
+    (held,) = ask(store, "SELECT provider, body FROM contracts FINAL")
+    assert (held[0], Contract.model_validate_json(held[1])) == ("acme", contract())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.pages import Pages
-from dashboard.views import incident, incidents, provider, status
+from dashboard.views import incident, incidents, provider, sla, status
 
-VIEWS = {"status": status, "provider": provider, "incidents": incidents, "incident": incident}
+VIEWS = {"status": status, "provider": provider, "incidents": incidents, "incident": incident, "sla": sla}
 
 
 def shown(name: str) -> None:
@@ -20,4 +20,4 @@ def shown(name: str) -> None:
         }
     )
     drawn.append(pages)
-    st.navigation([pages.status, pages.provider, pages.incidents, pages.incident], position="hidden").run()
+    st.navigation([pages.status, pages.provider, pages.incidents, pages.incident, pages.sla], position="hidden").run()

@@ -14,7 +14,9 @@ from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_sessio
 def command(session: Session, as_json: bool) -> int:
     """Receive observations over OTLP, store, judge and page, until SIGTERM."""
     import asyncio
+    import gc
 
+    gc.disable()  # a quarter of a start goes into collections of what is there to stay
     from collector.storage.connection import leave_out_pandas
     from touchstone.apprise_check import check_apprise
     from touchstone.collecting import collect
@@ -23,6 +25,8 @@ def command(session: Session, as_json: bool) -> int:
     leave_out_pandas()
     configuration = session.configuration
     check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
+    gc.freeze()
+    gc.enable()
 
     def ready(url: str) -> None:
         if as_json:
