@@ -158,6 +158,7 @@ class Service:
     lag_s: float = 0.0  # of the last look at the loop
     drilled: int | None = None  # the last round that was drilled
     examined: tuple[float, Any] | None = None  # when claims were examined last (monotonic), and the past loaded by then
+    accounted: tuple[float, Any] | None = None  # the same of billing months
 
     async def decided(self, observations: Sequence[Observation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
@@ -298,10 +299,8 @@ class Service:
     async def examine_when_due(self) -> None:
         """Examine unless it is not yet time; nothing while the watermark is unknown or a past is being loaded."""
         past, now_s = await self.facts.history_progress(), self.clock.monotonic()
-        if self.examined is not None:
-            last_s, of = self.examined
-            if past == of and now_s - last_s < self.configuration.settings.integrity.every:
-                return
+        if not _is_due(self.examined, past, now_s, self.configuration.settings.integrity.every):
+            return
         if (at := await self._settled_at()) is not None:
             await self._examine(at)
             self.examined = (now_s, past)
@@ -313,17 +312,18 @@ class Service:
 
     async def keep_accounting(self) -> None:
         """Count billing months by their contracts, and decide on what can be claimed."""
-        await self._keep(ACCOUNT_S, self.give_account, "counting by contracts")
+        await self.clock.sleep(EXAMINE_S)
+        await self._keep(EXAMINE_S, self.account_when_due, "counting by contracts")
 
-    async def give_account(self) -> None:
-        """Count every month that matters, at the watermark; nothing while that is unknown."""
-        at = await self._settled_at()
-        if at is None:
-            logger.info("no accounts now: an insert is unsettled, or a past is being loaded")
+    async def account_when_due(self) -> None:
+        """Count unless it is not yet time; nothing while the watermark is unknown or a past is being loaded."""
+        past, now_s = await self.facts.history_progress(), self.clock.monotonic()
+        if not _is_due(self.accounted, past, now_s, ACCOUNT_S) or (at := await self._settled_at()) is None:
             return
         statements = await self.account(at)
         await self.facts.insert_statements(statements, at)
         await self._decide(Inputs(claims=claims_due(statements, self.clock.now())))
+        self.accounted = (now_s, past)
 
     async def _settled_at(self) -> datetime | None:
         """The watermark in whole milliseconds; None while that is unknown, or a past is being loaded."""
@@ -370,6 +370,11 @@ class Service:
                 await self.clock.sleep(RETRY_S)
                 continue
             await (wait or self.clock.sleep)(max(0.0, every_s - (self.clock.monotonic() - began)))
+
+
+def _is_due(last: tuple[float, Any] | None, past: Any, now_s: float, every_s: float) -> bool:
+    """Whether work that was done *last* is to be done again: it is time, or another past was loaded since."""
+    return last is None or past != last[1] or now_s - last[0] >= every_s
 
 
 def _told(delivery: Delivery, last: Mapping[str, Any]) -> dict[str, Any]:

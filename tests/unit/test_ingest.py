@@ -159,6 +159,9 @@ class QuietStore:
         """Keep them."""
         self.verdicts += verdicts
 
+    async def insert_statements(self, statements: Sequence[Any], at: datetime) -> None:
+        """Nothing to keep."""
+
     async def insert_copies(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Nothing to copy."""
 
@@ -227,6 +230,36 @@ async def test_claims_are_examined_again_when_it_is_time_or_a_past_was_loaded_me
     await service.examine_when_due()
 
     assert len(examined) == 3
+
+
+async def test_months_are_counted_every_hour_and_after_a_past_was_loaded() -> None:
+    """Stored, then decided on; a store that fails in between has them counted again."""
+    counted, decided = list[datetime](), list[Any]()
+
+    async def account(at: datetime) -> tuple[Any, ...]:
+        counted.append(at)
+        if len(counted) == 2:
+            raise StoreUnavailable("gone")
+        return ()
+
+    async def on_disk(*_: Any) -> Any:
+        decided.append(_)
+        quiet = {"transitions": (), "intents": (), "asks": frozenset(), "due": None}
+        return SimpleNamespace(state=SimpleNamespace(incidents={}), **quiet)
+
+    store = QuietStore(loading=False)
+    service = service_of(store, AT)
+    service.account, service.on_disk, service.state = account, on_disk, SimpleNamespace(step=None)  # type: ignore[assignment]
+    await service.account_when_due()
+    await service.account_when_due()
+    store.past = SimpleNamespace(finished=True)
+    with pytest.raises(StoreUnavailable):
+        await service.account_when_due()
+    await service.account_when_due()
+    await service.clock.sleep(3600)
+    await service.account_when_due()
+
+    assert (len(counted), len(decided)) == (4, 3)
 
 
 async def test_the_watermark_is_read_before_it_is_asked_whether_a_past_is_being_loaded() -> None:
