@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import ClassVar
 
 import pytest
+import yaml
 
+from probes.prompt_set import border_input_of
 from tests.support.compose import ROOT
 from tests.support.processes import answer_of, touchstone
 
@@ -43,6 +51,63 @@ def test_borders_are_looked_for_with_a_module_of_that_kind() -> None:
 
     assert result.returncode == 2
     assert "not a border_input module" in result.stderr
+
+
+class Undecided(BaseHTTPRequestHandler):
+    """A model whose one token is another every second time, for every fourth prompt."""
+
+    asked: ClassVar[Counter[str]] = Counter()
+
+    def do_POST(self) -> None:
+        """Stream one token."""
+        prompt = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+        self.asked[prompt] += 1
+        on_border = hashlib.sha256(prompt.encode()).digest()[0] % 4 == 0
+        word = "yes" if not on_border or self.asked[prompt] % 2 else "no"
+        chunk = {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": "length"}]}
+        body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def undecided() -> Iterator[str]:
+    """Its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Undecided) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()
+
+
+def test_borders_are_found_and_no_others(undecided: str, tmp_path: Path) -> None:
+    """A candidate whose answers differ lies on one; each is asked three times at most, and less when that is seen."""
+    module = {"kind": "border_input", "set": "2026-q4", "inputs": [0]}
+    target = {"model": "m", "url": undecided, "modules": ["border"]}
+    whole = {
+        "version": 1,
+        "fleet": "fleet.yaml",
+        "modules": {"border": module},
+        "integrity": {"secret": "0123456789abcdef"},
+    }
+    fleet = {"providers": {"acme": {"clusters": {"east": {"targets": {"chat": target}}}}}}
+    (tmp_path / "touchstone.yaml").write_text(yaml.safe_dump(whole))
+    (tmp_path / "fleet.yaml").write_text(yaml.safe_dump(fleet))
+    prompts_of_set = {index: border_input_of(b"0123456789abcdef", "2026-q4", index) for index in range(24)}
+    expected = [n for n, text in prompts_of_set.items() if hashlib.sha256(text.encode()).digest()[0] % 4 == 0]
+
+    found = answer_of(
+        "-c", str(tmp_path / "touchstone.yaml"), "prompts", "borders", "acme/east/chat", "--module", "border",
+        "--candidates", "24", "--json",
+    )  # fmt: skip
+
+    assert 0 < len(expected) < 24
+    assert found == {"inputs": expected, "requests": 2 * len(expected) + 3 * (24 - len(expected)), "failed": 0}
 
 
 @pytest.mark.parametrize(
