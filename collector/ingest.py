@@ -23,7 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from collector.otlp_body import groups_in
 from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, passive_observation
 from schemas.clock import Clock
-from schemas.errors import BodyError, SpanRejected, WireError
+from schemas.errors import BodyError, SpanRejected, StoreError, StoreRejected, WireError
 from schemas.observation import Observation
 from schemas.otlp_values import attributes_of
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, from_attributes
@@ -37,6 +37,8 @@ SPAN_BYTES_MAX = 1024 * 1024
 ATTRIBUTES_MAX = 256  # of a span or a resource
 AGE_MAX = timedelta(days=180)  # the TTL of the table: what is older would be dropped at once
 AHEAD_MAX = timedelta(days=1)  # a clock further ahead is plainly wrong, and its days would stay for ever
+TOGETHER_MAX = 16  # bodies that are taken in by one insert
+TOGETHER_BYTES_MAX = 256 * 1024  # of them as they came; a larger one is taken in alone
 NO_TARGETS = TargetIndex()
 
 
@@ -151,8 +153,19 @@ def read_body(
     return Reading(tuple(received), sum(why.values()), "; ".join(problems), {str(name): n for name, n in why.items()})
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A body that waits to be taken in, and what became of it."""
+
+    body: bytes
+    encoding: str
+    reading: Reading | None = None
+    error: WireError | StoreError | None = None
+    done: bool = False  # stored and decided on
+
+
 class Ingest:
-    """Takes bodies one after the other: checked, stored, decided."""
+    """Takes bodies in: checked, stored, decided, one after the other, and those that wait together."""
 
     def __init__(
         self,
@@ -169,6 +182,7 @@ class Ingest:
         self._bytes_max, self._spans_max, self._targets = bytes_max, spans_max, targets
         self._taken, self._rejected = Counter[str](), Counter[str]()
         self._one_at_a_time = asyncio.Lock()
+        self._waiting: list[_Waiting] = []
         self._under_way: datetime | None = None  # stays when an insert failed, until it is known what became of it
         self._settled = False  # a process before us may have left an insert running
 
@@ -188,17 +202,71 @@ class Ingest:
         return self._under_way or self._clock.now()
 
     async def take(self, body: bytes, encoding: str) -> Reading:
-        """Store and judge what *body* holds; raises WireError for the body, StoreError for the store."""
-        async with self._one_at_a_time:  # reading too: a body that waits is small, one that is unpacked is not
-            reading = await asyncio.to_thread(self._read, body, encoding)
-            self._rejected.update(reading.why)
-            if reading.rejected:
-                logger.warning("%d spans rejected: %s", reading.rejected, reading.said)
-            if reading.received:
-                await self._store(reading.received)
-                await self._decided([one.observation for one in reading.received])
-                self._taken.update(one.observation.source.value for one in reading.received)
-        return reading
+        """
+        Store and judge what *body* holds; raises WireError for the body, StoreError for the store.
+
+        Whoever comes first takes along what waits behind it, as one insert: that costs the store tens of ms however few
+        rows are in it, so many agents that send little would else wait for each other.
+        """
+        mine = _Waiting(body, encoding)
+        self._waiting.append(mine)
+        try:
+            async with self._one_at_a_time:  # reading too: a body that waits is small, one that is unpacked is not
+                if mine.error is None and not mine.done:
+                    await self._take_together(self._together(mine))
+        finally:
+            if mine in self._waiting:
+                self._waiting.remove(mine)
+        if mine.error is not None:
+            raise mine.error
+        assert mine.reading is not None
+        return mine.reading
+
+    def _together(self, first: _Waiting) -> list[_Waiting]:
+        """*first* and those that wait, as long as they are few and small."""
+        group, size = [first], len(first.body)
+        for one in self._waiting:
+            if one is first or one.done or one.error is not None:
+                continue
+            size += len(one.body)
+            if len(group) >= TOGETHER_MAX or size > TOGETHER_BYTES_MAX:
+                break
+            group.append(one)
+        return group
+
+    async def _take_together(self, group: Sequence[_Waiting]) -> None:
+        """Read each of *group*, then store and decide on all that could be read; each gets its answer or its error."""
+        for one in group:
+            try:
+                one.reading = await asyncio.to_thread(self._read, one.body, one.encoding)
+            except WireError as error:
+                one.error = error
+                continue
+            self._rejected.update(one.reading.why)
+            if one.reading.rejected:
+                logger.warning("%d spans rejected: %s", one.reading.rejected, one.reading.said)
+        read = [one for one in group if one.error is None]
+        try:
+            await self._take_in([received for one in read if one.reading for received in one.reading.received])
+        except StoreRejected as error:
+            if len(read) == 1:
+                read[0].error = error
+                return
+            for one in read:  # what one of them holds is no reason to refuse the others
+                await self._take_together([one])
+            return
+        except StoreError as error:
+            for one in read:
+                one.error = error
+            return
+        for one in read:
+            one.done = True
+
+    async def _take_in(self, received: Sequence[Received]) -> None:
+        if received:
+            await self._store(received)
+            await self._decided([one.observation for one in received])
+            self._taken.update(one.observation.source.value for one in received)
 
     def _read(self, body: bytes, encoding: str) -> Reading:
         content = unpacked(body, encoding, bytes_max=self._bytes_max)

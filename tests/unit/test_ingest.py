@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from collector.ingest import Ingest, Received
+from collector.ingest import TOGETHER_MAX, Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
 from collector.service import Service
 from schemas.config import Configuration
-from schemas.errors import StoreUnavailable
+from schemas.errors import StoreRejected, StoreUnavailable, WireError
 from schemas.fleet import Fleet
 from schemas.observation import Observation
 from tests.support.batches import body_of_batch
@@ -97,6 +97,98 @@ async def test_the_same_batch_twice_at_once_is_stored_once_and_decided_twice() -
 
     assert len(store.rows) == 2
     assert len(decided) == 4
+
+
+def many(n: int) -> list[bytes]:
+    """Bodies of two observations each, of targets of their own."""
+    return [body_of(seen(f"acme/east/t{number}"), seen(f"acme/east/t{number}", attempt=1)) for number in range(n)]
+
+
+async def test_what_waits_is_taken_in_together() -> None:
+    """Forty bodies at once are three inserts: the first alone, then as many as are allowed."""
+    store, decided = FailingStore(SteppedClock()), list[Observation]()
+    ingest = ingest_of(store, decided)
+
+    await asyncio.gather(*(ingest.take(body, "gzip") for body in many(1 + 2 * TOGETHER_MAX)))
+
+    assert store.calls.count("insert") <= 4
+    assert len(store.rows) == len(set(store.rows)) == len(decided) == 2 + 4 * TOGETHER_MAX
+    assert ingest.counts()["taken"] == {"active": 2 + 4 * TOGETHER_MAX}
+
+
+async def test_a_bad_body_among_others_is_refused_alone() -> None:
+    """Its sender is told, nobody else."""
+    store, decided = FailingStore(SteppedClock()), list[Observation]()
+    ingest = ingest_of(store, decided)
+    bodies = [*many(3), b"no gzip", *many(6)[3:]]
+
+    outcomes = await asyncio.gather(*(ingest.take(body, "gzip") for body in bodies), return_exceptions=True)
+
+    assert [isinstance(one, WireError) for one in outcomes] == [False] * 3 + [True] + [False] * 3
+    assert len(store.rows) == 12
+
+
+class PickyStore(FailingStore):
+    """Refuses an insert that has a row of one target."""
+
+    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+        """Store, or refuse all of it."""
+        if any(one.observation.target.endswith("t2") for one in received):
+            raise StoreRejected("that row")
+        await super().insert_received(received, ingested_at)
+
+
+async def test_a_row_that_the_store_refuses_stops_nobody_else() -> None:
+    """What came together is tried one by one."""
+    store, decided = PickyStore(SteppedClock()), list[Observation]()
+    ingest = ingest_of(store, decided)
+
+    outcomes = await asyncio.gather(*(ingest.take(body, "gzip") for body in many(6)), return_exceptions=True)
+
+    assert [isinstance(one, StoreRejected) for one in outcomes] == [number == 2 for number in range(6)]
+    assert len(store.rows) == len(decided) == 10
+
+
+async def test_a_store_that_is_gone_is_gone_for_all_that_came_together() -> None:
+    """Each sends again, and everything is there once."""
+    store, decided = FailingStore(SteppedClock(), fail=2, stores_anyway=True), list[Observation]()
+    ingest = ingest_of(store, decided)
+    bodies = many(5)
+
+    outcomes = await asyncio.gather(*(ingest.take(body, "gzip") for body in bodies), return_exceptions=True)
+    again = [body for body, one in zip(bodies, outcomes, strict=True) if isinstance(one, StoreUnavailable)]
+    await asyncio.gather(*(ingest.take(body, "gzip") for body in again))
+
+    assert len(again) == 4
+    assert len(store.rows) == len({id for id, _ in store.rows}) == 10
+
+
+class HeldStore(FailingStore):
+    """Says when its second insert has begun."""
+
+    def __init__(self, clock: SteppedClock) -> None:
+        super().__init__(clock)
+        self.second = asyncio.Event()
+
+    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+        """Store."""
+        if "insert" in self.calls:
+            self.second.set()
+        await super().insert_received(received, ingested_at)
+
+
+async def test_one_who_hangs_up_takes_nobody_along() -> None:
+    """The first of those that came together is cancelled in the middle of the insert."""
+    store, decided = HeldStore(SteppedClock()), list[Observation]()
+    ingest = ingest_of(store, decided)
+    waits = [asyncio.ensure_future(ingest.take(body, "gzip")) for body in many(5)]
+    await store.second.wait()
+    waits[1].cancel()
+    outcomes = await asyncio.gather(*waits, return_exceptions=True)
+
+    assert sum(isinstance(one, asyncio.CancelledError) for one in outcomes) == 1
+    assert len({id for id, _ in store.rows}) >= 8
+    assert len(store.rows) == len({id for id, _ in store.rows})
 
 
 @pytest.mark.parametrize("stores_anyway", [False, True])
