@@ -61,9 +61,9 @@ def _print_table(session: Session, made: Iterable[Statement]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Unit\ncommitment", overflow="fold")
-    for heading in ("Promised\nexperienced", "Counted\nrange", "Credit\nrange", "To next step\nclaim by"):
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0))
+    table.add_column("Unit\ncommitment", overflow="fold", min_width=24)
+    for heading in ("Counted\nrange\nexperienced", "Credit\nrange\nclaim by"):
         table.add_column(heading, justify="right", no_wrap=True)
     for month, of_month in _by_month(made):
         table.add_row(f"[bold]{month}[/bold]")
@@ -87,10 +87,9 @@ def _by_month(made: Iterable[Statement]) -> Iterator[tuple[str, list[Statement]]
 def _cells(one: Statement) -> tuple[str, ...]:
     from collector.judgement.sla import words
 
+    step, of_promised = words.to_next_step(one), f"{words.counted(one)} of {words.percent(one.promised)}"
     return (
-        f"{one.unit}\n{one.commitment}",
-        f"{words.percent(one.promised)}\n{words.percent(one.experienced)}",
-        f"{words.counted(one)}\n{words.range_of(one)}",
-        f"{words.credit(one)}\n{words.credit_range(one)}",
-        f"{words.to_next_step(one)}\n{words.claim_by(one)}",
+        "\n".join((one.unit, one.commitment, f"{step} to the next step" if one.cliff else "")),
+        f"{of_promised}\n{words.range_of(one)}\n{words.percent(one.experienced)}",
+        f"{words.credit(one)}\n{words.credit_range(one)}\n{words.claim_by(one)}",
     )
