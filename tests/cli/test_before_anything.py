@@ -65,7 +65,7 @@ def test_an_instant_that_cannot_be_judged_is_named(instant: str, words: str, hou
     result = touchstone("-c", str(house.config), "judge", "--at", instant)
 
     assert (result.returncode, result.stdout) == (2, "")
-    assert f"--at: {instant!r} {words}" in result.stderr
+    assert f"'--at': {instant!r} {words}" in result.stderr
 
 
 def test_nobody_is_explained_with_the_nearest_name(house: Deployment) -> None:
