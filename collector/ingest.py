@@ -38,6 +38,7 @@ ATTRIBUTES_MAX = 256  # of a span or a resource
 AGE_MAX = timedelta(days=180)  # the TTL of the table: what is older would be dropped at once
 AHEAD_MAX = timedelta(days=1)  # a clock further ahead is plainly wrong, and its days would stay for ever
 TOGETHER_MAX = 16  # bodies that are taken in by one insert
+TOGETHER_SPANS_MAX = 2000  # after that many, no further body is read along
 TOGETHER_BYTES_MAX = 256 * 1024  # of them as they came; a larger one is taken in alone
 NO_TARGETS = TargetIndex()
 
@@ -236,16 +237,20 @@ class Ingest:
 
     async def _take_together(self, group: Sequence[_Waiting]) -> None:
         """Read each of *group*, then store and decide on all that could be read; each gets its answer or its error."""
+        read, spans = list[_Waiting](), 0
         for one in group:
+            if spans > TOGETHER_SPANS_MAX:
+                break  # the others wait on, and take themselves
             try:
                 one.reading = await asyncio.to_thread(self._read, one.body, one.encoding)
             except WireError as error:
                 one.error = error
                 continue
+            read.append(one)
+            spans += len(one.reading.received)
             self._rejected.update(one.reading.why)
             if one.reading.rejected:
                 logger.warning("%d spans rejected: %s", one.reading.rejected, one.reading.said)
-        read = [one for one in group if one.error is None]
         try:
             await self._take_in([received for one in read if one.reading for received in one.reading.received])
         except StoreRejected as error:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
 TOKEN, OLD = "the-token-of-the-tests", "the-token-before-it"
 MIB = 1024 * 1024
-GROWTH_MAX_MIB = 200  # from the first good batch to the end of every bad one
+PEAK_MAX_MIB = 350  # of the whole process, while every bad one comes; what it reads in late is among it
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +291,7 @@ async def test_bombs_cost_bounded_memory_and_harm_no_other_client(house: Deploym
     print(
         f"peak {peak_mib(house):.0f} MiB, {grown_mib:.0f} MiB more; longest wait {max(waits_s):.2f} s of {len(waits_s)}"
     )
-    assert grown_mib < GROWTH_MAX_MIB
+    assert peak_mib(house) < PEAK_MAX_MIB
     assert max(waits_s) < 15
     assert stored(house, "target = 'acme/east/good'") == sent_good > 5
 
