@@ -216,8 +216,7 @@ class Ingest:
                 if mine.error is None and not mine.done:
                     await self._take_together(self._together(mine))
         finally:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
+            self._waiting.remove(mine)
         if mine.error is not None:
             raise mine.error
         assert mine.reading is not None
@@ -251,6 +250,9 @@ class Ingest:
             self._rejected.update(one.reading.why)
             if one.reading.rejected:
                 logger.warning("%d spans rejected: %s", one.reading.rejected, one.reading.said)
+        await self._store_together(read)
+
+    async def _store_together(self, read: Sequence[_Waiting]) -> None:
         try:
             await self._take_in([received for one in read if one.reading for received in one.reading.received])
         except StoreRejected as error:
@@ -258,14 +260,13 @@ class Ingest:
                 read[0].error = error
                 return
             for one in read:  # what one of them holds is no reason to refuse the others
-                await self._take_together([one])
-            return
+                await self._store_together([one])
         except StoreError as error:
             for one in read:
                 one.error = error
-            return
-        for one in read:
-            one.done = True
+        else:
+            for one in read:
+                one.done = True
 
     async def _take_in(self, received: Sequence[Received]) -> None:
         if received:

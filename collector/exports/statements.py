@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from collector.exports.csv_cell import cell
+from collector.judgement.sla import words
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
 
@@ -20,8 +21,7 @@ def share(value: Fraction | Decimal | None) -> str | None:
     """A share, or minutes, with eight places, rounded down: what is below a line stays below it."""
     if value is None:
         return None
-    exact = Decimal(value.numerator) / Decimal(value.denominator) if isinstance(value, Fraction) else value
-    return f"{exact.quantize(PLACES, ROUND_FLOOR):f}"
+    return f"{words.exact(value).quantize(PLACES, ROUND_FLOOR):f}"
 
 
 def plain(one: Statement) -> dict[str, Any]:

@@ -101,8 +101,8 @@ SELECT {_UNITS[commitment.per]} AS unit, target, vantage, module, toUnixTimestam
        good AND {TRUSTED} AND first_token_ms IS NOT NULL AS timed,
        timed AND ifNull(first_token_ms, 0) > {{first_token:Float64}} AS late,
        outcome != 'not_observed' AND NOT (outcome = 'failed' AND reason IN {_CALLER}) AS asked,
-       kind, reason, detail, http_status, server_request_id, connection, sent_ms, first_token_ms, total_ms, started_at,
-       finished_at, agent_version
+       kind, reason, detail, http_status, server_request_id, connection, sent_ms, first_token_ms, total_ms,
+       agent_version
 FROM {{database}}.observations
 WHERE provider = {{provider:String}} AND tick >= fromUnixTimestamp64Milli({{begins:Int64}})
   AND tick < fromUnixTimestamp64Milli({{until:Int64}}) AND {known_before("at")}

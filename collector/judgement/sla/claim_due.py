@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from collector.judgement.sla import words
 from collector.judgement.sla.statement import Statement
+from collector.judgement.wording import count
 from schemas.incident import Severity
 from schemas.paging import SeverityPolicy
 
@@ -70,8 +71,8 @@ def _due(one: Statement, claim_by: datetime) -> ClaimDue:
             f"{words.percent(one.promised)} promised"
         ),
         certainty=(
-            f"an estimate from n {one.n:,} requests of ours; {f'{between} with unknown time; ' if between else ''}"
-            "the provider judges by its own logs"
-        ).replace(",", "\u202f"),
+            f"an estimate from n {count(one.n)} requests of ours; "
+            f"{f'{between} with unknown time; ' if between else ''}the provider judges by its own logs"
+        ),
         targets=one.targets,
     )

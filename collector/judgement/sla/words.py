@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
-from collector.judgement.wording import UNKNOWN, duration
+from collector.judgement.wording import UNKNOWN, count, duration
 from schemas.contract import DowntimeMinutes, Formula, LatencyAttainment, MeanOfIntervals, RequestRatio
 
 DIGITS = 3
@@ -37,12 +37,16 @@ def formula(by: Formula) -> str:
             )
 
 
+def exact(value: Fraction | Decimal) -> Decimal:
+    """*value* as a decimal, to 28 digits."""
+    return Decimal(value.numerator) / Decimal(value.denominator) if isinstance(value, Fraction) else value
+
+
 def percent(share: Fraction | Decimal | None, digits: int = DIGITS) -> str:
     """A share as a percentage, rounded down: what is below a line is never shown on it."""
     if share is None:
         return UNKNOWN
-    exact = Decimal(share.numerator) / Decimal(share.denominator) if isinstance(share, Fraction) else share
-    return f"{(exact * 100).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)} %"
+    return f"{(exact(share) * 100).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)} %"
 
 
 def counted(one: Statement) -> str:
@@ -57,7 +61,7 @@ def range_of(one: Statement) -> str:
     if one.uptime is None:
         return f"n {one.n}"
     if one.uptime.low == one.uptime.high:
-        return f"n {one.n:,}".replace(",", "\u202f")
+        return f"n {count(one.n)}"
     return f"{percent(one.uptime.low).removesuffix(' %')} to {percent(one.uptime.high)}"
 
 
@@ -85,9 +89,7 @@ def to_next_step(one: Statement) -> str:
     """How many more minutes of downtime to the next step of the ladder."""
     if one.cliff is None:
         return "-"
-    minutes = (Decimal(one.cliff.minutes.numerator) / Decimal(one.cliff.minutes.denominator)).quantize(
-        Decimal("0.1"), ROUND_FLOOR
-    )
+    minutes = exact(one.cliff.minutes).quantize(Decimal("0.1"), ROUND_FLOOR)
     return f"{minutes:,} min".replace(",", "\u202f")
 
 
