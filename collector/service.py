@@ -34,7 +34,7 @@ from schemas.observation import Observation
 from schemas.page import Delivery, DeliveryState
 from schemas.paging import Drill
 from schemas.response import Command, Exercise, Suppression
-from schemas.verdict import Tier, Verdict
+from schemas.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,8 +61,8 @@ class Facts(Protocol):
         """The facts of every provider as they were known at *at*."""
         ...
 
-    async def previous_tiers(self, at: datetime) -> dict[str, Tier]:
-        """The last tier of each provider before *at*."""
+    async def previous_verdicts(self, at: datetime) -> dict[str, Verdict]:
+        """The last verdict on each provider before *at*."""
         ...
 
     async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
@@ -125,12 +125,19 @@ class State(Protocol):
 async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetime) -> tuple[Verdict, ...]:
     """The verdict on every provider of the fleet at *at* (whole milliseconds): the same for the same rows."""
     policy = configuration.settings.tiers
-    facts, previous = await facts_of.facts(at, policy), await facts_of.previous_tiers(at)
+    facts, previous = await facts_of.facts(at, policy), await facts_of.previous_verdicts(at)
     suspicions = await facts_of.suspicions(at)
-    return tuple(
-        judge(provider, facts.get(provider), policy, at, previous.get(provider), suspicions.get(provider))
-        for provider in sorted(configuration.fleet.providers)
-    )
+    verdicts = []
+    for provider in sorted(configuration.fleet.providers):
+        before = previous.get(provider)
+        parts = {part.key: part.tier for part in before.parts} if before else {}
+        verdicts.append(
+            judge(
+                provider, facts.get(provider), policy, at, before.tier if before else None, suspicions.get(provider),
+                parts,
+            )
+        )  # fmt: skip
+    return tuple(verdicts)
 
 
 @dataclass(slots=True)

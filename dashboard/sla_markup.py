@@ -31,7 +31,7 @@ def owed(statements: Sequence[Statement], now: datetime) -> str:
     amounts = " and ".join(words.money(amount, currency) for currency, amount in sorted(sums.items()))
     first = min((one for one in due if one.claim_by is not None), key=lambda one: one.claim_by or now, default=None)
     until = (
-        f"The first deadline is in {duration(first.claim_by - now)}: {first.unit}, {first.month.label}."
+        f"The first deadline is in {duration(first.claim_by - now)}: {first.unit}, {first.month.name}."
         if first is not None and first.claim_by is not None
         else "No contract of them says until when."
     )

@@ -57,6 +57,16 @@ def _of_the_provider(reason: Reason) -> Reason:
 Failure = Annotated[Reason, AfterValidator(_of_the_provider)]
 
 
+def _with_known_signs(pattern: str) -> str:
+    """*pattern*, when it has no signs but * and ?."""
+    if "[" in pattern:
+        raise ValueError(f"{pattern!r} holds [: a pattern of targets knows * and ? only")
+    return pattern
+
+
+TargetPattern = Annotated[Text, AfterValidator(_with_known_signs)]
+
+
 class Source(Strict):
     """Where the terms were read, and what of them was not."""
 
@@ -187,7 +197,7 @@ class Commitment(Strict):
     """
 
     name: Name
-    covers: tuple[Text, ...] = Field(default=("*",), min_length=1, max_length=100)
+    covers: tuple[TargetPattern, ...] = Field(default=("*",), min_length=1, max_length=100)
     per: Literal["provider", "region", "cluster", "target"] = "provider"
     promised: Percent
     formula: Formula
@@ -269,7 +279,7 @@ class Announced(Strict):
     begins: AwareDatetime
     ends: AwareDatetime
     announced: AwareDatetime
-    covers: tuple[Text, ...] = ("*",)
+    covers: tuple[TargetPattern, ...] = ("*",)
     agreed: bool = False
     what: Text = ""
 

@@ -42,11 +42,68 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """
+    What a gate, by its *name*, still needs for a better tier: its *value* must meet *threshold*.
+
+    at: when it does at the earliest, if nothing fails from now on; None when time alone does not bring it.
+    assumes: what *at* rests on beside that.
+    """
+
+    name: str
+    value: float | None
+    threshold: float
+    unit: str = ""
+    at: datetime | None
+    assumes: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What would move a provider up to *towards*, and when at the *earliest*: None when time alone does not."""
+
+    towards: Tier
+    earliest: datetime | None
+    needs: tuple[Need, ...]
+
+
+class PartLevel(StrEnum):
+    """What a part of a provider is."""
+
+    CLUSTER = "cluster"
+    MODEL = "model"
+
+
+PartKey = tuple[PartLevel, str]  # level and name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The tier of one cluster (by its full id) or model of a provider, by the same rule over its own observations."""
+
+    level: PartLevel
+    name: str
+    tier: Tier
+    previous: Tier | None
+    reasons: tuple[str, ...]
+    availability_low: float | None
+    availability_high: float | None
+    ttft_p95_ms: float | None
+    n: int
+
+    @property
+    def key(self) -> PartKey:
+        """What tells it from the provider's other parts."""
+        return self.level, self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """
     A provider's tier at an instant, over [window_start, at), with the reasons and the evidence.
 
-    The same rows, configuration and *at* give the same bytes of `canonical_json`.
+    parts: its clusters, then its models. outlook: what would move it up; None at the top. The same rows, configuration
+    and *at* give the same bytes of `canonical_json`.
     """
 
     provider: str
@@ -63,12 +120,18 @@ class Verdict:
     n_not_observed: int
     policy: str  # hash of the tier policy used
     rule_version: int
+    outlook: Outlook | None = None
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """What is in another tier than before: the provider, and its parts, by name."""
+        parts = (part.name for part in self.parts if part.tier is not part.previous)
+        return (*((self.provider,) if self.tier is not self.previous else ()), *parts)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; datetimes as ISO 8601 UTC."""
-        plain = asdict(self)
-        plain["at"] = self.at.isoformat()
-        plain["window_start"] = self.window_start.isoformat()
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=datetime.isoformat))
         return plain
 
     def canonical_json(self) -> str:

@@ -9,7 +9,7 @@ Bounds are Wilson's on the effective sample.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -34,39 +34,74 @@ class Availability:
     design_effect: float
 
 
-def availability(blocks: Sequence[Block], *, confidence: float) -> Availability | None:
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """
+    What availability needs to know of some blocks; sums, so that blocks can be added and taken away.
+
+    blocks: those with a good or failed observation. known: good and failed ones; unknown: neither, or not observed.
+    Of each block, with f of k known ones failed: *ff* sums f^2, *fk* f k, *kk* k^2.
+    """
+
+    blocks: int = 0
+    known: int = 0
+    failed: int = 0
+    unknown: int = 0
+    ff: int = 0
+    fk: int = 0
+    kk: int = 0
+
+    @classmethod
+    def of(cls, block: Block) -> Moments:
+        """Those of one block."""
+        f, k = block.n_failed, block.known
+        return cls(int(k > 0), k, f, block.n_unknown + block.n_not_observed, f * f, f * k, k * k)
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.blocks + other.blocks, self.known + other.known, self.failed + other.failed,
+            self.unknown + other.unknown, self.ff + other.ff, self.fk + other.fk, self.kk + other.kk,
+        )  # fmt: skip
+
+
+def moments(blocks: Iterable[Block]) -> Moments:
+    """The moments of *blocks* together."""
+    return sum(map(Moments.of, blocks), Moments())
+
+
+def availability(blocks: Iterable[Block], *, confidence: float) -> Availability | None:
     """The availability over *blocks*; None without a single good or failed observation."""
-    known = sum(block.known for block in blocks)
-    if known == 0:
+    return availability_of(moments(blocks), confidence=confidence)
+
+
+def availability_of(seen: Moments, *, confidence: float) -> Availability | None:
+    """The availability of what was *seen*; None without a single good or failed observation."""
+    if seen.known == 0:
         return None
-    good = sum(block.good for block in blocks)
-    unknown = sum(block.n_unknown + block.n_not_observed for block in blocks)
-    effect = design_effect(blocks, good / known)
-    effective = known / effect
-    point = good / known
-    worst, best = good / (known + unknown), (good + unknown) / (known + unknown)
+    good, everything = seen.known - seen.failed, seen.known + seen.unknown
+    effect = design_effect(seen)
+    effective = seen.known / effect
+    worst, best = good / everything, (good + seen.unknown) / everything
     return Availability(
-        point=point,
+        point=good / seen.known,
         all_unknown_bad=worst,
         all_unknown_good=best,
         lower=wilson(worst, effective, confidence=confidence)[0],
         upper=wilson(best, effective, confidence=confidence)[1],
-        n=known,
+        n=seen.known,
         n_effective=effective,
         design_effect=effect,
     )
 
 
-def design_effect(blocks: Sequence[Block], share: float) -> float:
+def design_effect(seen: Moments) -> float:
     """How many times larger the variance is than independent requests would give; at least 1."""
-    used = [block for block in blocks if block.known]
-    n = sum(block.known for block in used)
-    binomial = share * (1 - share) / n if n else 0.0
-    if len(used) < 2 or binomial == 0.0:
+    share = seen.failed / seen.known if seen.known else 0.0
+    if seen.blocks < 2 or share in {0.0, 1.0}:
         return 1.0
-    squares = sum((block.good - share * block.known) ** 2 for block in used)
-    variance = squares * len(used) / (len(used) - 1) / n**2
-    return max(1.0, variance / binomial)
+    squares = seen.ff - 2 * share * seen.fk + share * share * seen.kk
+    variance = squares * seen.blocks / (seen.blocks - 1) / seen.known**2
+    return max(1.0, variance * seen.known / (share * (1 - share)))
 
 
 def wilson(share: float, n: float, *, confidence: float) -> tuple[float, float]:

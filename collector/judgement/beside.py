@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from collector.judgement.availability import design_effect, wilson
+from collector.judgement.availability import design_effect, moments, wilson
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens, Percentiles, merged, percentiles
@@ -95,11 +95,12 @@ def side_lines(provider: str, sides: Sequence[Side], *, confidence: float) -> tu
 
 def _line(name: str, source: str, connection: str, sides: Sequence[Side], confidence: float) -> SideLine:
     blocks = [block for side in sides for block in side.blocks]
-    n, n_failed = sum(block.known for block in blocks), sum(block.n_failed for block in blocks)
+    seen = moments(blocks)
+    n, n_failed = seen.known, seen.failed
     low: float | None = None
     high: float | None = None
     if n:
-        effective = n / design_effect(blocks, 1 - n_failed / n)
+        effective = n / design_effect(seen)
         low, high = wilson(n_failed / n, effective, confidence=confidence)
     return SideLine(
         name=name,

@@ -12,7 +12,7 @@ from collector.judgement.beside import SideLine
 from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.first_token import Percentiles
 from collector.judgement.tiers import REASONS
-from schemas.verdict import Gate, Tier, Verdict
+from schemas.verdict import Gate, Need, Tier, Verdict
 
 UNKNOWN = "unknown"
 P_SAID_MIN = 1e-9  # a smaller one says more of the model than of the provider
@@ -63,7 +63,7 @@ def count(n: int) -> str:
     return f"{n:,}".replace(",", "\u202f")
 
 
-def gate_value(gate: Gate, value: float | None) -> str:
+def gate_value(gate: Gate | Need, value: float | None) -> str:
     """A value or threshold of *gate* in the unit that it is in."""
     if value is None:
         return UNKNOWN
@@ -71,10 +71,10 @@ def gate_value(gate: Gate, value: float | None) -> str:
         return f"{value:,.0f} ms".replace(",", "\u202f") if gate.unit == "ms" else f"{value:.4g} d"
     if gate.name in _SHARES:
         return percent(value, _digits(gate))
-    return f"{value:.4f}" if gate.name == "tokens_inflated" else f"{value:.2g}"
+    return f"{value:.2g}"
 
 
-def _digits(gate: Gate) -> int:
+def _digits(gate: Gate | Need) -> int:
     """Two, or as many as it takes to tell a value from the threshold that it missed or met by a hair."""
     for digits in range(2, 6):
         if gate.value is None or gate.value == gate.threshold:
@@ -84,7 +84,7 @@ def _digits(gate: Gate) -> int:
     return 2
 
 
-def gate_title(gate: Gate) -> str:
+def gate_title(gate: Gate | Need) -> str:
     """What a gate is called in a heading: `availability lower`."""
     return gate.name.replace("_", " ").replace("ttft p95", "TTFT p95")
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from collector.judgement.facts import Block, ProviderFacts
+from collector.judgement.facts import ProviderFacts
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
 from collector.judgement.sla.statement import Statement
@@ -22,6 +21,7 @@ from collector.storage import (
     sample_queries,
     sample_rows,
     statement_records,
+    verdict_queries,
 )
 from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
@@ -43,7 +43,7 @@ from schemas.clock import Clock
 from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
 from schemas.observation import Observation
-from schemas.verdict import Tier, Verdict
+from schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     from collector.judgement.integrity.subject import Examinee
@@ -150,29 +150,10 @@ class ClickHouse:
     async def facts(self, at: datetime, policy: TierPolicy) -> dict[str, ProviderFacts]:
         """The facts of every provider with any, over [at - window, at), as they were known at *at*."""
         window = {"a": to_ms(at - timedelta(seconds=policy.window)), "at": to_ms(at)}
-        blocks: dict[str, list[Block]] = defaultdict(list)
-        spans: dict[str, tuple[int, int]] = {}
-        for provider, cluster, start, *counts, first, last in await self._client.rows(
-            fact_queries.BLOCKS, **window, block=int(policy.block)
-        ):
-            blocks[provider].append(Block(cluster, datetime.fromtimestamp(start, UTC), *counts))
-            low, high = spans.get(provider, (first, last))
-            spans[provider] = (min(low, first), max(high, last))
-        reasons = _nested(await self._client.rows(fact_queries.REASONS, **window))
-        latency: dict[str, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-        for provider, connection, bucket, n in await self._client.rows(fact_queries.LATENCY, **window):
-            latency[provider][connection][bucket] = n
-        return {
-            provider: ProviderFacts(
-                provider=provider,
-                blocks=tuple(blocks[provider]),
-                reasons=reasons.get(provider, {}),
-                ttft_hists=latency.get(provider, {}),
-                first_tick=of_ms(spans[provider][0]),
-                last_tick=of_ms(spans[provider][1]),
-            )
-            for provider in sorted(blocks)
-        }
+        blocks = await self._client.rows(fact_queries.BLOCKS, **window, block=int(policy.block))
+        reasons = await self._client.rows(fact_queries.REASONS, **window)
+        latency = await self._client.rows(fact_queries.LATENCY, **window)
+        return fact_queries.facts_of(blocks, reasons, latency)
 
     async def samples(
         self,
@@ -237,10 +218,11 @@ class ClickHouse:
         """The burn of every objective of *configuration*; keep it, it remembers the windows of tickets."""
         return BurnRates(self._client.rows, configuration)
 
-    async def previous_tiers(self, at: datetime) -> dict[str, Tier]:
-        """The last stored tier of each provider before *at*."""
-        rows = await self._client.rows(fact_queries.PREVIOUS, at=to_ms(at))
-        return {provider: Tier(tier) for provider, tier in rows}
+    async def previous_verdicts(self, at: datetime) -> dict[str, Verdict]:
+        """The last stored verdict on each provider before *at*."""
+        before = to_ms(at) - 1
+        bodies = await self._client.rows(verdict_queries.LATEST, at=before, provider="")
+        return {one.provider: one for one in (verdict_queries.verdict_of(body) for (body,) in bodies)}
 
     async def verdict_bodies(self, at: datetime) -> dict[str, str]:
         """The stored bytes of the verdicts given at exactly *at*."""
@@ -257,14 +239,15 @@ class ClickHouse:
 
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Store verdicts as they were given."""
-        names = ("at", "provider", "tier", "previous", "reasons", "policy", "rule_version", "body")
+        names = ("at", "provider", "tier", "previous", "reasons", "policy", "rule_version", "changed", "body")
         types = (
             "DateTime64(3, 'UTC')", "LowCardinality(String)", "LowCardinality(String)", "LowCardinality(String)",
-            "Array(LowCardinality(String))", "LowCardinality(String)", "UInt16", "String",
+            "Array(LowCardinality(String))", "LowCardinality(String)", "UInt16", "Array(LowCardinality(String))",
+            "String",
         )  # fmt: skip
         rows = [
             [v.at, v.provider, v.tier.value, v.previous.value if v.previous else "", list(v.reasons), v.policy,
-             v.rule_version, v.canonical_json()]
+             v.rule_version, list(v.changed), v.canonical_json()]
             for v in verdicts
         ]  # fmt: skip
         await self._client.insert("verdicts", names, types, rows)
@@ -329,10 +312,3 @@ class ClickHouse:
         """The latest bulk load; None when there never was one."""
         rows = await self._client.rows(history_loads.LATEST)
         return HistoryProgress(*rows[0]) if rows else None
-
-
-def _nested(rows: Iterable[Sequence[Any]]) -> dict[str, dict[Any, int]]:
-    nested: dict[str, dict[Any, int]] = defaultdict(dict)
-    for provider, key, count in rows:
-        nested[provider][key] = count
-    return nested

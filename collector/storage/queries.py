@@ -23,6 +23,7 @@ from collector.judgement.response_times import Handled
 from collector.judgement.sla.account import Share
 from collector.judgement.sla.record import Control, Record
 from collector.judgement.sla.statement import Statement
+from collector.judgement.tier_history import TierChange, changes
 from collector.storage import (
     contract_queries,
     day_bars,
@@ -134,6 +135,11 @@ class Reader:
         """The last verdict on *provider*, or the one that held at *at*; None when there is none."""
         rows = self._rows(verdict_queries.LATEST, at=_ms(at or _FAR), provider=provider)
         return verdict_of(rows[0][0]) if rows else None
+
+    def tier_changes(self, provider: str, limit: int = 100) -> tuple[TierChange, ...]:
+        """When *provider*, its clusters and its models came into another tier: of the last *limit* such verdicts."""
+        rows = self._rows(verdict_queries.CHANGES, provider=provider, limit=min(limit, ROWS_MAX))
+        return tuple(changes(verdict_of(body) for (body,) in rows))
 
     def verdict_history(self, provider: str, limit: int = 100) -> tuple[Verdict, ...]:
         """The last *limit* verdicts on *provider*, newest first."""

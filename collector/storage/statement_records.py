@@ -32,7 +32,7 @@ async def insert_statements(client: Client, statements: Sequence[Statement], at:
         [
             at,
             one.provider,
-            one.month.label,
+            one.month.name,
             one.commitment,
             one.unit,
             float(one.promised),

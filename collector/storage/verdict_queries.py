@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
+from pydantic import TypeAdapter
 
-from schemas.verdict import Gate, Tier, Verdict
+from schemas.verdict import Verdict
 
 # Bodies are read for the newest row of each provider only.
 LATEST = """
@@ -25,17 +24,14 @@ HISTORY = """
 SELECT body FROM {database}.verdicts FINAL WHERE provider = {provider:String} ORDER BY at DESC LIMIT {limit:UInt32}"""
 
 
+# Every verdict that put the provider, or a part of it, into another tier.
+CHANGES = """
+SELECT body FROM {database}.verdicts FINAL
+WHERE provider = {provider:String} AND (tier != previous OR notEmpty(changed)) ORDER BY at DESC LIMIT {limit:UInt32}"""
+
+_VERDICT = TypeAdapter(Verdict)
+
+
 def verdict_of(body: str) -> Verdict:
     """The verdict whose `canonical_json` is *body*."""
-    plain = json.loads(body)
-    return Verdict(
-        **plain
-        | {
-            "at": datetime.fromisoformat(plain["at"]),
-            "window_start": datetime.fromisoformat(plain["window_start"]),
-            "tier": Tier(plain["tier"]),
-            "previous": Tier(plain["previous"]) if plain["previous"] else None,
-            "reasons": tuple(plain["reasons"]),
-            "gates": tuple(Gate(**gate | {"tier": Tier(gate["tier"])}) for gate in plain["gates"]),
-        }
-    )
+    return _VERDICT.validate_json(body)

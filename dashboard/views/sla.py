@@ -54,5 +54,5 @@ def _months(statements: list[Statement]) -> list[tuple[str, list[Statement]]]:
     """Statements by month, the newest first; those that were broken come first."""
     months: dict[str, list[Statement]] = {}
     for one in sorted(statements, key=lambda one: (one.kept is not False, one.provider, one.unit, one.commitment)):
-        months.setdefault(one.month.label if one.final else f"{one.month.label}, so far", []).append(one)
+        months.setdefault(one.month.name if one.final else f"{one.month.name}, so far", []).append(one)
     return sorted(months.items(), reverse=True)

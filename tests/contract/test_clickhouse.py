@@ -172,7 +172,7 @@ async def test_facts_at_an_instant_never_change_afterwards(house: ClickHouse) ->
 async def test_nothing_stored_is_no_facts(house: ClickHouse) -> None:
     """Of nobody."""
     assert await house.facts(AT, POLICY) == {}
-    assert await house.previous_tiers(AT) == {}
+    assert await house.previous_verdicts(AT) == {}
     assert await house.last_verdict_at() is None
     assert await house.verdict_bodies(AT) == {}
 
@@ -189,8 +189,9 @@ async def test_verdicts_come_back_byte_for_byte(house: ClickHouse) -> None:
 
     assert (await house.verdict_bodies(AT))["acme"] == second.canonical_json()
     assert set(await house.verdict_bodies(AT)) == {"acme", "bolt"}
-    assert await house.previous_tiers(AT) == {"acme": first.tier}
-    assert await house.previous_tiers(AT + timedelta(milliseconds=1)) == {"acme": Tier.SUSPECT, "bolt": Tier.UNRATED}
+    assert await house.previous_verdicts(AT) == {"acme": first}
+    later = await house.previous_verdicts(AT + timedelta(milliseconds=1))
+    assert {name: one.tier for name, one in later.items()} == {"acme": Tier.SUSPECT, "bolt": Tier.UNRATED}
     assert await house.last_verdict_at() == AT
 
 

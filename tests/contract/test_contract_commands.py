@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,20 @@ def test_what_the_collector_stores_is_what_is_recomputed(house: tuple[Path, Stor
     assert {one.month.label for one in made} == {"2026-10", "2026-11"}
     rows = ask(store, "SELECT toString(credit) FROM statements WHERE month = '2026-10' ORDER BY unit")
     assert rows == [("4100",), ("0",)]
+
+
+def test_two_versions_that_share_a_month_are_stored_beside_each_other(house: tuple[Path, Store]) -> None:
+    """Neither takes the other's place."""
+    folder, store = house
+    at = datetime(2026, 11, 2, tzinfo=UTC)
+    made, *_ = counted_by_contracts(load_configuration(folder / "touchstone.yaml", {}), at)
+    first = replace(made, provider="bolt")
+    second = replace(first, month=replace(first.month, since=date(2026, 10, 15)))
+    on_store(store, lambda clickhouse: clickhouse.insert_statements([first, second], at))
+
+    with Reader.open(store) as reader:
+        names = [one.month.name for one in reader.statements(at - timedelta(hours=1)) if one.provider == "bolt"]
+    assert names == [f"{first.month.label} from 2026-10-15", first.month.label]
 
 
 def test_a_table_is_readable_in_a_narrow_terminal(house: tuple[Path, Store]) -> None:

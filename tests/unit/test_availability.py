@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.availability import availability, claimable, design_effect, probes_to_claim, wilson
+from collector.judgement.availability import (
+    availability,
+    claimable,
+    design_effect,
+    moments,
+    probes_to_claim,
+    wilson,
+)
 from collector.judgement.facts import Block
 from tests.support.provider_facts import block
 
@@ -48,7 +55,7 @@ def test_the_bounds_hold_the_share_and_stay_shares(share: float, n: float, confi
 
 def test_evenly_spread_failures_count_each_for_itself() -> None:
     """The design effect of blocks that differ no more than chance allows is 1."""
-    assert design_effect([block(i, ok=357, failed=3) for i in range(100)], 357 / 360) == 1.0
+    assert design_effect(moments(block(i, ok=357, failed=3) for i in range(100))) == 1.0
 
 
 def test_independent_failures_have_a_design_effect_of_about_one() -> None:
@@ -58,9 +65,22 @@ def test_independent_failures_have_a_design_effect_of_about_one() -> None:
     for number in range(400):
         bad = sum(dice.random() < 0.02 for _ in range(360))
         blocks.append(block(number, ok=360 - bad, failed=bad))
-    share = sum(one.good for one in blocks) / sum(one.known for one in blocks)
 
-    assert 1.0 <= design_effect(blocks, share) < 1.2
+    assert 1.0 <= design_effect(moments(blocks)) < 1.2
+
+
+@given(history=HISTORY)
+def test_the_design_effect_is_cochrans(history: list[Block]) -> None:
+    """From sums as from the blocks themselves: the variance of a ratio over the binomial one."""
+    used = [one for one in history if one.known]
+    n, good = sum(one.known for one in used), sum(one.good for one in used)
+    expected = 1.0
+    if len(used) > 1 and 0 < good < n:
+        share = good / n
+        squares = sum((one.good - share * one.known) ** 2 for one in used)
+        expected = max(1.0, squares * len(used) / (len(used) - 1) / n**2 / (share * (1 - share) / n))
+
+    assert design_effect(moments(history)) == pytest.approx(expected)
 
 
 def test_an_outage_of_whole_blocks_counts_as_few_observations() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -125,6 +125,15 @@ def test_a_claim_runs_from_where_the_contract_counts(claim: dict[str, object], s
     assert (due.since, due.claim_by) == (_utc(since), _utc(until))
     assert due.key == "2026-10/uptime/acme"
     assert "about 1\u202f000.00 USD until" in due.rule
+
+
+def test_two_versions_that_share_a_month_are_two_claims() -> None:
+    """Each is an incident of its own: closing one leaves the other."""
+    made = october(days=14)
+    second = replace(made, month=replace(made.month, since=date(2026, 10, 15)))
+
+    keys = [one.key for one in claims_due([made, second], TICK - timedelta(days=60))]
+    assert keys == ["2026-10/uptime/acme", "2026-10 from 2026-10-15/uptime/acme"]
 
 
 def test_there_is_no_deadline_without_something_to_claim() -> None:

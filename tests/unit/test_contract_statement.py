@@ -88,10 +88,12 @@ def test_a_month_is_counted_as_far_as_terms_were_in_force() -> None:
     both = contract(old, new)
 
     assert periods(both, "2026-02") == ()
-    assert periods(both, "2026-03") == ((old, BillingMonth(utc("2026-03-10"), utc("2026-04-01"), "2026-03")),)
+    assert periods(both, "2026-03") == (
+        (old, BillingMonth(utc("2026-03-10"), utc("2026-04-01"), "2026-03", date(2026, 3, 10))),
+    )
     assert periods(both, "2026-10") == (
         (old, BillingMonth(utc("2026-10-01"), utc("2026-10-15"), "2026-10")),
-        (new, BillingMonth(utc("2026-10-15"), utc("2026-11-05"), "2026-10")),
+        (new, BillingMonth(utc("2026-10-15"), utc("2026-11-05"), "2026-10", date(2026, 10, 15))),
     )
     assert periods(both, "2026-11") == ((new, BillingMonth(utc("2026-11-05"), utc("2026-12-05"), "2026-11")),)
     assert periods(both, "2026-12") == ((new, BillingMonth(utc("2026-12-05"), utc("2026-12-20"), "2026-12")),)

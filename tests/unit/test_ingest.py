@@ -236,7 +236,7 @@ class QuietStore:
         """None."""
         return {}
 
-    async def previous_tiers(self, at: datetime) -> dict[str, Any]:
+    async def previous_verdicts(self, at: datetime) -> dict[str, Any]:
         """None."""
         return {}
 

@@ -90,6 +90,38 @@ def _print_verdict(session: Session, verdict: Verdict) -> None:
         out.print(f"\n[bold]{tier.value}[/] ({means})")
         for gate in gates:
             _print_gate(session, gate)
+    _print_outlook(session, verdict)
+    _print_parts(session, verdict)
+
+
+def _print_outlook(session: Session, verdict: Verdict) -> None:
+    from rich.markup import escape
+
+    from collector.judgement import outlook_words
+
+    if verdict.outlook is None:
+        return
+    session.out.print("\n[bold]what would move it up[/]")
+    session.out.print(f"  {escape(outlook_words.headline(verdict.outlook))}", soft_wrap=True)
+    for need in verdict.outlook.needs:
+        session.out.print(f"  {escape(outlook_words.need(need))}", soft_wrap=True)
+
+
+def _print_parts(session: Session, verdict: Verdict) -> None:
+    from rich.markup import escape
+
+    from collector.judgement import wording
+
+    if verdict.parts:
+        session.out.print("\n[bold]its clusters and models[/] (the same rule over their own observations)")
+    for part in verdict.parts:
+        bounds = wording.interval(part.availability_low, part.availability_high)
+        why = ", ".join(code.replace("_", " ") for code in part.reasons)
+        session.out.print(
+            f"  {wording.TIER_SIGN[part.tier]} {part.tier.value:8} {part.level} {escape(part.name)}: {bounds}, "
+            f"p95 {wording.milliseconds(part.ttft_p95_ms)}, n {part.n}; {escape(why)}",
+            soft_wrap=True,
+        )
 
 
 def _print_gate(session: Session, gate: Gate) -> None:

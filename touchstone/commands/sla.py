@@ -80,7 +80,7 @@ def _by_month(made: Iterable[Statement]) -> Iterator[tuple[str, list[Statement]]
     """Statements by month, the newest first."""
     months: dict[str, list[Statement]] = {}
     for one in made:
-        months.setdefault(one.month.label if one.final else f"{one.month.label} so far", []).append(one)
+        months.setdefault(one.month.name if one.final else f"{one.month.name} so far", []).append(one)
     yield from sorted(months.items(), reverse=True)
 
 

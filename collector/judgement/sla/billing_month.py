@@ -9,11 +9,21 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True, order=True)
 class BillingMonth:
-    """[begins, ends), in UTC; *label* is the year and the month in which it begins (`2026-10`)."""
+    """
+    [begins, ends), in UTC; *label* is the year and the month in which it begins (`2026-10`).
+
+    since: the day from which terms held that came into force within it, which hold for a part of it; else None.
+    """
 
     begins: datetime
     ends: datetime
     label: str
+    since: date | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from the part of the same month that other terms held for: `2026-10 from 2026-10-15`."""
+        return self.label if self.since is None else f"{self.label} from {self.since}"
 
     @property
     def seconds(self) -> float:

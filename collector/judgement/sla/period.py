@@ -19,7 +19,8 @@ def periods(contract: Contract, label: str) -> tuple[tuple[Terms, BillingMonth],
         begins = max(month.begins, midnight(terms.begins, terms.time_zone))
         ends = month.ends if terms.ends is None else min(month.ends, midnight(terms.ends, terms.time_zone))
         if begins < ends:
-            found.append((terms, replace(month, begins=begins, ends=ends)))
+            since = terms.begins if begins > month.begins else None
+            found.append((terms, replace(month, begins=begins, ends=ends, since=since)))
     return tuple(found)
 
 
