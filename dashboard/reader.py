@@ -15,6 +15,7 @@ from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.statement import Statement
+from collector.judgement.tier_history import TierChange
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
@@ -30,6 +31,7 @@ ACT_S = 10.0  # for what somebody clicked
 COLLECTOR_S = 3.0  # a page waits no longer for a collector that does not answer
 CALM_S = 60  # what covers days changes slowly, and costs more
 ENTRIES_MAX = 64
+CHANGES_SHOWN = 20  # verdicts that changed a tier
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 
 
@@ -54,6 +56,12 @@ def latest_verdicts() -> tuple[Verdict, ...]:
 def tier_since() -> dict[str, datetime]:
     """Since when each provider is in its tier."""
     return _reader().tier_since()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def tier_changes(provider: str) -> tuple[TierChange, ...]:
+    """The last changes of a provider's tiers."""
+    return _reader().tier_changes(provider, CHANGES_SHOWN)
 
 
 @st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)

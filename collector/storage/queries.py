@@ -141,11 +141,6 @@ class Reader:
         rows = self._rows(verdict_queries.CHANGES, provider=provider, limit=min(limit, ROWS_MAX))
         return tuple(changes(verdict_of(body) for (body,) in rows))
 
-    def verdict_history(self, provider: str, limit: int = 100) -> tuple[Verdict, ...]:
-        """The last *limit* verdicts on *provider*, newest first."""
-        rows = self._rows(verdict_queries.HISTORY, provider=provider, limit=min(limit, ROWS_MAX))
-        return tuple(verdict_of(body) for (body,) in rows)
-
     def statements(self, since: datetime, provider: str = "") -> tuple[Statement, ...]:
         """Billing months as they were counted last, of those that were counted at all after *since*."""
         rows = self._rows(statement_records.LATEST, since=_ms(since), provider=provider)

@@ -20,10 +20,6 @@ SELECT provider, min(at) FROM
     (SELECT provider, at, tier, argMax(tier, at) OVER (PARTITION BY provider) AS current FROM {database}.verdicts))
 WHERE at > changed GROUP BY provider ORDER BY provider"""
 
-HISTORY = """
-SELECT body FROM {database}.verdicts FINAL WHERE provider = {provider:String} ORDER BY at DESC LIMIT {limit:UInt32}"""
-
-
 # Every verdict that put the provider, or a part of it, into another tier.
 CHANGES = """
 SELECT body FROM {database}.verdicts FINAL

@@ -15,7 +15,7 @@ from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import LatencyPoint
-from dashboard import charts, claims_markup, days, incident_markup, markup, reader
+from dashboard import charts, claims_markup, days, incident_markup, markup, reader, tier_markup
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.settings import PageSettings, ProviderFace
@@ -54,6 +54,8 @@ def show(pages: Pages) -> None:
         st.html('<div class="ts-calm">No gate can be looked at: nothing was observed in the window.</div>')
     else:
         st.html(markup.gates(verdict))
+        st.html(tier_markup.outlook(verdict) + tier_markup.parts(verdict.parts))
+    st.html(tier_markup.history(reader.tier_changes(provider)))
     claims = st.container(key="claims-section")
     incidents = reader.recent_incidents(provider, INCIDENTS)
     _charts(provider, face, incidents, settings)

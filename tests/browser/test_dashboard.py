@@ -165,6 +165,18 @@ def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, addres
     assert "unknown" in page.locator("tr[data-gate=suspect-misrepresented]").inner_text()
 
 
+def test_the_provider_page_shows_its_parts_what_would_move_it_up_and_how_it_came_about(page: Any, address: str) -> None:
+    """Two clusters and a model; beryl is short of gold, and was not judged before."""
+    show(page, f"{address}/provider?provider=beryl", ".ts-changes")
+
+    assert [row.split()[0] for row in page.locator(".ts-parts tbody tr").all_inner_texts()] == [
+        "beryl/eu-west", "beryl/us-east", "ours-70b",
+    ]  # fmt: skip
+    assert "if nothing fails until then" in page.inner_text("body")
+    assert "the line is 99.90 %; met" in page.inner_text("body")
+    assert "not judged" in page.locator(".ts-changes tbody tr").first.inner_text()
+
+
 def test_the_provider_page_shows_latency_errors_incidents_and_observations(page: Any, address: str) -> None:
     """Two charts are drawn, the resolved incident is listed, and fifty observations."""
     show(page, f"{address}/provider?provider=beryl", ".ts-long")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -15,7 +17,7 @@ from collector.storage.queries import Reader
 from schemas.config import Store
 from schemas.errors import StoreRejected, StoreUnavailable
 from schemas.incident import IncidentState, Severity
-from schemas.verdict import Tier, Verdict
+from schemas.verdict import Part, PartLevel, Tier, Verdict
 from tests.support import small_world
 from tests.support.stores import fresh_database
 from touchstone.system_clock import SystemClock
@@ -53,7 +55,6 @@ def test_a_verdict_can_be_read_as_of_an_instant(reader: Reader) -> None:
     assert then is not None and then.at == AT - minute
     assert reader.verdict("agate", AT - 2 * minute) is None
     assert reader.verdict("nobody") is None
-    assert [v.at for v in reader.verdict_history("agate", 10)] == [AT, AT - minute]
 
 
 def test_a_tier_is_held_since_the_first_verdict_after_the_last_other_one(store: Store) -> None:
@@ -63,6 +64,31 @@ def test_a_tier_is_held_since_the_first_verdict_after_the_last_other_one(store: 
 
     with Reader.open(store) as reader:
         assert reader.tier_since() == {"agate": AT + timedelta(minutes=2)}
+
+
+def test_changes_of_a_tier_are_listed_the_last_first(store: Store) -> None:
+    """Gold, suspect, suspect, gold: the third changed nothing; a part's change counts as well."""
+    tiers = [None, Tier.GOLD, Tier.SUSPECT, Tier.SUSPECT, Tier.GOLD, Tier.GOLD]
+    given = [
+        replace(_verdict(after, minute), previous=before)
+        for minute, (before, after) in enumerate(pairwise(tiers))
+        if after is not None
+    ]
+    east = Part(
+        level=PartLevel.CLUSTER, name="agate/us-east", tier=Tier.RELIABLE, previous=Tier.GOLD, reasons=("why",),
+        availability_low=0.996, availability_high=0.998, ttft_p95_ms=None, n=10,
+    )  # fmt: skip
+    asyncio.run(_store(store, [*given[:-1], replace(given[-1], parts=(east,))]))
+
+    with Reader.open(store) as reader:
+        found = reader.tier_changes("agate")
+        assert reader.tier_changes("agate", 1) == found[:1]
+    assert [(one.name, one.before, one.after) for one in found] == [
+        ("agate/us-east", Tier.GOLD, Tier.RELIABLE),
+        ("agate", Tier.SUSPECT, Tier.GOLD),
+        ("agate", Tier.GOLD, Tier.SUSPECT),
+        ("agate", None, Tier.GOLD),
+    ]
 
 
 def test_bars_count_every_first_attempt_once(reader: Reader) -> None:
