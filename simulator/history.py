@@ -117,15 +117,18 @@ class Past:
 
     def table(self, part: Part, ingested_at: datetime) -> Any:
         """The pyarrow.Table of one part: the probes' rows, then the traffic's; taken in at *ingested_at* (aware)."""
-        chance, clouds = self._chance("rows", part), self.world.clouds
-        probes = _joined([self._probes_of(cloud, part, chance) for cloud in clouds])
-        table = arrow_table(self.world, probes, WAYS, part.batch_id, ingested_at)
+        table = arrow_table(self.world, self.probes(part), WAYS, part.batch_id, ingested_at)
         if not part.traffic:
             return table
         chance = self._chance("traffic", part)
-        traffic = _joined([self._traffic_of(cloud, part, chance) for cloud in clouds])
+        traffic = _joined([self._traffic_of(cloud, part, chance) for cloud in self.world.clouds])
         beside = traffic_table(self.world, traffic, TRAFFIC_WAYS, part.batch_id, ingested_at, first_seq=len(table))
         return pa.concat_tables([table, beside]).unify_dictionaries().combine_chunks()
+
+    def probes(self, part: Part) -> dict[str, Varying]:
+        """The columns of the probes' rows of one part, a cluster after the other, as history_table.py takes them."""
+        chance = self._chance("rows", part)
+        return _joined([self._probes_of(cloud, part, chance) for cloud in self.world.clouds])
 
     def _chance(self, purpose: str, part: Part) -> np.random.Generator:
         return np.random.Generator(

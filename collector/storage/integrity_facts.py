@@ -12,7 +12,7 @@ from collector.judgement.integrity import identity, logprobs
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.subject import Examinee, ProviderSubject, Subject, coordinates
-from collector.judgement.integrity.token_facts import TokenSums
+from collector.judgement.integrity.token_facts import Bills, TokenSums
 from collector.storage import integrity_queries, sample_queries, treatment_queries
 from collector.storage.burn_queries import Rows
 from schemas import reference
@@ -81,6 +81,7 @@ async def targets_at(house: Sampled, rows: Rows, configuration: Configuration, a
     conformed = integrity_queries.conformed_of(await rows(integrity_queries.CONFORMED, **window))
     benchmarks = integrity_queries.benchmarks_of(await rows(integrity_queries.BENCHMARKS, **window))
     places = tuple(fleet.places())
+    bills = {place.id: Bills(place.id, tuple(sums.get(place.id, ()))) for place in places}
     serving = by_key(places, lambda one: one.target.model)
     vantages = coordinates({name: one.site for name, one in configuration.settings.vantage_places.items()})
     found_of = []
@@ -95,7 +96,7 @@ async def targets_at(house: Sampled, rows: Rows, configuration: Configuration, a
                 model=place.target.model,
                 claims=_claims(configuration, place),
                 tokens=tuple(sums.get(place.id, ())),
-                peers=tuple(one for peer in peers for one in sums.get(peer.id, ())),
+                peers=tuple(bills[peer.id] for peer in peers),
                 samples=tuple(samples.get(place.id, ())),
                 answers=answers.get(place.id, ()),
                 speeds=tuple(speeds.get(place.id, ())),

@@ -20,7 +20,7 @@ from collector.judgement.integrity.token_arithmetic import (
     REASONS,
     token_arithmetic,
 )
-from collector.judgement.integrity.token_facts import Side, TokenSums
+from collector.judgement.integrity.token_facts import Bills, Side, TokenSums
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 TARGET = "acme/east/m"
@@ -257,9 +257,14 @@ def test_what_says_nothing_is_insufficient(rows: list[TokenSums], reason: str) -
 def test_when_other_providers_are_inflated_as_well_our_tokeniser_is_doubted() -> None:
     """Half of them are enough; their honesty leaves the accusation standing."""
     mine, theirs = billed(inflated), billed(inflated, target="other/west/m")
-    assert token_arithmetic(TARGET, mine, Side.COMPLETION, peers=theirs).reason == "tokeniser_doubted"
+    assert token_arithmetic(TARGET, mine, Side.COMPLETION, peers=[of_other(theirs)]).reason == "tokeniser_doubted"
     fair = billed(honest, target="other/west/m")
-    assert token_arithmetic(TARGET, mine, Side.COMPLETION, peers=fair).reason == "tokens_inflated"
+    assert token_arithmetic(TARGET, mine, Side.COMPLETION, peers=[of_other(fair)]).reason == "tokens_inflated"
+
+
+def of_other(rows: list[TokenSums]) -> Bills:
+    """The bills of another provider's target."""
+    return Bills("other/west/m", tuple(rows))
 
 
 @pytest.mark.parametrize("cells", [1, 3])

@@ -9,6 +9,7 @@ the probabilities, which sum to 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from collector.judgement.integrity.tails import binomial_tail
 
@@ -46,6 +47,7 @@ def chance_of_top(top: int, n: int) -> float:
     return min(1.0, binomial_tail(top, n, HONEST_SHARE_MAX) / HONEST_SHARE_MAX)
 
 
+@lru_cache(4096)
 def smallest_share(n: int, *, alpha: float, power: float) -> float:
     """The least share of one recorded answer among *n* that has a chance below *alpha*, with *power*; 1 if none has."""
     top = next((top for top in range(1, n + 1) if chance_of_top(top, n) < alpha), None)

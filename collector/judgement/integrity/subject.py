@@ -10,7 +10,7 @@ from collector.judgement.integrity.hardware import Claimed, Model
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.node_benchmark import Run
 from collector.judgement.integrity.regions import Point, sites
-from collector.judgement.integrity.token_facts import DecodeSpeed, TokenSums
+from collector.judgement.integrity.token_facts import Bills, DecodeSpeed, TokenSums
 from collector.judgement.integrity.treatment import Groups, Strata
 from schemas.fleet import Claims
 from schemas.sample import KeptSample
@@ -33,7 +33,7 @@ class Subject:
     """
     One target in a period.
 
-    peers: token sums of other providers' targets that serve the same model. vantages: coordinates by name.
+    peers: the bills of other providers' targets that serve the same model. vantages: coordinates by name.
     conformed: by kind. reference: what its answers are compared with, None when there is none.
     """
 
@@ -43,7 +43,7 @@ class Subject:
     model: str
     claims: Claims
     tokens: tuple[TokenSums, ...] = ()
-    peers: tuple[TokenSums, ...] = ()
+    peers: tuple[Bills, ...] = ()
     samples: tuple[KeptSample, ...] = ()
     answers: tuple[DayAnswers, ...] = ()
     speeds: tuple[DecodeSpeed, ...] = ()

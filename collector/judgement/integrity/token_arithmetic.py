@@ -18,13 +18,14 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TypeVar
 
 from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, Line, TokenArithmetic, line_of, merged
 from collector.judgement.integrity.declared_events import declared
 from collector.judgement.integrity.tails import binomial_tail, student_point
-from collector.judgement.integrity.token_facts import Side, TokenSums
+from collector.judgement.integrity.token_facts import Bills, Side, TokenSums
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "token_arithmetic"
@@ -40,6 +41,7 @@ DAYS_MIN = 2
 SCATTER_MAX = 2.0  # times the variance of tokens added one by one at random: more is another tokeniser
 SCATTERED_DAYS_MAX = 0.25  # of the days; fewer are left out, as days on which a template changed
 SHORT_TOKENS = 32  # a mean length up to here is of short answers
+PEERS_KEPT = 1024  # of which it is kept whether they are inflated: each is the peer of all others
 CONSTANT_MAX = 8.0  # tokens that an end token and a format may add to every answer
 OVERHEAD_MAX = 64.0  # tokens that a chat template may add to every prompt
 TEMPLATE_STEP = 3.0  # a template is another one when its constant moved by that much between days
@@ -112,13 +114,11 @@ class _Event:
         return declared(len(self.seen), len(self.days), p0=DECLARED)
 
 
-def token_arithmetic(
-    subject: str, rows: Sequence[TokenSums], side: Side, *, peers: Sequence[TokenSums] = ()
-) -> Evidence:
+def token_arithmetic(subject: str, rows: Sequence[TokenSums], side: Side, *, peers: Sequence[Bills] = ()) -> Evidence:
     """
     The evidence of *rows* about the target *subject* on one side of its bills; other targets' rows are left out.
 
-    peers: rows of other providers' targets that serve the same model. Where half of them are inflated too, it is our
+    peers: of other providers' targets that serve the same model. Where half of them are inflated too, it is our
     tokeniser that is wrong, and nobody is accused.
     """
     mine = [row for row in rows if row.target == subject and row.side is side and row.answers > 0]
@@ -138,7 +138,7 @@ def token_arithmetic(
     overrun = _overruns(mine)
     counted = [row for row in mine if row.n > 0]
     missing = _why_not(mine, counted)
-    if not missing and _doubted([row for row in peers if row.side is side and row.target != subject]):
+    if not missing and _doubted([one for one in peers if one.target != subject], side):
         missing = "tokeniser_doubted"
     if missing:
         if overrun.told:
@@ -235,9 +235,17 @@ def _inflations(usable: Sequence[TokenSums], days: Mapping[date, Line], pooled: 
     )
 
 
-def _doubted(peers: Sequence[TokenSums]) -> bool:
-    lines = _lines(peers, _target).values()
-    return bool(lines) and 2 * sum(_inflated(line, ALPHA_ALL) for line in lines) >= len(lines)
+def _doubted(peers: Sequence[Bills], side: Side) -> bool:
+    found = [inflated for one in peers if (inflated := _peer_inflated(one, side)) is not None]
+    return bool(found) and 2 * sum(found) >= len(found)
+
+
+@lru_cache(PEERS_KEPT)
+def _peer_inflated(peer: Bills, side: Side) -> bool | None:
+    """Whether a peer is billed above what was counted; None when no line can be drawn."""
+    rows = [row for row in peer.rows if row.side is side and row.answers > 0]
+    lines = _lines(rows, _target)
+    return _inflated(lines[peer.target], ALPHA_ALL) if peer.target in lines else None
 
 
 def _inflated(line: Line, alpha: float = ALPHA) -> bool:

@@ -64,3 +64,11 @@ class DecodeSpeed:
     def tokens_per_s(self) -> float:
         """(tokens - 1) / (t_last - t_sent), the time to the first token included: a flushed buffer fakes no speed."""
         return (self.tokens - 1) * 1000 / self.ms
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bills:
+    """What one target counted and billed in a period. Told apart by identity: all others' peer, and looked at once."""
+
+    target: str
+    rows: tuple[TokenSums, ...]
