@@ -53,6 +53,10 @@ class Desk(Protocol):
         """Silences and windows that have not expired."""
         ...
 
+    async def delivery(self) -> dict[str, Any]:
+        """How our own pages were delivered, beside the objective for that."""
+        ...
+
 
 class Unusable(Exception):
     """A body or a path that cannot be used."""
@@ -101,6 +105,9 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         incident = _incident(request)
         return 200, {"incident": incident, "deliveries": await desk.told(incident)}
 
+    async def delivery(_request: web.Request) -> Answered:
+        return 200, await desk.delivery()
+
     async def health(_request: web.Request) -> Answered:
         signs = await desk.vital_signs()
         ails = ailments(signs)
@@ -123,6 +130,7 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         web.get("/api/v1/suppressions", _json(suppressions)),
         web.post("/api/v1/suppressions", _json(suppress)),
         web.post("/api/v1/suppressions/{id}/end", _json(unsuppress)),
+        web.get("/api/v1/delivery", _json(delivery)),
         web.post("/api/v1/drill", _json(drill)),
         web.get("/api/v1/health", _json(health)),
     ]

@@ -10,12 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from collector.judgement.blind_spans import BlindSpan, blind_spans
 from collector.judgement.burn_rate import BurnReading
+from collector.judgement.delivery_objective import standing
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
@@ -109,6 +110,14 @@ class State(Protocol):
         """Every attempt to hand over a page of it."""
         ...
 
+    def delivered_in_time(self, since: datetime, now: datetime, within_s: float) -> tuple[int, int]:
+        """How many pages were owed since then, and how many were delivered within so many seconds."""
+        ...
+
+    def figures(self, since: datetime, until: datetime) -> Any:
+        """How deliveries went that were decided within a window, a dataclass."""
+        ...
+
     def oldest_waiting(self, now: datetime) -> float | None:
         """How many seconds the oldest page waits that is due; None when none does."""
         ...
@@ -192,6 +201,15 @@ class Service:
             (one["seq"], one["destination"]): one for one in await self.on_disk(self.state.attempts, incident)
         }
         return [_told(one, tries.get((one.intent.seq, one.destination), {})) for one in deliveries]
+
+    async def delivery(self) -> dict[str, Any]:
+        """How our own pages were delivered, beside the objective for that, as plain values. Raises StoreUnavailable."""
+        objective, now = self.configuration.settings.paging.delivery, self.clock.now()
+        since = now - timedelta(seconds=objective.window)
+        owed, in_time = await self.on_disk(self.state.delivered_in_time, since, now, objective.within)
+        found = standing(owed, in_time, objective)
+        figures = await self.on_disk(self.state.figures, since, now)
+        return asdict(found) | {"met": found.met, "deliveries": asdict(figures)}
 
     async def _decide(self, inputs: Inputs) -> Decision:
         paging = self.configuration.settings.paging

@@ -122,6 +122,20 @@ class Drill(Strict):
     every: DurationS = 3600.0
 
 
+class DeliveryObjective(Strict):
+    """Our own objective: so many pages are delivered so soon after their decision, by whichever backup."""
+
+    share: Ratio = 0.999
+    within: DurationS = 30.0
+    window: DurationS = 30 * 86400.0
+
+    @model_validator(mode="after")
+    def _some_may_be_late(self) -> DeliveryObjective:
+        if self.share >= 1:
+            raise ValueError("share is 100%: then there is no budget, and one late page spends it for ever")
+        return self
+
+
 class Paging(Strict):
     """Who hears of what."""
 
@@ -150,6 +164,7 @@ class Paging(Strict):
     acknowledgement: Acknowledgement = Acknowledgement()
     heartbeat: Heartbeat | None = None
     drill: Drill | None = None
+    delivery: DeliveryObjective = DeliveryObjective()
 
     @model_validator(mode="after")
     def _everything_leads_somewhere(self) -> Paging:

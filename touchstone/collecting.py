@@ -249,6 +249,7 @@ class _FailingOpen(FailOpen):
         super().__init__(ledger.step, self)
         self.uncopied, self.copied = ledger.uncopied, ledger.copied
         self.state, self.oldest_waiting = ledger.state, ledger.oldest_waiting
+        self.delivered_in_time, self.figures = ledger.delivered_in_time, ledger.figures
         self.deliveries, self.attempts = ledger.deliveries, ledger.attempts
         self._sender, self._loop = sender, loop
 

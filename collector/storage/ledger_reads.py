@@ -104,6 +104,28 @@ class LedgerReads:
             p99_s=_percentile(seconds, 0.99),
         )
 
+    def delivered_in_time(self, since: datetime, now: datetime, within_s: float) -> tuple[int, int]:
+        """
+        How many pages decided from *since* on had *within_s* until *now*, and how many of them were delivered in it.
+
+        One for each destination that was to be told; what its backups delivered counts for it. Drills are pages too.
+        """
+        took = DELIVERIES.c.delivered_at - DELIVERIES.c.decided_at
+        columns = (DELIVERIES.c.incident, DELIVERIES.c.seq, DELIVERIES.c.destination, DELIVERIES.c.instead_of)
+        decided = DELIVERIES.c.decided_at
+        within = sa.and_(decided >= since.timestamp(), decided <= now.timestamp() - within_s)
+        with self._database.reading("outbox") as db:
+            rows = db.execute(sa.select(*columns, took.label("took_s")).where(within)).all()
+        instead_of = {(row.incident, row.seq, row.destination): row.instead_of for row in rows}
+        in_time: dict[tuple[str, int, str], bool] = {}
+        for row in rows:
+            owed = row.destination
+            while instead_of.get((row.incident, row.seq, owed)):
+                owed = instead_of[row.incident, row.seq, owed]
+            key = (row.incident, row.seq, owed)
+            in_time[key] = in_time.get(key, False) or (row.took_s is not None and row.took_s <= within_s)
+        return len(in_time), sum(in_time.values())
+
     def _deliveries(self, rows: sa.Select[Any]) -> list[Delivery]:
         with self._database.reading("outbox") as db:
             return [delivery_of(row) for row in db.execute(rows).mappings()]

@@ -295,6 +295,17 @@ def test_the_heartbeat_is_called_while_all_is_well(house: Deployment) -> None:
     assert (status, answer["well"], answer["ailments"]) == (200, True, [])
 
 
+def test_our_own_delivery_is_held_to_its_objective(house: Deployment) -> None:
+    """Over the API; on the command line with its share and n, once half a minute has passed since a decision."""
+    status, answer = asked(house, "/api/v1/delivery", None)
+    said = run(house, "oncall").stdout
+
+    assert (status, answer["objective"], answer["within_s"], answer["met"] is not False) == (200, 0.999, 30.0, True)
+    assert answer["in_time"] == answer["owed"]
+    assert answer["deliveries"]["delivered"] >= 1
+    assert "our own delivery       " in said and "99.90 % wanted, 30 d" in said
+
+
 def test_an_incident_is_closed_by_hand(house: Deployment, tmp_path: Path) -> None:
     """Over, with who and why; the target still fails, so it opens again, as it must."""
     incident = pages(house)[0]["incident"]

@@ -252,6 +252,23 @@ def test_how_well_pages_were_delivered(ledger: Ledger) -> None:
     assert (none.n, none.p50_s, none.p99_s) == (0, None, None)
 
 
+def test_a_page_is_in_time_when_it_or_a_backup_of_it_was(ledger: Ledger) -> None:
+    """What nobody delivered is late; what has had no time yet is not counted."""
+    ledger.step(deciding(OPENED), routed)
+    (first,) = leased(ledger, NOW, 9)
+    ledger.settle(first, result(DEAD))
+    cover(ledger, 0)
+    (backup,) = leased(ledger, NOW, 9)
+    assert ledger.delivered_in_time(NOW, NOW + seconds(31), 30) == (1, 0)
+    ledger.settle(backup, result(DELIVERED, at=NOW + seconds(20)))
+    ledger.step(deciding(OPENED, incident="inc-later", at=NOW + seconds(60)), to("hook"))
+
+    assert ledger.delivered_in_time(NOW, NOW + seconds(31), 30) == (1, 1)
+    assert ledger.delivered_in_time(NOW, NOW + seconds(31), 10) == (1, 0)
+    assert ledger.delivered_in_time(NOW, NOW + seconds(91), 30) == (2, 1)
+    assert ledger.delivered_in_time(NOW + seconds(1), NOW + seconds(80), 30) == (0, 0)
+
+
 OLD = """
 CREATE TABLE judge_state (id INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (id));
 CREATE TABLE transitions (incident VARCHAR(40) NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,
