@@ -22,6 +22,7 @@ from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.integrity.suspicion import Suspicion
+from collector.judgement.peer_latency import p95s
 from collector.judgement.sla.claim_due import claims_due
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tiers import judge
@@ -135,7 +136,7 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
     """The verdict on every provider of the fleet at *at* (whole milliseconds): the same for the same rows."""
     policy = configuration.settings.tiers
     facts, previous = await facts_of.facts(at, policy), await facts_of.previous_verdicts(at)
-    suspicions = await facts_of.suspicions(at)
+    suspicions, others = await facts_of.suspicions(at), p95s(facts)
     verdicts = []
     for provider in sorted(configuration.fleet.providers):
         before = previous.get(provider)
@@ -143,7 +144,7 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
         verdicts.append(
             judge(
                 provider, facts.get(provider), policy, at, before.tier if before else None, suspicions.get(provider),
-                parts,
+                parts, others,
             )
         )  # fmt: skip
     return tuple(verdicts)

@@ -354,6 +354,9 @@ class Integrity(Strict):
         return self
 
 
+Times = Annotated[float, Field(ge=1, le=1000)]
+
+
 class GoldGates(Strict):
     """What earns gold."""
 
@@ -361,6 +364,7 @@ class GoldGates(Strict):
     hold_availability_lower: Ratio = Field(default=0.9985, description="hysteresis: to keep gold, this much is enough")
     evidence: DurationS = 28 * 86400.0
     ttft_p95: DurationS = 1.0
+    ttft_peers_max: Times = 2.0
     degraded_share_max: Ratio = 0.01
 
 
@@ -371,6 +375,7 @@ class ReliableGates(Strict):
     hold_availability_lower: Ratio = 0.994
     evidence: DurationS = 7 * 86400.0
     ttft_p95: DurationS = 3.0
+    ttft_peers_max: Times = 4.0
     degraded_share_max: Ratio = 0.05
 
 

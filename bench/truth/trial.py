@@ -13,6 +13,7 @@ from collector.judgement.availability import availability
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.integrity.catalog import examined
 from collector.judgement.integrity.suspicion import Suspicion, suspicions
+from collector.judgement.peer_latency import p95s
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.evidence import Evidence
@@ -63,11 +64,14 @@ def judged(number: int, *, step_s: int = STEP_S) -> tuple[Judged, ...]:
         if day not in JUDGED:
             continue
         facts = fold.facts()
+        others = p95s(facts)
         for cloud in world.clouds:
             before = tiers[cloud.id]
             previous = before[max(before)] if before else None
             known = facts[cloud.id]
-            verdict = judge(cloud.id, known, POLICY, at, previous, _still(found.get(cloud.id), at))
+            verdict = judge(
+                cloud.id, known, POLICY, at, previous, _still(found.get(cloud.id), at), others=others
+            )  # fmt: skip
             tiers[cloud.id][day], reasons[cloud.id] = verdict.tier, verdict.reasons
             points[cloud.id][day] = by_point(known)
     return tuple(

@@ -16,7 +16,8 @@ from itertools import accumulate
 
 from collector.judgement.availability import Availability, Moments, availability_of, wilson
 from collector.judgement.facts import Block, ProviderFacts, histogram_ms
-from collector.judgement.tier_gates import DAY_S, SHARES, TTFT_SHARE
+from collector.judgement.peer_latency import TTFT_SHARE
+from collector.judgement.tier_gates import DAY_S, SHARES
 from schemas.config import TierPolicy
 from schemas.observation import Reason
 from schemas.verdict import Gate, Need, Outlook, Tier
@@ -149,6 +150,8 @@ def _when(gate: Gate, facts: ProviderFacts, policy: TierPolicy, ahead: _Ahead) -
             if over is None:
                 return None, "no time to first token is known"
             return ahead.first_share(lambda times, _: over * times <= 1 - TTFT_SHARE), EVENLY
+        case "ttft_peers":
+            return None, "it depends on the others"
         case name if name in _REASONS:
             return _shares(gate, _REASONS[name], facts, policy, ahead), EVENLY
     return None, "the evidence about its claims must be explained, or no longer hold"

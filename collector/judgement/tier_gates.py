@@ -7,13 +7,13 @@ from dataclasses import replace
 from collector.judgement.availability import Availability, wilson
 from collector.judgement.facts import ProviderFacts, quantile_ms
 from collector.judgement.integrity.suspicion import E_MIN, Stage, Suspicion
+from collector.judgement.peer_latency import TTFT_SHARE, Beside
 from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.evidence import Standing
 from schemas.observation import Reason
 from schemas.verdict import Gate, Tier
 
 DAY_S = 86400.0
-TTFT_SHARE = 0.95  # the percentile of the time to first token that a tier looks at
 # Reasons of requests whose share proves suspect: gate, reasons, the setting of its line, what is said beside it.
 SHARES: tuple[tuple[str, tuple[Reason, ...], str, str], ...] = (
     (
@@ -32,8 +32,9 @@ def earned_gates(
     measured: Availability,
     policy: TierPolicy,
     previous: Tier | None,
+    beside: Beside | None,
 ) -> tuple[Gate, ...]:
-    """The four gates of gold or reliable; all must pass."""
+    """The gates of gold or reliable; all must pass. *beside*: others with the same model, where there are enough."""
     held = previous is tier or (tier is Tier.RELIABLE and previous is Tier.GOLD)
     needed = line.hold_availability_lower if held else line.availability_lower
     p95 = quantile_ms(facts.ttft_hist, TTFT_SHARE)
@@ -50,9 +51,18 @@ def earned_gates(
             "ttft_p95", tier, p95, line.ttft_p95 * 1000, unit="ms", n=sum(facts.ttft_hist.values()),
             note=f"95th percentile of the time to first token, all clusters, within 1 %; {_connections(facts)}",
         ),
+        *(() if beside is None else (_peers_gate(tier, line, beside),)),
         _at_most(
             "degraded", tier, slow_share, line.degraded_share_max, n=answered, note="answers over the latency objective"
         ),
+    )  # fmt: skip
+
+
+def _peers_gate(tier: Tier, line: GoldGates | ReliableGates, beside: Beside) -> Gate:
+    return _at_most(
+        "ttft_peers", tier, beside.ratio, line.ttft_peers_max, unit="times", n=beside.n,
+        note=f"{beside.model}: p95 {beside.p95_ms:.0f} ms beside {beside.peers_ms:.0f} ms, the median of the p95 of "
+        f"{beside.peers} other providers",
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -12,13 +13,14 @@ from collector.judgement.availability import availability
 from collector.judgement.facts import ProviderFacts, quantile_ms, together
 from collector.judgement.integrity.suspicion import Suspicion
 from collector.judgement.outlook import outlook
-from collector.judgement.tier_gates import TTFT_SHARE, earned_gates, misrepresented, rounded, suspect_gates
+from collector.judgement.peer_latency import TTFT_SHARE, P95s, slowest
+from collector.judgement.tier_gates import earned_gates, misrepresented, rounded, suspect_gates
 from schemas.config import TierPolicy
 from schemas.verdict import Gate, Part, PartKey, PartLevel, Tier, Verdict
 
 # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial;
 # 5: claims are examined; 6: what is billed and recorded is a claim, and examined as one;
-# 7: tiers of clusters and models, and an outlook, go with it
+# 7: latency beside others; tiers of clusters and models, and an outlook, go with it
 RULE_VERSION = 7
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -33,16 +35,19 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "availability_short_of_gold": "the lower bound of its availability is below gold's line",
         "evidence_short_of_gold": "there is not yet enough evidence for gold",
         "latency_short_of_gold": "its first token comes later than gold allows",
+        "peers_short_of_gold": "it takes much longer to the first token than others with the same model",
         "degraded_short_of_gold": "more of its answers are slow than gold allows",
         "availability_straddles": "its availability is neither proven good nor proven bad",
         "latency_short_of_reliable": "its first token comes later than reliable allows",
+        "peers_short_of_reliable": "it takes far longer to the first token than others with the same model",
         "degraded_short_of_reliable": "more of its answers are slow than reliable allows",
         "too_little_evidence": "there are too few observations, or too few days of them",
         "no_evidence": "nothing was observed in the window",
     }
 )
 _NO_EVIDENCE: tuple[str, ...] = ("no_evidence",)
-_MISSED = {"availability_lower": "availability", "evidence": "evidence", "ttft_p95": "latency", "degraded": "degraded"}
+_MISSED = {"availability_lower": "availability", "evidence": "evidence", "ttft_p95": "latency", "ttft_peers": "peers",
+           "degraded": "degraded"}  # fmt: skip
 
 
 def policy_hash(policy: TierPolicy) -> str:
@@ -58,13 +63,15 @@ def judge(
     previous: Tier | None,
     suspicion: Suspicion | None = None,
     parts_before: Mapping[PartKey, Tier] = MappingProxyType({}),
+    others: P95s = MappingProxyType({}),
 ) -> Verdict:
     """
     The verdict at *at*; *previous* gives hysteresis: what was earned is held at a slightly lower line.
 
-    *suspicion* is what the last examination of its claims came to, *parts_before* are the tiers of its parts.
+    *suspicion* is what the last examination of its claims came to, *parts_before* are the tiers of its parts,
+    *others* the times to first token of all providers.
     """
-    tier, reasons, gates = _ruled(facts, policy, previous, suspicion)
+    tier, reasons, gates = _ruled(facts, policy, previous, suspicion, others)
     blocks = facts.blocks if facts else ()
     return Verdict(
         provider=provider,
@@ -82,25 +89,34 @@ def judge(
         policy=policy_hash(policy),
         rule_version=RULE_VERSION,
         outlook=outlook(tier, gates, facts, policy, at),
-        parts=tuple(_parts(facts, policy, suspicion, parts_before)) if facts else (),
+        parts=tuple(_parts(facts, policy, suspicion, parts_before, others)) if facts else (),
     )
 
 
 def _ruled(
-    facts: ProviderFacts | None, policy: TierPolicy, previous: Tier | None, suspicion: Suspicion | None
+    facts: ProviderFacts | None,
+    policy: TierPolicy,
+    previous: Tier | None,
+    suspicion: Suspicion | None,
+    others: P95s,
 ) -> tuple[Tier, tuple[str, ...], tuple[Gate, ...]]:
     """The tier by the rule, its reasons, and every gate."""
     measured = availability(facts.blocks, confidence=policy.confidence) if facts else None
     if facts is None or measured is None:
         return Tier.UNRATED, _NO_EVIDENCE, ()
     suspect = (*suspect_gates(facts, measured, policy, previous), misrepresented(suspicion))
-    gold = earned_gates(Tier.GOLD, policy.gold, facts, measured, policy, previous)
-    reliable = earned_gates(Tier.RELIABLE, policy.reliable, facts, measured, policy, previous)
+    beside = slowest(facts, others)
+    gold = earned_gates(Tier.GOLD, policy.gold, facts, measured, policy, previous, beside)
+    reliable = earned_gates(Tier.RELIABLE, policy.reliable, facts, measured, policy, previous, beside)
     return (*_decide(suspect, gold, reliable), (*suspect, *gold, *reliable))
 
 
 def _parts(
-    facts: ProviderFacts, policy: TierPolicy, suspicion: Suspicion | None, before: Mapping[PartKey, Tier]
+    facts: ProviderFacts,
+    policy: TierPolicy,
+    suspicion: Suspicion | None,
+    before: Mapping[PartKey, Tier],
+    others: P95s,
 ) -> Iterable[Part]:
     """
     The tiers of its clusters, then of its models, by the same rule over their own observations.
@@ -109,8 +125,9 @@ def _parts(
     """
     for place, level in enumerate((PartLevel.CLUSTER, PartLevel.MODEL)):
         for name in sorted({key[place] for key in facts.parts}):
-            of = together(facts.provider, (one for key, one in sorted(facts.parts.items()) if key[place] == name))
-            yield _part(level, name, of, policy, suspicion, before.get((level, name)))
+            mine = {key: one for key, one in sorted(facts.parts.items()) if key[place] == name}
+            of = replace(together(facts.provider, mine.values()), parts=mine)
+            yield _part(level, name, of, policy, suspicion, before.get((level, name)), others)
 
 
 def _part(
@@ -120,8 +137,9 @@ def _part(
     policy: TierPolicy,
     suspicion: Suspicion | None,
     previous: Tier | None,
+    others: P95s,
 ) -> Part:
-    tier, reasons, _ = _ruled(facts, policy, previous, suspicion)
+    tier, reasons, _ = _ruled(facts, policy, previous, suspicion, others)
     measured = availability(facts.blocks, confidence=policy.confidence)
     return Part(
         level=level,
@@ -155,6 +173,7 @@ def _why_unrated(reliable: tuple[Gate, ...]) -> tuple[str, ...]:
         "availability_lower": "availability_straddles",
         "evidence": "too_little_evidence",
         "ttft_p95": "latency_short_of_reliable",
+        "ttft_peers": "peers_short_of_reliable",
         "degraded": "degraded_short_of_reliable",
     }
     missed = {names[gate.name] for gate in reliable if not gate.passed}

@@ -67,6 +67,8 @@ def gate_value(gate: Gate | Need, value: float | None) -> str:
     """A value or threshold of *gate* in the unit that it is in."""
     if value is None:
         return UNKNOWN
+    if gate.unit == "times":
+        return f"{value:.3g} times"
     if gate.unit in {"ms", "d"}:
         return f"{value:,.0f} ms".replace(",", "\u202f") if gate.unit == "ms" else f"{value:.4g} d"
     if gate.name in _SHARES:
@@ -86,7 +88,7 @@ def _digits(gate: Gate | Need) -> int:
 
 def gate_title(gate: Gate | Need) -> str:
     """What a gate is called in a heading: `availability lower`."""
-    return gate.name.replace("_", " ").replace("ttft p95", "TTFT p95")
+    return gate.name.replace("_", " ").replace("ttft", "TTFT")
 
 
 def availability_bounds(verdict: Verdict) -> tuple[float | None, float | None]:

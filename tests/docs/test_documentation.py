@@ -61,6 +61,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "integrity": config.Integrity,
         "paging": paging.Paging,
         "paging.hard_down": paging.HardDownRule,
+        "paging.delivery": paging.DeliveryObjective,
         "paging.silence": paging.SilenceRule,
         "paging.flapping": paging.FlapRule,
         "paging.severities": paging.SeverityPolicy,
