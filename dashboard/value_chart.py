@@ -54,7 +54,7 @@ def tradeoff(offers: Sequence[Offer], tiers: Mapping[str, Tier]) -> alt.LayerCha
         ),
         tooltip=["provider:N", "tier:N", "standing:N", "million good:N", "first token p95:N", "available:N", "n:Q"],
     )
-    names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, color=NEUTRAL).encode(
+    names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, fontWeight=600, color=NEUTRAL).encode(
         x=_wait("ms"), y=_cost("cost"), text="name:N"
     )
     chart: alt.LayerChart = alt.layer(across, upward, points, names)  # type: ignore[assignment]

@@ -64,7 +64,7 @@ def _hour(hour: GpuHour | None) -> str:
 
 def _sum(provider: str, one: GpuHour) -> str:
     upfront = f"{said(one.upfront)} upfront" if one.upfront else "nothing upfront"
-    months = f"credits of {one.months} month{'' if one.months == 1 else 's'}"
+    months = f"credits of {one.months} month{'' if one.months == 1 else 's'}" if one.months else "no month counted yet"
     return markup.raw_row(
         (
             f"<b>{text(provider)}</b><small>{text(one.currency)}, n {text(wording.count(one.n))}</small>",

@@ -14,15 +14,20 @@ from touchstone.contracts import shares_of
 
 
 def terms_of(configuration: Configuration, reader: Reader, at: datetime, providers: Sequence[str]) -> Terms:
-    """Prices, purchases and the months of *providers* that can still matter at *at*. Blocking; raises as *reader*."""
+    """
+    Prices, purchases and the months of *providers* that can still matter at *at*.
+
+    Blocking; raises StoreUnavailable or StoreRejected.
+    """
     settings = configuration.settings
-    contracts = {name: one for name, one in configuration.contracts.items() if name in providers}
+    contracts = configuration.contracts
+    bought = {name: found for name in providers if name in contracts and (found := purchases(contracts[name]))}
     statements: list[Statement] = []
-    for share in shares_of(configuration, contracts, at):
+    for share in shares_of(configuration, {name: contracts[name] for name in bought}, at):
         statements += share.statements(reader.records(share, at))
     return Terms(
         prices=configuration.fleet.prices(),
-        bought={name: purchases(one) for name, one in contracts.items()},
+        bought=bought,
         statements=statements,
         capital_rate=settings.value.capital_rate,
         confidence=settings.tiers.confidence,

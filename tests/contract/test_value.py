@@ -44,7 +44,7 @@ CONTRACT = {
                     "promised": "99.9%",
                     "formula": {"kind": "request_ratio"},
                     "credits": {"ladder": list(LADDER)},
-                    "spend": {"month": 41000},
+                    "spend": {"month": 14600},
                 }
             ],
             "commit": {"gpus": 8, "gpu_hour": 2.5, "months": 24, "upfront": "25%"},
@@ -222,7 +222,7 @@ def test_the_page_has_the_numbers_of_the_command(house: tuple[Path, Store], page
     linked.query_params["providers"] = "bolt"
     alone = html(linked.run()).partition("<table")[2].partition("</table>")[0]
 
-    for words in ("on the front", "beaten by acme", "a figure is unknown", "0.2 in, 0.6 out"):
+    for words in ("on the front", "beaten by acme", "a figure is unknown", "0.20 in, 0.60 out"):
         assert words in said
     assert "no contract" in said and "25% upfront" in said and "= effective" in said
     assert "acme (unrated): p95" in chart.proto.alt

@@ -12,6 +12,8 @@ from typing import Any
 
 from collector.exports import offers as exports
 from collector.judgement.facts import bucket_of
+from collector.judgement.sla.billing_month import billing_month
+from collector.judgement.sla.statement import statement
 from collector.judgement.value import words
 from collector.judgement.value.comparison import Comparison, Offer, Terms, comparison
 from collector.judgement.value.facts import ModelFacts, by_cluster
@@ -21,6 +23,7 @@ from dashboard import value_markup
 from schemas.contract import Commit
 from schemas.fleet import Price
 from schemas.verdict import Tier
+from tests.support.contracts import commitment, record, terms
 from tests.support.offers import START, target_block
 
 AT = START + timedelta(days=30)
@@ -108,7 +111,9 @@ def hostile() -> Comparison:
     """A provider whose name is an attack, with a contract."""
     commit = Commit(gpus=8, gpu_hour=Decimal("2.85"), months=36, upfront=Decimal("0.25"))
     bought = {HOSTILE: (Purchase(datetime(2026, 1, 1, tzinfo=UTC), None, "USD", commit),)}
-    return compared(facts(HOSTILE, failed=1), facts("bolt", n=4), bought=bought)
+    by = commitment()
+    month = statement(HOSTILE, terms(by), by, billing_month("2026-10", "UTC", 1), record(days=28))
+    return compared(facts(HOSTILE, failed=1), facts("bolt", n=4), bought=bought, statements=(month,))
 
 
 def test_a_row_of_csv_is_data_and_money_is_exact() -> None:

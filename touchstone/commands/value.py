@@ -99,13 +99,15 @@ def _print_gpu_hours(session: Session, found: Comparison) -> None:
 
     if not found.gpu_hours:
         return
+    session.out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("GPU-hour", overflow="fold", min_width=14)
     for heading in words.STEPS:
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")  # of a whole figure, never a part of one
     for provider, one in sorted(found.gpu_hours.items()):
         table.add_row(escape(_bought(provider, one)), *words.steps(one))
-        table.add_row("", *words.step_bounds(one))
+        if any(bounds := words.step_bounds(one)):
+            table.add_row("", *bounds)
     session.out.print(table)
 
 

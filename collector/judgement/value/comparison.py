@@ -18,6 +18,7 @@ from collector.judgement.value.pareto import Bounds, Figures, Place, Standing, s
 from collector.judgement.value.token_price import Prices, TokenPrice, token_price
 
 UNPLACED = Standing(Place.UNKNOWN)
+ORDER = tuple(Place)  # the best first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +106,15 @@ def comparison(facts: Iterable[ModelFacts], terms: Terms, start: datetime, at: d
 
 
 def _placed(offers: Mapping[str, Offer]) -> list[Offer]:
-    """Those of one model, by provider, with their standing among each other."""
+    """Those of one model, by provider, with their standing among each other; the best first, then the cheapest."""
     found = standings({name: one.figures for name, one in offers.items()})
-    return [replace(one, standing=found[name]) for name, one in offers.items()]
+    placed = [replace(one, standing=found[name]) for name, one in offers.items()]
+    return sorted(placed, key=_order)
+
+
+def _order(offer: Offer) -> tuple[int, bool, Decimal, str]:
+    good = offer.price.good if offer.price else None
+    return ORDER.index(offer.standing.place), good is None, good.value if good else Decimal(0), offer.provider
 
 
 def _offer(facts: ModelFacts, terms: Terms) -> Offer:

@@ -41,7 +41,8 @@ class GpuHour:
 
     downtime: what the hours that were down add to one that was up; credits: those that were or can still be claimed, of
     *months* billing months, by an hour that was up. Both are ranges, and the range of *effective* takes the worst of
-    both. They are None while too little is known of the availability, of n requests.
+    both. They are None while too little is known of the availability, of n requests, and the last two before a month
+    was counted.
     """
 
     currency: str
@@ -101,13 +102,14 @@ def gpu_hour(
     hours = sum(int((ends - begins).total_seconds()) for begins, ends in months) / Decimal(HOUR_S) * commit.gpus
     paid = commit.gpu_hour + capital
     downtime = credits = effective = None
-    if up is not None and up.lower > 0:
-        shares = tuple(Decimal(repr(share)) for share in (up.upper, up.point, up.lower))  # the best first
-        amounts = _credited(owed, at)
-        by_hour = tuple(amount / hours if hours else Decimal(0) for amount in amounts)
+    shares = () if up is None or up.lower <= 0 else tuple(map(_exact, (up.upper, up.point, up.lower)))  # the best first
+    if shares:
         downtime = Amount(*(paid / share - paid for share in shares))
-        credits = Amount(by_hour[0] / shares[0], by_hour[1] / shares[1], by_hour[2] / shares[2])
-        effective = Amount(*((paid - credit) / share for credit, share in zip(reversed(by_hour), shares, strict=True)))
+    if shares and hours:
+        low, counted, high = (amount / hours for amount in _credited(owed, at))
+        credits = Amount(*(credit / share for credit, share in zip((low, counted, high), shares, strict=True)))
+        left = (paid - credit for credit in (high, counted, low))
+        effective = Amount(*(amount / share for amount, share in zip(left, shares, strict=True)))
     return GpuHour(
         currency=bought.currency,
         gpus=commit.gpus,
@@ -131,6 +133,10 @@ def _credited(statements: Sequence[Statement], at: datetime) -> tuple[Decimal, D
         _sum(one.credit for one in open_),
         _sum(one.credit_high for one in open_),
     )
+
+
+def _exact(share: float) -> Decimal:
+    return Decimal(repr(share))
 
 
 def _sum(credits: Iterable[Credit | None]) -> Decimal:

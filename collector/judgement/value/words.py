@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 from collector.judgement import wording
+from collector.judgement.sla.credit import CENT
 from collector.judgement.value.amount import Amount
 from collector.judgement.value.comparison import Comparison, Offer
 from collector.judgement.value.gpu_hour import GpuHour
@@ -16,7 +17,7 @@ from schemas.contract import said
 
 PLACES = 3  # of money: a GPU-hour and a million tokens cost little, and differ by less
 SIGN = {Place.FRONT: "◆", Place.NOT_TOLD_APART: "◇", Place.BEATEN: "▽", Place.UNKNOWN: "?"}
-STEPS = ("listed", "+ capital", "+ downtime", "- credits", "= effective")
+STEPS = ("list", "+ capital", "+ downtime", "- credits", "= effective")
 
 
 def standing(one: Standing) -> str:
@@ -33,16 +34,15 @@ def standing(one: Standing) -> str:
     return f"{SIGN[one.place]} {said}"
 
 
-def money(amount: Decimal | None, places: int = PLACES) -> str:
+def money(amount: Decimal | None) -> str:
     """A small amount of money: `0.734`."""
-    return UNKNOWN if amount is None else f"{amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):,f}"
+    return UNKNOWN if amount is None else f"{amount.quantize(Decimal(1).scaleb(-PLACES), ROUND_HALF_UP):,f}"
 
 
-def between(amount: Amount | None, places: int = PLACES) -> str:
-    """The bounds of an amount; nothing where they are one, or unknown."""
-    if amount is None or amount.low == amount.high:
-        return ""
-    return f"{money(amount.low, places)} to {money(amount.high, places)}"
+def between(amount: Amount | None) -> str:
+    """The bounds of an amount; nothing where they are unknown, or look alike."""
+    low, high = (money(bound) for bound in ((amount.low, amount.high) if amount else (None, None)))
+    return "" if low == high else f"{low} to {high}"
 
 
 def milliseconds(one: Quantile | None) -> str:
@@ -111,4 +111,6 @@ def _names(by: tuple[str, ...]) -> str:
 
 
 def _short(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
+    """With cents, and with what is below them."""
+    cents = amount.quantize(CENT)
+    return f"{cents if cents == amount else amount.normalize():f}"
