@@ -23,6 +23,7 @@ SHAPE: Mapping[Tier, str] = MappingProxyType(
 COLOUR: Mapping[Tier, str] = MappingProxyType(
     {Tier.GOLD: "#c08a1e", Tier.RELIABLE: "#2f7fb5", Tier.SUSPECT: "#c0294f", Tier.UNRATED: "#868b94"}
 )
+UNBEATEN = frozenset({Place.FRONT, Place.NOT_TOLD_APART})
 NEUTRAL = "#8A8F98"  # readable on light and on dark
 
 
@@ -71,23 +72,18 @@ def _cost(field: str) -> alt.Y:
     return alt.Y(f"{field}:Q", title="price of a million good tokens", scale=alt.Scale(zero=False))
 
 
-def said(offers: Sequence[Offer], tiers: Mapping[str, Tier]) -> str:
-    """The chart in words, for those who do not see it."""
-    points = "; ".join(
-        f"{one.provider} ({tiers.get(one.provider, Tier.UNRATED)}): p95 {words.milliseconds(one.ttft_p95)}, "
-        f"{words.good_price(one.price)} per million good tokens, {words.available(one)} available, "
-        f"{words.standing(one.standing)}"
-        for one in offers
-    )
-    return f"Price of a million good tokens against the time to first token, p95. {points}"
+def said(offers: Sequence[Offer]) -> str:
+    """The chart in words, for those who do not see it; the table has the numbers."""
+    unbeaten = ", ".join(one.provider for one in offers if one.standing.place in UNBEATEN)
+    axes = "Price of a million good tokens against the time to first token, p95"
+    return f"{axes}, of {len(offers)} providers. Nobody beats: {unbeaten}."
 
 
 def _row(one: Offer, figures: Figures, tier: Tier) -> dict[str, Any]:
     cost, wait, _ = figures
-    best = one.standing.place in {Place.FRONT, Place.NOT_TOLD_APART}
     return {
         "provider": one.provider,
-        "name": one.provider if best else "",
+        "name": one.provider if one.standing.place in UNBEATEN else "",
         "tier": tier.value,
         "standing": words.standing(one.standing),
         "ms": wait.value,

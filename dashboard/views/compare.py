@@ -83,7 +83,7 @@ def _draw(found: Comparison) -> None:
     tiers = {verdict.provider: verdict.tier for verdict in reader.latest_verdicts()}
     st.html(f'<h2>Price against latency <span class="ts-dim">{text(_title(found))}</span></h2>')
     if drawn := value_chart.drawable(found.offers):
-        st.altair_chart(value_chart.tradeoff(drawn, tiers), width="stretch", alt=value_chart.said(drawn, tiers))
+        st.altair_chart(value_chart.tradeoff(drawn, tiers), width="stretch", alt=value_chart.said(drawn))
         st.html(f'<div class="ts-legend">{text(CAPTION)}</div>')
     else:
         st.html(NO_POINT)
