@@ -110,7 +110,7 @@ class ModelWindow:
     facts: tuple[ModelFacts, ...]
 
 
-@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def model_facts(days: int) -> ModelWindow:
     """The last *days* UTC days, today included."""
     at = freshness().now

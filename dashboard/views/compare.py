@@ -40,13 +40,13 @@ def show(pages: Pages) -> None:
         st.html(NOTHING)
         return
     with chosen:
-        facts = _chosen(window.facts)
-    found = comparison(facts, _terms(reader.page_settings()), window.start, window.at)
-    _draw(found)
+        model, providers = _chosen(window.facts)
+    terms = _terms(reader.page_settings())
+    _draw(comparison(window.facts, terms, window.start, window.at, model=model, providers=providers))
 
 
-def _chosen(facts: Sequence[ModelFacts]) -> list[ModelFacts]:
-    """Of one model, at the providers that are chosen; at all when none is."""
+def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
+    """The model, and providers that offer it; none stands for all. The choice stands in the address."""
     model = st.selectbox(
         "Model",
         sorted({one.model for one in facts}),
@@ -55,17 +55,16 @@ def _chosen(facts: Sequence[ModelFacts]) -> list[ModelFacts]:
         label_visibility="collapsed",
         width=280,
     )
-    offered = [one for one in facts if one.model == model]
     providers = st.multiselect(
         "Providers",
-        sorted(one.provider for one in offered),
+        sorted(one.provider for one in facts if one.model == model),
         key="providers",
         bind="query-params",
         label_visibility="collapsed",
         placeholder="all providers",
         width=360,
     )
-    return [one for one in offered if one.provider in providers or not providers]
+    return model, providers
 
 
 def _terms(settings: PageSettings) -> Terms:

@@ -36,14 +36,16 @@ def facts(provider: str, *, ttft_ms: float = 100.0, n: int = 100, **counts: Any)
     return ModelFacts(provider, "m", blocks, {bucket_of(ttft_ms): 8 * n}, {bucket_of(20.0): 8 * n})
 
 
-def compared(*several: ModelFacts, prices: dict[str, str] | None = None, **changes: Any) -> Comparison:
-    """*several*, each at 0.60 for a million tokens out unless *prices* says otherwise."""
+def compared(
+    *several: ModelFacts, prices: dict[str, str] | None = None, shown: dict[str, Any] | None = None, **changes: Any
+) -> Comparison:
+    """*several*, each at 0.60 for a million tokens out unless *prices* says otherwise; *shown* of them."""
     listed = {one.provider: "0.60" for one in several} | (prices or {})
     given = {
         "prices": {name: Price(tokens_in=Decimal(0), tokens_out=Decimal(out)) for name, out in listed.items()},
         "bought": {}, "statements": (), "capital_rate": Decimal("0.08"), "confidence": 0.95, "n_min": 300,
     }  # fmt: skip
-    return comparison(several, Terms(**given | changes), START, AT)
+    return comparison(several, Terms(**given | changes), START, AT, **shown or {})
 
 
 def standing(found: Comparison) -> dict[str, Place]:
@@ -97,6 +99,19 @@ def test_models_are_compared_each_by_itself() -> None:
     assert standing(found) == {"acme": Place.FRONT, "calm": Place.FRONT}
     assert [(one.model, one.provider) for one in found.offers] == [("m", "acme"), ("other", "calm")]
     assert compared().offers == ()
+
+
+def test_a_gpu_serves_every_model_whichever_is_shown() -> None:
+    """Only the offers are those that are asked for; the hours that were down are of all."""
+    other = replace(facts("acme", failed=50), model="other")
+    commit = Commit(gpus=8, gpu_hour=Decimal(2), months=12)
+    terms_ = {"bought": {"acme": (Purchase(datetime(2026, 1, 1, tzinfo=UTC), None, "USD", commit),)}}
+    whole = compared(facts("acme"), other, facts("bolt"), **terms_)
+    part = compared(facts("acme"), other, facts("bolt"), shown={"model": "m", "providers": ["acme"]}, **terms_)
+
+    assert [(one.model, one.provider) for one in part.offers] == [("m", "acme")]
+    assert part.gpu_hours == whole.gpu_hours
+    assert part.gpu_hours["acme"].n == 800 + 1200
 
 
 def test_targets_of_a_cluster_are_one_block() -> None:

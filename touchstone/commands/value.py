@@ -55,9 +55,9 @@ def _compared(session: Session, model: str | None, days: int, at: datetime) -> C
         if model is not None and model not in models:
             known = ", ".join(models) or "none at all"
             raise click.UsageError(f"nobody was asked for the model {model!r} in these {days} d; models: {known}")
-        asked = [one for one in facts if model in {None, one.model}]
-        terms = terms_of(configuration, reader, at, sorted({one.provider for one in asked}))
-    return comparison(asked, terms, start, at)
+        providers = sorted({one.provider for one in facts if model in {None, one.model}})
+        terms = terms_of(configuration, reader, at, providers)
+    return comparison(facts, terms, start, at, model=model)
 
 
 def _print_offers(session: Session, offers: tuple[Offer, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -88,12 +88,24 @@ class Comparison:
     gpu_hours: Mapping[str, GpuHour]
 
 
-def comparison(facts: Iterable[ModelFacts], terms: Terms, start: datetime, at: datetime) -> Comparison:
-    """*facts* over [start, at) side by side."""
-    several = sorted(facts, key=lambda one: (one.model, one.provider))
+def comparison(
+    facts: Sequence[ModelFacts],
+    terms: Terms,
+    start: datetime,
+    at: datetime,
+    *,
+    model: str | None = None,
+    providers: Collection[str] = (),
+) -> Comparison:
+    """
+    *facts* over [start, at) side by side: of one model or of all, at some providers or, when none is named, at all.
+
+    A GPU serves every model of a provider, so *facts* are to hold those that are not shown, too.
+    """
+    shown = [one for one in facts if model in {None, one.model} and (not providers or one.provider in providers)]
     offers: list[Offer] = []
-    for model in sorted({one.model for one in several}):
-        offers += _placed({one.provider: _offer(one, terms) for one in several if one.model == model})
+    for name in sorted({one.model for one in shown}):
+        offers += _placed({one.provider: _offer(one, terms) for one in shown if one.model == name})
     return Comparison(
         start=start,
         at=at,
@@ -101,7 +113,7 @@ def comparison(facts: Iterable[ModelFacts], terms: Terms, start: datetime, at: d
         n_min=terms.n_min,
         capital_rate=terms.capital_rate,
         offers=tuple(offers),
-        gpu_hours=_gpu_hours(several, terms, start, at),
+        gpu_hours=_gpu_hours(facts, sorted({one.provider for one in shown}), terms, start, at),
     )
 
 
@@ -145,10 +157,12 @@ def _quantile(histogram: Mapping[int, int], share: float, terms: Terms) -> Quant
     return found if found is not None and found.n >= terms.n_min else None
 
 
-def _gpu_hours(facts: Sequence[ModelFacts], terms: Terms, start: datetime, at: datetime) -> dict[str, GpuHour]:
-    """By provider, with the availability of all its models together."""
+def _gpu_hours(
+    facts: Sequence[ModelFacts], providers: Sequence[str], terms: Terms, start: datetime, at: datetime
+) -> dict[str, GpuHour]:
+    """Of each of *providers*, with the availability of all its models together."""
     found = {}
-    for provider in sorted({one.provider for one in facts}):
+    for provider in providers:
         bought = in_force(terms.bought.get(provider, ()), at)
         if bought is None:
             continue
