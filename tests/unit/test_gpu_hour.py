@@ -108,6 +108,13 @@ def test_without_enough_evidence_downtime_is_unknown_and_not_nothing() -> None:
         assert (found.listed, found.downtime, found.credits, found.effective) == (2, None, None, None)
 
 
+def test_a_month_of_other_terms_says_nothing_of_these() -> None:
+    """An amendment in November has no credits of October."""
+    amended = Purchase(datetime(2026, 11, 1, tzinfo=UTC), None, "USD", COMMIT)
+
+    assert gpu_hour(amended, up(), [october(DOWN)], AT, RATE).months == 0
+
+
 def test_before_a_month_was_counted_nobody_knows_the_credits() -> None:
     """They are not nothing; downtime is known all the same."""
     found = gpu_hour(BOUGHT, up(), [], AT, RATE)

@@ -94,10 +94,11 @@ def gpu_hour(
     """
     The effective price of an hour at *at*, capital at *rate* a year.
 
-    *up*: how available the provider was; None when too little is known. *statements*: its billing months.
+    *up*: how available the provider was; None when too little is known. *statements*: its billing months; those of
+    other terms are left out.
     """
     commit, capital = bought.commit, capital_cost(bought.commit, rate)
-    owed = [one for one in statements if one.currency == bought.currency]
+    owed = [one for one in statements if one.currency == bought.currency and one.month.begins >= bought.begins]
     months = {(one.month.begins, one.month.ends) for one in owed}
     hours = sum(int((ends - begins).total_seconds()) for begins, ends in months) / Decimal(HOUR_S) * commit.gpus
     paid = commit.gpu_hour + capital
@@ -127,11 +128,11 @@ def gpu_hour(
 
 def _credited(statements: Sequence[Statement], at: datetime) -> tuple[Decimal, Decimal, Decimal]:
     """What can be claimed at *at*: with all unknown time up, as counted, with all of it down."""
-    open_ = [one for one in statements if one.claim_by is None or one.claim_by > at]
+    claimable = [one for one in statements if one.claim_by is None or one.claim_by > at]
     return (
-        _sum(one.credit_low for one in open_),
-        _sum(one.credit for one in open_),
-        _sum(one.credit_high for one in open_),
+        _sum(one.credit_low for one in claimable),
+        _sum(one.credit for one in claimable),
+        _sum(one.credit_high for one in claimable),
     )
 
 
