@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange
+from collector.judgement.value.facts import ModelFacts
 from collector.storage.day_bars import DayBar
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
@@ -105,6 +107,23 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
 def statements() -> tuple[Statement, ...]:
     """Billing months as they were counted last, of those that are still counted."""
     return _reader().statements(freshness().now - COUNTED_WITHIN)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWindow:
+    """Every model at every provider over [start, at), as known at *at*."""
+
+    start: datetime
+    at: datetime
+    facts: tuple[ModelFacts, ...]
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+def model_facts(days: int) -> ModelWindow:
+    """The last *days* UTC days, today included."""
+    at = freshness().now
+    start = at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    return ModelWindow(start, at, _reader().model_facts(start, at, block_s=page_settings().policy.block))
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from collector.judgement.value.gpu_hour import Purchase, purchases
 from schemas.config import Configuration, Store, TierPolicy
-from schemas.fleet import Strict
+from schemas.contract import Percent
+from schemas.fleet import Price, Strict
 
 SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
@@ -40,6 +42,9 @@ class PageSettings(Strict):
     policy: TierPolicy
     providers: dict[str, ProviderFace]
     contracts: tuple[str, ...]
+    prices: dict[str, Price]
+    bought: dict[str, tuple[Purchase, ...]]
+    capital_rate: Percent
 
     @property
     def store(self) -> Store:
@@ -93,6 +98,9 @@ class PageSettings(Strict):
                 for id, provider in sorted(fleet.providers.items())
             },
             contracts=tuple(sorted(configuration.contracts)),
+            prices=fleet.prices(),
+            bought={name: purchases(one) for name, one in sorted(configuration.contracts.items())},
+            capital_rate=settings.value.capital_rate,
         )
 
 

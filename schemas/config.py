@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from schemas.contract import Contract
+from schemas.contract import Contract, Percent
 from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
@@ -404,6 +405,14 @@ class TierPolicy(Strict):
     suspect: SuspectGates = SuspectGates()
 
 
+class Value(Strict):
+    """What providers are compared by, for the money."""
+
+    capital_rate: Percent = Field(
+        default=Decimal("0.08"), description="what money that was paid upfront costs us, a year (effective)"
+    )
+
+
 class Settings(Strict):
     """
     Everything in touchstone.yaml. *fleet* is a file or a folder of files, relative to it.
@@ -425,6 +434,7 @@ class Settings(Strict):
     objectives: tuple[Objective, ...] = ()
     tiers: TierPolicy = TierPolicy()
     integrity: Integrity = Integrity()
+    value: Value = Value()
     paging: Paging = Paging()
 
     @property

@@ -191,6 +191,11 @@ class Fleet(Strict):
         """The budget of every provider that has one."""
         return {name: provider.budget for name, provider in self.providers.items() if provider.budget != Budget()}
 
+    def prices(self) -> dict[str, Price]:
+        """What a million tokens cost, by provider, and by target where that has a price of its own."""
+        found = {name: provider.price for name, provider in self.providers.items() if provider.price is not None}
+        return found | {one.id: one.target.price for one in self.places() if one.target.price is not None}
+
     def places(self) -> Iterator[Place]:
         """Every target with where it stands, sorted by id."""
         for provider_id, provider in sorted(self.providers.items()):

@@ -1,4 +1,4 @@
-"""The configuration that measures a simulated fleet: touchstone.yaml, a fleet file per provider, and their secrets."""
+"""What measures a simulated fleet: touchstone.yaml, for each provider a fleet file and a contract, their secrets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from simulator.certificate import certificate
+from simulator.commerce import contract, token_price
 from simulator.dice import throw
 from simulator.sky import HOST, port_of, tls_cluster
 from simulator.world import MODEL, TARGET, VANTAGES, Cloud, Site, World
@@ -43,22 +44,25 @@ def write_configuration(
     secret_files: bool = True,
 ) -> Path:
     """
-    Write folder/touchstone.yaml and folder/fleet/*.yaml; the former's path.
+    Write folder/touchstone.yaml, folder/fleet/*.yaml and folder/contracts/*.yaml; the path of the first.
 
     Paths are written as given. With *ca_dir* one cluster is asked over TLS, under the authority made there (give the
     same folder to `simulate serve`). Without *secret_files* no secret is written: the files name environment variables.
     """
-    fleet = folder / "fleet"
-    fleet.mkdir(parents=True, exist_ok=True)
+    fleet, contracts = folder / "fleet", folder / "contracts"
+    for made in (fleet, contracts):
+        made.mkdir(parents=True, exist_ok=True)
     tls = certificate(ca_dir) if ca_dir else None
     if secret_files:
         _write_secrets(world, folder / "secrets")
     for cloud in world.clouds:
         provider = _provider(world, cloud, cloud_port, tls.authority.resolve() if tls else None, secret_files)
         _write(fleet / f"{cloud.id}.yaml", {"providers": {cloud.id: provider}})
+        _write(contracts / f"{cloud.id}.yaml", {"contracts": {cloud.id: contract(world, cloud)}})
     settings = {
         "version": 1,
         "fleet": "fleet",
+        "contracts": "contracts",
         "simulated": True,
         "vantage": {"name": VANTAGES[0], "region": "loopback"},
         "store": {"url": store_url, "database": DATABASE, "embedded": {"path": store_path}},
@@ -158,7 +162,7 @@ def _provider(
             "count_by": "words",
         }
         clusters[site.name] = {"region": site.region, "claims": _claims(site), "targets": {TARGET: target}}
-    return {"name": cloud.name, "clusters": clusters}
+    return {"name": cloud.name, "price": token_price(world, cloud), "clusters": clusters}
 
 
 def _claims(site: Site) -> dict[str, Any]:

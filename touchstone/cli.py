@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "integrity": ("integrity", "What the evidence about providers' claims comes to; the document for a provider."),
     "reply": ("reply", "A provider replied to evidence about its claims."),
     "compare": ("compare", "Every provider over a window, side by side."),
+    "value": ("value", "What a model at each provider is worth for the money; a GPU-hour with all that it costs."),
     "sla": ("sla", "Billing months by their contracts: uptime, credit, deadline."),
     "claim": ("claim", "The evidence pack for a claim of service credits."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),

@@ -24,6 +24,7 @@ from collector.judgement.sla.account import Share
 from collector.judgement.sla.record import Control, Record
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange, changes
+from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
     contract_queries,
     day_bars,
@@ -37,6 +38,7 @@ from collector.storage import (
     side_queries,
     statement_records,
     treatment_queries,
+    value_queries,
     verdict_queries,
 )
 from collector.storage.client import of_ms
@@ -157,6 +159,12 @@ class Reader:
     def controls(self, share: Share, at: datetime, numbers: Sequence[int]) -> dict[int, Control]:
         """How requests to all other providers fared in the slots *numbers*."""
         return contract_queries.controls(self._rows, share, at, numbers)
+
+    def model_facts(self, start: datetime, at: datetime, *, block_s: float) -> tuple[ModelFacts, ...]:
+        """Every model at every provider over [start, at), as known at *at*, in blocks of *block_s*."""
+        window = {"a": _ms(start), "at": _ms(at)}
+        blocks = self._rows(value_queries.BLOCKS, **window, block=int(block_s))
+        return value_queries.model_facts_of(blocks, self._rows(value_queries.TIMES, **window))
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""

@@ -34,9 +34,10 @@ HOSTILE = "Clay ![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :ma
 
 FLEET = f"""
 providers:
-  agate: {{name: Agate Compute, clusters: {{us-east: &c {{region: us-east, claims: {{gpu: H100, count: 64}},
+  agate: {{name: Agate Compute, price: &p {{tokens_in: 0.2, tokens_out: 0.6}}, clusters: {{us-east: &c {{
+    region: us-east, claims: {{gpu: H100, count: 64}},
     targets: {{chat: {{model: m, url: "http://127.0.0.1:9/v1", modules: [chat]}}}}}}, eu-west: *c}}}}
-  beryl: {{name: Beryl Cloud, clusters: {{us-east: *c, eu-west: *c}}}}
+  beryl: {{name: Beryl Cloud, price: *p, clusters: {{us-east: *c, eu-west: *c}}}}
   clay: {{name: {json.dumps(HOSTILE)}, clusters: {{us-east: *c, eu-west: *c}}}}
 """
 SETTINGS = """
@@ -222,6 +223,25 @@ def test_a_suspected_provider_has_a_mark_that_leads_to_what_contradicts_it(page:
     assert page.get_by_text("it stands in us-east").is_visible()
     show(page, f"{address}/provider?provider=agate", ".ts-long")
     assert "Nothing was examined yet" in page.locator(".ts-calm").all_inner_texts()[-1]
+
+
+def test_compare_draws_price_against_latency_and_says_it_in_words(page: Any, address: str) -> None:
+    """Reached from the status page; on a telephone, too; what is chosen stands in the address."""
+    show(page, address, ".ts-foot")
+    page.get_by_role("link", name="Compare").click()
+    page.wait_for_selector(".ts-value", timeout=READY_MS)
+    page.wait_for_selector('[data-testid="stVegaLiteChart"] canvas, [data-testid="stVegaLiteChart"] svg')
+    rows = [row.replace("\n", " ") for row in page.locator(".ts-value tbody tr").all_inner_texts()]
+
+    assert "/compare" in page.url
+    assert "Nobody beats: agate." in page.get_by_test_id("stVegaLiteChart").get_attribute("aria-label")
+    assert ["on the front" in rows[0], "beaten by agate" in rows[1], "a figure is unknown" in rows[2]] == [True] * 3
+    assert "99.95 to 100.00 % n 5\u202f" in rows[0] and "0.20 in, 0.60 out" in rows[1]
+    page.set_viewport_size({"width": 390, "height": 844})
+    show(page, f"{address}/compare?providers=beryl&days=90d", ".ts-value")
+    assert page.locator(".ts-value tbody tr").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.dialogs == []
 
 
 def test_no_request_leaves_the_machine(page: Any, address: str) -> None:

@@ -59,6 +59,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "tiers.reliable": config.ReliableGates,
         "tiers.suspect": config.SuspectGates,
         "integrity": config.Integrity,
+        "value": config.Value,
         "paging": paging.Paging,
         "paging.hard_down": paging.HardDownRule,
         "paging.silence": paging.SilenceRule,

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from probes.kinds.chat_stream import ChatStreamModule
 from schemas.config import Configuration
+from schemas.verdict import Tier
 from simulator.configuration import write_configuration
 from simulator.world import World
 from tests.support.pages import SECRET
@@ -65,6 +67,25 @@ def test_it_says_that_all_is_simulated_and_pages_both_destinations(configuration
     assert (module.interval, module.timeout, module.ttft_timeout, module.max_tokens) == (3.0, 5.0, 2.0, 24)
     assert module.expect.echo_nonce
     assert {place.target.count_by for place in configuration.fleet.places()} == {"words"}
+
+
+def test_every_cloud_has_a_price_and_a_contract_and_the_best_are_the_dearest(configuration: Configuration) -> None:
+    """Each way of counting uptime occurs. Nothing is ever due to be claimed: only the script pages."""
+    prices, contracts = configuration.fleet.prices(), configuration.contracts
+    held = {name: contract.versions[0] for name, contract in contracts.items()}
+    hours = {name: terms.commit.gpu_hour for name, terms in held.items() if terms.commit is not None}
+    truth = WORLD.truth()
+
+    def dearest(tier: Tier) -> list[tuple[Decimal, Decimal]]:
+        return sorted((hours[name], prices[name].tokens_out) for name in hours if truth[name] is tier)
+
+    assert set(prices) == set(hours) == set(truth)
+    assert dearest(Tier.SUSPECT)[-1] < dearest(Tier.RELIABLE)[0] < dearest(Tier.RELIABLE)[-1] < dearest(Tier.GOLD)[0]
+    assert {terms.commitments[0].formula.kind for terms in held.values()} == {
+        "mean_of_intervals", "downtime_minutes", "request_ratio", "latency_attainment",
+    }  # fmt: skip
+    assert [name for name, terms in held.items() if terms.claim is not None] == []
+    assert all(terms.commit is not None and 0 < terms.commit.upfront < 1 for terms in held.values())
 
 
 def test_its_secrets_stand_in_files_that_only_their_owner_reads(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_no_word_of_a_personality_stands_in_the_configuration() -> None:
     """Names, claims and addresses say nothing of what a provider is like."""
     files = sorted((ROOT / "examples" / "simulated").rglob("*.yaml"))
 
-    assert len(files) == 19
+    assert len(files) == 37
     assert [f"{file.name}: {found[0]}" for file in files if (found := TELLING.search(file.read_text()))] == []
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.pages import Pages
-from dashboard.views import incident, incidents, provider, sla, status
+from dashboard.views import compare, incident, incidents, provider, sla, status
 
-VIEWS = {"status": status, "provider": provider, "incidents": incidents, "incident": incident, "sla": sla}
+VIEWS = {
+    "status": status, "provider": provider, "incidents": incidents, "incident": incident, "sla": sla,
+    "compare": compare,
+}  # fmt: skip
 
 
 def shown(name: str) -> None:
@@ -20,4 +23,4 @@ def shown(name: str) -> None:
         }
     )
     drawn.append(pages)
-    st.navigation([pages.status, pages.provider, pages.incidents, pages.incident, pages.sla], position="hidden").run()
+    st.navigation([getattr(pages, each) for each in VIEWS], position="hidden").run()

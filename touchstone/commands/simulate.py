@@ -204,7 +204,7 @@ def script(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
 @json_option
 @pass_session
 def config(session: Session, /, folder: Path, seed: int, shuffle: int, as_json: bool, **options: Any) -> int:
-    """Write touchstone.yaml and the fleet files that measure the simulated fleet."""
+    """Write touchstone.yaml, the fleet files and the contracts that measure the simulated fleet."""
     from simulator.configuration import write_configuration
 
     path = write_configuration(_world(seed, shuffle), folder, **options)

@@ -1,0 +1,172 @@
+"""The same model at several providers, side by side: reliability, latency, what it costs, and who is beaten by whom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from collector.judgement.availability import Availability, availability
+from collector.judgement.facts import Block
+from collector.judgement.sla.statement import Statement
+from collector.judgement.value.facts import ModelFacts, by_cluster
+from collector.judgement.value.gpu_hour import GpuHour, Purchase, gpu_hour, in_force
+from collector.judgement.value.order_statistics import Quantile, quantile
+from collector.judgement.value.pareto import Bounds, Figures, Place, Standing, standings
+from collector.judgement.value.token_price import Prices, TokenPrice, token_price
+
+UNPLACED = Standing(Place.UNKNOWN)
+ORDER = tuple(Place)  # the best first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """
+    What money and certainty mean: prices of tokens, what was bought (by provider), billing months, the cost of capital.
+
+    capital_rate: a year, effective. confidence: of each bound, one-sided. n_min: a figure of fewer is unknown.
+    """
+
+    prices: Prices
+    bought: Mapping[str, Sequence[Purchase]]
+    statements: Sequence[Statement]
+    capital_rate: Decimal
+    confidence: float
+    n_min: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """
+    A model at a provider. A figure is None when fewer than the smallest sample stand behind it.
+
+    n: requests that were answered or failed by the provider's fault. ttft: from the last byte sent to the first token,
+    of ttft_n answers. speed: tokens by second after the first, of the median of speed_n answers.
+    """
+
+    provider: str
+    model: str
+    n: int
+    availability: Availability | None
+    ttft_p50: Quantile | None
+    ttft_p95: Quantile | None
+    ttft_n: int
+    speed: Quantile | None
+    speed_n: int
+    price: TokenPrice | None
+    standing: Standing = UNPLACED
+
+    @property
+    def figures(self) -> Figures | None:
+        """Cost, latency and the share that is lost, as the front compares them; None when one is unknown."""
+        cost, wait, up = self.price.good if self.price else None, self.ttft_p95, self.availability
+        if cost is None or wait is None or up is None:
+            return None
+        return (
+            Bounds.holding(float(cost.low), float(cost.value), float(cost.high)),
+            Bounds.holding(wait.low or 0.0, wait.value, math.inf if wait.high is None else wait.high),
+            Bounds.holding(1 - up.upper, 1 - up.point, 1 - up.lower),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """
+    Every offer over [start, at), as known at *at*, by model and provider.
+
+    gpu_hours: by provider, of those whose contract says what was bought.
+    """
+
+    start: datetime
+    at: datetime
+    confidence: float
+    n_min: int
+    capital_rate: Decimal
+    offers: tuple[Offer, ...]
+    gpu_hours: Mapping[str, GpuHour]
+
+
+def comparison(
+    facts: Sequence[ModelFacts],
+    terms: Terms,
+    start: datetime,
+    at: datetime,
+    *,
+    model: str | None = None,
+    providers: Collection[str] = (),
+) -> Comparison:
+    """
+    *facts* over [start, at) side by side: of one model or of all, at some providers or, when none is named, at all.
+
+    A GPU serves every model of a provider, so *facts* are to hold those that are not shown, too.
+    """
+    shown = [one for one in facts if model in {None, one.model} and (not providers or one.provider in providers)]
+    offers: list[Offer] = []
+    for name in sorted({one.model for one in shown}):
+        offers += _placed({one.provider: _offer(one, terms) for one in shown if one.model == name})
+    return Comparison(
+        start=start,
+        at=at,
+        confidence=terms.confidence,
+        n_min=terms.n_min,
+        capital_rate=terms.capital_rate,
+        offers=tuple(offers),
+        gpu_hours=_gpu_hours(facts, sorted({one.provider for one in shown}), terms, start, at),
+    )
+
+
+def _placed(offers: Mapping[str, Offer]) -> list[Offer]:
+    """Those of one model, by provider, with their standing among each other; the best first, then the cheapest."""
+    found = standings({name: one.figures for name, one in offers.items()})
+    placed = [replace(one, standing=found[name]) for name, one in offers.items()]
+    return sorted(placed, key=_order)
+
+
+def _order(offer: Offer) -> tuple[int, bool, Decimal, str]:
+    good = offer.price.good if offer.price else None
+    return ORDER.index(offer.standing.place), good is None, good.value if good else Decimal(0), offer.provider
+
+
+def _offer(facts: ModelFacts, terms: Terms) -> Offer:
+    blocks = by_cluster(facts.blocks)
+    price = token_price(facts.blocks, terms.prices, confidence=terms.confidence)
+    gap = _quantile(facts.gap_hist, 0.5, terms)
+    return Offer(
+        provider=facts.provider,
+        model=facts.model,
+        n=sum(one.known for one in blocks),
+        availability=_available(blocks, terms),
+        ttft_p50=_quantile(facts.ttft_hist, 0.5, terms),
+        ttft_p95=_quantile(facts.ttft_hist, 0.95, terms),
+        ttft_n=sum(facts.ttft_hist.values()),
+        speed=None if gap is None else gap.inverse(1000.0),
+        speed_n=sum(facts.gap_hist.values()),
+        price=price if price is not None and price.n >= terms.n_min else None,
+    )
+
+
+def _available(blocks: Sequence[Block], terms: Terms) -> Availability | None:
+    found = availability(blocks, confidence=terms.confidence)
+    return found if found is not None and found.n >= terms.n_min else None
+
+
+def _quantile(histogram: Mapping[int, int], share: float, terms: Terms) -> Quantile | None:
+    found = quantile(histogram, share, confidence=terms.confidence)
+    return found if found is not None and found.n >= terms.n_min else None
+
+
+def _gpu_hours(
+    facts: Sequence[ModelFacts], providers: Sequence[str], terms: Terms, start: datetime, at: datetime
+) -> dict[str, GpuHour]:
+    """Of each of *providers*, with the availability of all its models together."""
+    found = {}
+    for provider in providers:
+        bought = in_force(terms.bought.get(provider, ()), at)
+        if bought is None:
+            continue
+        blocks = by_cluster(block for one in facts if one.provider == provider for block in one.blocks)
+        owed = [one for one in terms.statements if one.provider == provider and one.month.ends > start]
+        found[provider] = gpu_hour(bought, _available(blocks, terms), owed, at, terms.capital_rate)
+    return found
