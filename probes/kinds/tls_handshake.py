@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from probes.certificate import expiry_of
+from probes.certificate import expiry_of, public_key_of
 from probes.connection import CONTEXTS_MAX
 from probes.contract import Ask, Finding, Subject
 from probes.endpoint import Approach
-from probes.failure import SERVER_ERRORS, detail_of
+from probes.failure import SERVER_ERRORS, detail_of, printable
 from probes.phases import verifying_context
 from schemas.clock import Clock
 from schemas.config import Module
 from schemas.errors import TouchstoneError
 from schemas.observation import Outcome, Reason
 from schemas.quantity import DurationS
+from schemas.sample import Sample
 
+SERIES = "endpoint"
+NAMES_CHARS_MAX = 300  # of a certificate; of longer ones the rest is a digest
 DAY_S = 86_400.0
 _DER = 2  # _ssl.ENCODING_DER
 GOODBYE_S = 1.0  # for the far side's part of closing TLS
@@ -74,17 +78,19 @@ async def tls_handshake(ask: Ask) -> Finding:
 
 def _verified(spoken: ssl.SSLObject, approach: Approach, module: TlsHandshakeModule, subject: Subject) -> Finding:
     """The finding of a chain that verifies, which may not do so for long."""
-    timings, chain = approach.timings(), _chain(spoken)
+    timings, chain, samples = approach.timings(), _chain(spoken), tuple(_samples(spoken, approach))
     days = [days_left(der, approach.clock.now()) for der in chain]
     figures = _figures_of_session(spoken) | _figures_of_days(days) | {"certificates": float(len(chain))}
     nearest = figures.get("chain_days_left")
     version, cipher = spoken.version() or "", (spoken.cipher() or ("",))[0]
     if nearest is None or nearest * DAY_S >= module.expiring:
-        return Finding(outcome=Outcome.OK, detail=f"{version} {cipher}", figures=figures, timings=timings)
+        return Finding(
+            outcome=Outcome.OK, detail=f"{version} {cipher}", figures=figures, samples=samples, timings=timings
+        )
     whose = "the certificate" if nearest == figures.get("days_left") else "a certificate above it in its chain"
     limit = module.expiring / DAY_S
     return Finding(
-        outcome=Outcome.DEGRADED, reason=Reason.CERTIFICATE_EXPIRING, figures=figures, timings=timings,
+        outcome=Outcome.DEGRADED, reason=Reason.CERTIFICATE_EXPIRING, figures=figures, samples=samples, timings=timings,
         detail=detail_of(f"{whose} expires in {nearest:.1f} days (limit {limit:g})", subject.bearer),
     )  # fmt: skip
 
@@ -97,6 +103,7 @@ async def _handshake(approach: Approach, context: ssl.SSLContext, timeout_s: flo
         ssl_handshake_timeout=timeout_s, ssl_shutdown_timeout=GOODBYE_S,
     )  # fmt: skip
     approach.secured = approach.clock.monotonic()
+    approach.peer = transport.get_extra_info("peername")
     spoken = transport.get_extra_info("ssl_object")
     assert isinstance(spoken, ssl.SSLObject)
     transport.close()
@@ -137,6 +144,26 @@ def _figures_of_session(spoken: ssl.SSLObject) -> dict[str, float]:
     cipher, version = spoken.cipher(), (spoken.version() or "").removeprefix("TLSv")
     bits = {} if cipher is None else {"cipher_bits": float(cipher[2])}
     return bits | ({"tls_version": float(version)} if version.replace(".", "").isdigit() else {})
+
+
+def _samples(spoken: ssl.SSLObject, approach: Approach) -> Iterator[Sample]:
+    """Who answered: its address, the SHA-256 of its public key, the issuer and the names of its certificate."""
+    if approach.peer:
+        yield Sample(SERIES, "address", text=str(approach.peer[0]).partition("%")[0])
+    if (key := public_key_of(spoken.getpeercert(binary_form=True) or b"")) is not None:
+        yield Sample(SERIES, "key", text=hashlib.sha256(key).hexdigest())
+    if told := spoken.getpeercert():
+        yield Sample(SERIES, "certificate", text=certificate_words(told))
+
+
+def certificate_words(told: Mapping[str, Any]) -> str:
+    """Issuer and names of a certificate in one line, the same for the same ones; *told* as getpeercert gives it."""
+    issuer = dict(part for name in told.get("issuer", ()) for part in name)
+    names = " ".join(sorted(f"{kind}:{value}" for kind, value in told.get("subjectAltName", ())))
+    words = f"{issuer.get('commonName') or issuer.get('organizationName', '')}: {names}"
+    if len(words) > NAMES_CHARS_MAX:
+        words = f"{words[:NAMES_CHARS_MAX]}... SHA-256 {hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    return printable(words)
 
 
 def _chain(spoken: ssl.SSLObject) -> list[bytes]:
