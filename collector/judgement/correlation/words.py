@@ -114,8 +114,8 @@ def effective(one: Supply) -> str:
 
 def tested(found: Relations) -> str:
     """How many pairs were looked at, and how they stand."""
-    parts = [f"{found.number(standing)} {said}" for standing, said in STANDING_WORDS.items()]
-    return f"{count(len(found.pairs))} pairs: {', '.join(parts)}"
+    parts = [f"{said}: {count(found.number(standing))}" for standing, said in STANDING_WORDS.items()]
+    return f"of {count(len(found.pairs))} pairs {', '.join(parts)}"
 
 
 def window(found: Relations) -> str:
