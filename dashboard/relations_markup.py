@@ -14,7 +14,7 @@ from dashboard.markup import text
 
 TITLE = "Fails together with"
 HEADER = ("Provider", "Down together, of each", "Outages together", "As often as independent ones", "q", "n buckets")
-SHARED_HEADER = ("Provider", "Shared", "Which", "Weight", "n")
+SHARED_HEADER = ("Provider", "Shared", "Which", "Weight", "Seen")
 
 
 def section(found: Relations, provider: str) -> str:
@@ -74,5 +74,4 @@ def _pair(one: CoFailure, provider: str) -> str:
 
 def _shared(one: Shared, provider: str) -> str:
     other = one.b if one.a == provider else one.a
-    number = f"{count(one.n_a)} and {count(one.n_b)}"
-    return markup.row((other, words.WHAT_WORDS[one.what], one.value, one.weight.value, number))
+    return markup.row((other, words.WHAT_WORDS[one.what], one.value, one.weight.value, words.sightings(one)))

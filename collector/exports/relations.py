@@ -73,6 +73,8 @@ def _shared(one: Shared) -> dict[str, Any]:
         "weight": one.weight.value,
         "n_a": one.n_a,
         "n_b": one.n_b,
+        "last_a": one.last_a.isoformat(),
+        "last_b": one.last_b.isoformat(),
     }
 
 

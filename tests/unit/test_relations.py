@@ -85,11 +85,11 @@ def test_only_public_addresses_are_shared(one: str, other: str, what: str | None
 
 def test_a_network_is_not_said_beside_an_address_in_it() -> None:
     """And counts what was seen at all addresses of it."""
-    same = shared([seen("a", What.ADDRESS, "8.8.8.8"), seen("b", What.ADDRESS, "8.8.8.8")])
+    same = shared([seen("a", What.ADDRESS, "8.8.8.8"), seen("b", What.ADDRESS, "::ffff:8.8.8.8")])
     near = shared([seen("a", What.ADDRESS, f"8.8.8.{n}", 2) for n in (1, 2)] + [seen("b", What.ADDRESS, "8.8.8.3")])
 
     assert [one.what for one in same] == [What.ADDRESS]
-    assert near == (Shared("a", "b", What.NETWORK, "8.8.8.0/24", 4, 1),)
+    assert near == (Shared("a", "b", What.NETWORK, "8.8.8.0/24", 4, 1, AT, AT),)
     assert network_of("8.8.8.8") == "8.8.8.0/24"
 
 

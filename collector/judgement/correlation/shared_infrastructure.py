@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -54,7 +54,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Shared:
-    """*value* was seen at endpoints of *a* (n_a times) and of *b* (n_b times); a < b."""
+    """*value* was seen at endpoints of *a* (n_a times, the last at last_a) and of *b*; a < b."""
 
     a: str
     b: str
@@ -62,6 +62,8 @@ class Shared:
     value: str
     n_a: int
     n_b: int
+    last_a: datetime
+    last_b: datetime
 
     @property
     def weight(self) -> Weight:
@@ -71,11 +73,13 @@ class Shared:
 
 def shared(sightings: Iterable[Sighting]) -> tuple[Shared, ...]:
     """What any two providers share; a network only where they share no address in it."""
-    seen: dict[tuple[What, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for what, value, provider, n in _comparable(sightings):
-        seen[what, value][provider] += n
+    seen: dict[tuple[What, str], dict[str, Sighting]] = defaultdict(dict)
+    for one in _comparable(sightings):
+        by = seen[one.what, one.value]
+        before = by.get(one.provider)
+        by[one.provider] = one if before is None else replace(one, n=before.n + one.n, last=max(before.last, one.last))
     found = sorted(
-        Shared(a, b, what, value, by[a], by[b])
+        Shared(a, b, what, value, by[a].n, by[b].n, by[a].last, by[b].last)
         for (what, value), by in seen.items()
         for a, b in combinations(sorted(by), 2)
     )
@@ -83,23 +87,28 @@ def shared(sightings: Iterable[Sighting]) -> tuple[Shared, ...]:
     return tuple(one for one in found if one.what is not What.NETWORK or (one.a, one.b, one.value) not in said)
 
 
-def network_of(address: str) -> str | None:
-    """The network of a public *address*, `198.18.7.0/24`; None of any other, and of what is no address."""
+def public(address: str) -> str | None:
+    """*address* in its usual form when it is a public one; None of any other, and of what is no address."""
     try:
         ip = ip_address(address)
         if why_private(address) is not None:
             return None
     except ValueError:
         return None
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    return str(ip.ipv4_mapped if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None else ip)
+
+
+def network_of(address: str) -> str:
+    """The network of a public *address*: `198.18.7.0/24`."""
+    ip = ip_address(address)
     return str(ip_network((ip, NETWORK_BITS[ip.version]), strict=False))
 
 
-def _comparable(sightings: Iterable[Sighting]) -> Iterator[tuple[What, str, str, int]]:
+def _comparable(sightings: Iterable[Sighting]) -> Iterator[Sighting]:
+    """Those that can be shared, and each address as its network too."""
     for one in sightings:
         if one.what is not What.ADDRESS:
-            yield one.what, one.value, one.provider, one.n
-        elif (network := network_of(one.value)) is not None:
-            yield What.ADDRESS, one.value, one.provider, one.n
-            yield What.NETWORK, network, one.provider, one.n
+            yield one
+        elif (address := public(one.value)) is not None:
+            yield replace(one, value=address)
+            yield replace(one, what=What.NETWORK, value=network_of(address))

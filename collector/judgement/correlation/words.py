@@ -102,8 +102,14 @@ def outages(one: CoFailure) -> str:
 
 
 def has_in_common(one: Shared) -> str:
-    """What the two share, with n: `share an address: 198.18.7.4 (evidence, n 30 and 28)`."""
-    return f"share {WHAT_WORDS[one.what]}: {one.value} ({one.weight}, n {count(one.n_a)} and {count(one.n_b)})"
+    """What the two share: `share a network: 198.18.7.0/24 (hint, n 30 and 28, last seen 27 Nov and 2 Nov)`."""
+    return f"share {WHAT_WORDS[one.what]}: {one.value} ({one.weight}, {sightings(one)})"
+
+
+def sightings(one: Shared) -> str:
+    """How often each showed it, and when it did last."""
+    last = f"last seen {one.last_a:%d %b} and {one.last_b:%d %b}"
+    return f"n {count(one.n_a)} and {count(one.n_b)}, {last}"
 
 
 def effective(one: Supply) -> str:
