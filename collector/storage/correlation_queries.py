@@ -37,7 +37,8 @@ _ASKED = f"{_TICKS} AND {known_before('at')} AND attempt = 0 AND source = 'activ
 _SAMPLES = f"""{{database}}.integrity_samples FINAL
 WHERE {_TICKS} AND at < fromUnixTimestamp64Milli({{at:Int64}})"""
 
-PROVIDERS = f"SELECT DISTINCT provider FROM {{database}}.observations WHERE {_ASKED} AND {SERVES} ORDER BY provider"
+# Of whatever they were asked, as known at whatever time: one of which nothing is known has no buckets.
+PROVIDERS = f"SELECT DISTINCT provider FROM {{database}}.observations WHERE {_TICKS} ORDER BY provider"
 
 BUCKETS = f"""
 SELECT vantage, groupArray(number), groupArrayIf(number, down) FROM
@@ -79,9 +80,8 @@ WHERE provider = {{provider:String}} AND {_ASKED} AND kind = 'status_page' AND o
 
 def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iterator[Sight]:
     """Every provider from every vantage, in the buckets of [begins, ends)."""
-    within = _within(begins, ends, at)
-    n = (to_ms(ends) - to_ms(begins)) // (BUCKET_S * 1000)
-    for (provider,) in query(PROVIDERS, **within):
+    within, n = _within(begins, ends, at), (to_ms(ends) - to_ms(begins)) // (BUCKET_S * 1000)
+    for (provider,) in query(PROVIDERS, a=within["a"], b=within["b"]):
         for vantage, seen, down in query(BUCKETS, **within, provider=provider):
             yield Sight(provider, vantage, _mask(seen, n), _mask(down, n))
 

@@ -175,7 +175,7 @@ class Reader:
             Watched(sights),
             correlation_queries.sightings(self._rows, *window, at),
             models,
-            correlation_queries.loads(self._rows, *window, at),
+            correlation_queries.loads(self._rows, *window, at) if models else {},
         )
 
     def honesty(self, provider: str, begins: datetime, at: datetime) -> Honesty:
