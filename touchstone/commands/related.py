@@ -50,11 +50,11 @@ def _print(session: Session, found: Relations) -> None:
 
     _print_pairs(session, found)
     for one in found.shared:
-        session.out.print(escape(f"{one.a} and {one.b} {words.has_in_common(one)}"), soft_wrap=True)
+        session.out.print(escape(f"{one.a} and {one.b} {words.has_in_common(one)}"))
     for group in found.groups:
-        session.out.print(escape(f"counted as one supplier: {words.group(group)}"), soft_wrap=True)
+        session.out.print(escape(f"counted as one supplier: {words.group(group)}"))
     for supply in (one for one in found.supplies if len(one.shares) > 1):
-        session.out.print(escape(f"{supply.model}: {words.effective(supply)}"), soft_wrap=True)
+        session.out.print(escape(f"{supply.model}: {words.effective(supply)}"))
     session.err.print(f"{words.window(found)}. {words.tested(found)}. {words.thresholds()}. {words.CAVEAT}")
     if found.shared:
         session.err.print(words.HINTS)
