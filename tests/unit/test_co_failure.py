@@ -195,15 +195,18 @@ def test_too_little_is_said_to_be(a: Mask, b: Mask, n: int) -> None:
 
 
 def test_buckets_in_which_half_of_the_others_fail_too_are_our_own_doubt() -> None:
-    """Five of six fail from here at once, from there nobody does; only when the others do as well is it left out."""
+    """All five fail from here at once, and from there nobody, or all do: then it is not our side, and they are down."""
     ours = mask(*((start, 6) for start in STARTS))
     names = ("a", "b", "c", "d", "e")
     alone = co_failures(Watched([sight(name, ours) for name in names]))
     aided = Watched([*(sight(name, ours) for name in names), *(sight(name, mask(), "there") for name in names)])
 
+    agreed = Watched(sight(name, ours, place) for name in names for place in ("here", "there"))
+
     assert {one.standing for one in alone} == {Standing.INSUFFICIENT}
     assert {(one.left_out, one.n) for one in alone} == {(30, N - 30)}
     assert {(one.left_out, one.n, one.down_a) for one in co_failures(aided)} == {(0, N, 0)}
+    assert {(one.left_out, one.down_a, one.standing) for one in co_failures(agreed)} == {(0, 30, Standing.TOGETHER)}
 
 
 def test_only_what_both_were_seen_in_from_one_place_counts() -> None:

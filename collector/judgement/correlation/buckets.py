@@ -13,7 +13,7 @@ from collector.judgement.blind_spans import BlindSpan
 
 BUCKET_S = 300
 DAY_BUCKETS = 86_400 // BUCKET_S
-OTHERS_MIN = 2  # of whom at least so many, and half, must be down with a pair before our own side is suspected
+OTHERS_MIN = 2  # at least so many beside a pair, and half of them, must be down before our own side is suspected
 
 Mask = npt.NDArray[np.bool_]
 
@@ -61,13 +61,15 @@ class Watched:
 
     def both(self, a: str, b: str) -> Both:
         """The providers *a* and *b* side by side; both are among the providers."""
-        places = [v for v in self.vantages if (a, v) in self._sights and (b, v) in self._sights]
-        n = next(iter(self._sights.values())).seen.size
-        met, votes, down_a, down_b = (np.zeros(n, dtype=np.int32) for _ in range(4))
-        for vantage in places:
-            one, other = self._sights[a, vantage], self._sights[b, vantage]
+        halves = {vantage: self._half_down(vantage, (a, b)) for vantage in self.vantages}
+        alone = np.sum(list(halves.values()), axis=0, dtype=np.int32) == 1
+        met, votes, down_a, down_b = (np.zeros(alone.size, dtype=np.int32) for _ in range(4))
+        for vantage in self.vantages:
+            one, other = (self._sights.get((provider, vantage)) for provider in (a, b))
+            if one is None or other is None:
+                continue
             seen = one.seen & other.seen
-            kept = seen & ~self._suspected(vantage, one, other)
+            kept = seen & ~(halves[vantage] & alone)
             met += seen
             votes += kept
             down_a += one.down & kept
@@ -81,12 +83,15 @@ class Watched:
             left_out=int(np.count_nonzero((met > 0) & ~kept)),
         )
 
-    def _suspected(self, vantage: str, one: Sight, other: Sight) -> Mask:
-        """Where half of all other providers failed from there too: then it may be our own way out."""
-        seen = self._seen[vantage] - one.seen - other.seen
-        down = self._down[vantage] - one.down - other.down
-        suspected: Mask = (down >= OTHERS_MIN) & (2 * down >= seen)
-        return suspected
+    def _half_down(self, vantage: str, pair: tuple[str, str]) -> Mask:
+        """Where half of all providers but *pair* are down from there: if no other vantage sees it, it may be us."""
+        seen, down = self._seen[vantage].copy(), self._down[vantage].copy()
+        for provider in pair:
+            if (one := self._sights.get((provider, vantage))) is not None:
+                seen -= one.seen
+                down -= one.down
+        half: Mask = (down >= OTHERS_MIN) & (2 * down >= seen)
+        return half
 
     def _number(self, vantage: str, what: str) -> npt.NDArray[np.int32]:
         """How many providers are seen, or down, from there in each bucket."""

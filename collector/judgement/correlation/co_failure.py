@@ -39,8 +39,8 @@ class CoFailure:
     Two providers over the buckets in which both were seen; a < b. Numbers are buckets of BUCKET_S seconds.
 
     p_shift, p_hour: the probability of as much by chance alone, in two ways; None when there is too little. q: of the
-    larger, over all pairs. smallest: so many buckets down together are always found, whatever other pairs do; None when
-    not even being down only together is.
+    larger, over all pairs. smallest: so many buckets down together, in SHARED_MIN outages, are always found, whatever
+    other pairs do; None when not even being down only together is.
     """
 
     a: str

@@ -88,7 +88,8 @@ def smallest(one: CoFailure) -> str:
         return ""
     if one.smallest is None:
         return "no overlap of theirs would have been found for certain"
-    return f"found for certain from {down(one.smallest)} together ({times(one.smallest_lift)})"
+    lasting = f"{down(one.smallest)} together in {SHARED_MIN} outages"
+    return f"found for certain from {lasting} ({times(one.smallest_lift)})"
 
 
 def linked(one: CoFailure) -> str:
