@@ -178,8 +178,8 @@ def test_halves_clusters_and_faults_are_told_apart(store: Store) -> None:
     assert (np.flatnonzero(one.seen).tolist(), np.flatnonzero(one.down).tolist()) == ([0, 1, 2], [0, 1])
 
 
-def test_what_a_blind_vantage_saw_is_left_out(store: Store) -> None:
-    """Of an incident that says so, as it was known."""
+def test_a_store_without_observations_and_what_a_blind_vantage_saw(store: Store) -> None:
+    """Nothing is said of nobody; a span of blindness comes from an incident that says so, as it was known."""
     import clickhouse_connect
 
     from collector.storage.connection import arguments
@@ -195,6 +195,9 @@ def test_what_a_blind_vantage_saw_is_left_out(store: Store) -> None:
         (span,) = correlation_queries.blindness(opened._rows, BEGINS, ENDS, NOW)
         assert (span.vantage, span.start, span.end) == ("here", POSTED - timedelta(minutes=1), None)
         assert correlation_queries.blindness(opened._rows, BEGINS, ENDS, POSTED) == ()
+        nobody, unread = opened.relations(NOW, DAYS, {"m": ("acme",)}), opened.honesty("acme", BEGINS, NOW)
+    assert (nobody.pairs, nobody.shared, nobody.groups, nobody.supplies[0].effective) == ((), (), (), 1.0)
+    assert (unread.readings, unread.answers) == (0, ())
 
 
 def test_the_relations_of_a_store(house: tuple[Path, Store], reader: Reader) -> None:
