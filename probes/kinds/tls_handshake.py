@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from schemas.quantity import DurationS
 from schemas.sample import Sample
 
 SERIES = "endpoint"
+KEPT_EVERY_S = 3600.0  # who answered is kept once an hour, however often is asked
 NAMES_CHARS_MAX = 300  # of a certificate; of longer ones the rest is a digest
 DAY_S = 86_400.0
 _DER = 2  # _ssl.ENCODING_DER
@@ -73,24 +75,25 @@ async def tls_handshake(ask: Ask) -> Finding:
         )  # fmt: skip
     except SERVER_ERRORS as error:
         return approach.failed(error, subject)
-    return _verified(spoken, approach, module, subject)
+    found = _verified(spoken, approach, module, subject)
+    if ask.tick.timestamp() % KEPT_EVERY_S >= module.interval:
+        return found
+    return replace(found, samples=tuple(_samples(spoken, approach)))
 
 
 def _verified(spoken: ssl.SSLObject, approach: Approach, module: TlsHandshakeModule, subject: Subject) -> Finding:
     """The finding of a chain that verifies, which may not do so for long."""
-    timings, chain, samples = approach.timings(), _chain(spoken), tuple(_samples(spoken, approach))
+    timings, chain = approach.timings(), _chain(spoken)
     days = [days_left(der, approach.clock.now()) for der in chain]
     figures = _figures_of_session(spoken) | _figures_of_days(days) | {"certificates": float(len(chain))}
     nearest = figures.get("chain_days_left")
     version, cipher = spoken.version() or "", (spoken.cipher() or ("",))[0]
     if nearest is None or nearest * DAY_S >= module.expiring:
-        return Finding(
-            outcome=Outcome.OK, detail=f"{version} {cipher}", figures=figures, samples=samples, timings=timings
-        )
+        return Finding(outcome=Outcome.OK, detail=f"{version} {cipher}", figures=figures, timings=timings)
     whose = "the certificate" if nearest == figures.get("days_left") else "a certificate above it in its chain"
     limit = module.expiring / DAY_S
     return Finding(
-        outcome=Outcome.DEGRADED, reason=Reason.CERTIFICATE_EXPIRING, figures=figures, samples=samples, timings=timings,
+        outcome=Outcome.DEGRADED, reason=Reason.CERTIFICATE_EXPIRING, figures=figures, timings=timings,
         detail=detail_of(f"{whose} expires in {nearest:.1f} days (limit {limit:g})", subject.bearer),
     )  # fmt: skip
 

@@ -103,7 +103,7 @@ def _enumerated(moved: Mask, stays: Mask, kept: Mask, t: int) -> float:
     return math.fsum(chance for total, chance in totals.items() if total >= t)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.01, 0.3), length=st.integers(1, 40))
 def test_chance_alone_has_a_small_probability_as_rarely_as_it_says(seed: int, share: float, length: int) -> None:
     """For whatever series: of all shifts of one of them at most a share x has a p of at most x."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -212,6 +213,19 @@ async def test_who_answered_is_kept(authority: Authority) -> None:
     assert (kept["address"], kept["key"]) == ("127.0.0.1", hashlib.sha256(spki).hexdigest())
     assert kept["certificate"].endswith(": DNS:host.example IP Address:127.0.0.1")
     assert not (await authority.seen(authority.leaf(expires=-3))).samples
+
+
+async def test_who_answered_is_kept_once_an_hour(authority: Authority) -> None:
+    """Of sixty handshakes an hour that of the first tick, of one an hour each."""
+    async with bad_server(hangs, tls=authority.leaf()) as server, bench() as here:
+        url = server.url.replace("http:", "https:")
+        kept = {}
+        for interval, minute in itertools.product(("60s", "1h"), (0, 1, 59)):
+            subject = subject_of("tls_handshake", url, ca_file=str(authority.file), interval=interval)
+            seen = await observe(here, subject, TICK + timedelta(minutes=minute), 0, 1)
+            kept[interval, minute] = len(seen.samples)
+
+    assert list(kept.values()) == [3, 0, 0, 3, 3, 3]
 
 
 @given(der=st.binary(max_size=200))
