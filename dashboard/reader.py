@@ -12,7 +12,9 @@ import streamlit as st
 
 from collector import response_client
 from collector.judgement.beside import Beside
+from collector.judgement.correlation.relations import Relations
 from collector.judgement.double_standard import DoubleStandard
+from collector.judgement.honesty.account import Honesty
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.statement import Statement
@@ -32,8 +34,10 @@ STORY_S = 1  # somebody waits for what they did to show
 ACT_S = 10.0  # for what somebody clicked
 COLLECTOR_S = 3.0  # a page waits no longer for a collector that does not answer
 CALM_S = 60  # what covers days changes slowly, and costs more
+SLOW_S = 3600  # what is counted over a month of every provider
 ENTRIES_MAX = 64
 CHANGES_SHOWN = 20  # verdicts that changed a tier
+RELATIONS_DAYS = 30
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 
 
@@ -191,3 +195,16 @@ def any_traffic(provider: str, start: datetime, end: datetime) -> bool:
 def error_series(provider: str, start: datetime, end: datetime, points: int, cluster: str) -> tuple[ErrorPoint, ...]:
     """Errors by reason over a window."""
     return _reader().error_series(provider, start, end, points=points, cluster=cluster)
+
+
+@st.cache_data(ttl=SLOW_S, max_entries=1, show_spinner=False, refresh_mode="background")
+def relations() -> Relations:
+    """How all providers stand to each other over the last days."""
+    return _reader().relations(_reader().now(), RELATIONS_DAYS, {})
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def honesty(provider: str) -> Honesty:
+    """What a provider's status page said over the last days, beside what we saw."""
+    now = _reader().now()
+    return _reader().honesty(provider, now - timedelta(days=RELATIONS_DAYS), now)

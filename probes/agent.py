@@ -29,7 +29,7 @@ from probes.spool import Seen
 from schemas.config import Agent as AgentSettings
 from schemas.errors import SpoolError
 from schemas.observation import ANSWERED, Blame, Observation, Outcome, Reason
-from schemas.probe_kinds import INTEGRITY_KINDS
+from schemas.probe_kinds import QUIET_KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ class Agent:
             if (
                 (subject.place.id, subject.module_name) not in subjects
                 or self._draining
-                or subject.module.kind in INTEGRITY_KINDS
+                or subject.module.kind in QUIET_KINDS
                 or tick < course.since
                 or self._asked_again.get(course.trail) == tick
                 or (course.trail, tick) in self._asking
@@ -243,7 +243,7 @@ class Agent:
             if seen.outcome in ANSWERED:
                 self._known_down.discard(subject.key)
             return
-        if subject.module.kind in INTEGRITY_KINDS:
+        if subject.module.kind in QUIET_KINDS:
             return  # nobody waits for it, and asking again gives a probe away
         if subject.key not in self._known_down and await self._confirm(trail, subject, tick, 1):
             self._known_down.add(subject.key)

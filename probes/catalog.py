@@ -29,6 +29,7 @@ from probes.kinds.messages_stream import MessagesStreamModule, messages_stream
 from probes.kinds.place_timing import PlaceTimingModule, place_timing
 from probes.kinds.repeat_prompt import RepeatPromptModule, repeat_prompt
 from probes.kinds.responses_stream import ResponsesStreamModule, responses_stream
+from probes.kinds.status_page import StatusPageModule, status_page
 from probes.kinds.tcp_connect import TcpConnectModule, tcp_connect
 from probes.kinds.tls_handshake import TlsHandshakeModule, tls_handshake
 from probes.kinds.tool_call import ToolCallModule, tool_call
@@ -61,6 +62,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "dns_lookup": Kind(DnsLookupModule, dns_lookup),
         "tls_handshake": Kind(TlsHandshakeModule, tls_handshake),
         "engine_metrics": Kind(EngineMetricsModule, engine_metrics),
+        "status_page": Kind(StatusPageModule, status_page),
         "exec": Kind(ExecModule, exec_),
         "heartbeat": Kind(HeartbeatModule, heartbeat),
     }

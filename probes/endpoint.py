@@ -8,6 +8,7 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohappyeyeballs import AddrInfoType, start_connection
@@ -34,6 +35,7 @@ class Approach:
     resolved: float | None = None
     connected: float | None = None
     secured: float | None = None
+    peer: tuple[Any, ...] | None = None  # the address and port that answered, as the socket says
 
     def __post_init__(self) -> None:
         self.start = self.clock.monotonic()

@@ -33,6 +33,7 @@ SERVING: Mapping[str, bool] = MappingProxyType(
         "dns_lookup": False,
         "tls_handshake": False,
         "engine_metrics": False,  # the engine's own page: it can be away while requests are answered
+        "status_page": False,  # what they say, not what they do
         "exec": False,  # whatever a script looks at
         "heartbeat": False,  # the other side calls us
     }
@@ -44,4 +45,6 @@ INTEGRITY_KINDS = frozenset(
         "place_timing",
     }
 )  # fmt: skip
+# Kinds that are not asked again and page nobody: what a page says of an outage is no outage.
+QUIET_KINDS = INTEGRITY_KINDS | {"status_page"}
 SERVING_KINDS = frozenset(kind for kind, serves in SERVING.items() if serves)

@@ -1,4 +1,4 @@
-"""What an integrity probe keeps of an answer, so that a check can be made, and made again, from stored facts."""
+"""What a probe keeps of an answer, so that a check can be made, and made again, from stored facts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Sample:
     """
     One value or text of the series *series*; *item* tells which of it: a prompt, an arm, a turn.
 
-    Only answers to prompts that were generated for a check are ever kept. docs/integrity/samples.md lists the series
-    with what item, value and text are in each.
+    Of models only answers to prompts that were generated for a check are ever kept. docs/integrity/samples.md lists
+    the series with what item, value and text are in each.
     """
 
     series: str

@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Every provider over a window, side by side."),
     "value": ("value", "What a model at each provider is worth for the money; a GPU-hour with all that it costs."),
     "sla": ("sla", "Billing months by their contracts: uptime, credit, deadline."),
+    "related": ("related", "Which providers fail together or share infrastructure; independent suppliers."),
+    "honesty": ("honesty", "What status pages said, beside what we saw."),
     "claim": ("claim", "The evidence pack for a claim of service credits."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),
     "export": ("export", "Observations as files (parquet, csv, jsonl)."),

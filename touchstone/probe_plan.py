@@ -14,7 +14,7 @@ from probes.subjects import subjects_of
 from schemas.config import Agent, Configuration, Module
 from schemas.fleet import Budget, Price
 from schemas.paging import HardDownRule
-from schemas.probe_kinds import INTEGRITY_KINDS
+from schemas.probe_kinds import QUIET_KINDS
 
 DAY_S = 86_400.0
 CLAIM_DAYS = (1, 7, 28)
@@ -82,7 +82,7 @@ def _of_provider(
     agent, rule = configuration.settings.agent, configuration.settings.paging.hard_down
     tiers = configuration.settings.tiers
     modules = [subject.module for subject in subjects]
-    watching = [module for module in modules if module.kind not in INTEGRITY_KINDS]
+    watching = [module for module in modules if module.kind not in QUIET_KINDS]
     watches = sum(DAY_S / module.interval for module in watching)
     probes = sum(DAY_S / module.interval for module in modules)
     requests = sum(DAY_S / module.interval * module.requests for module in modules)

@@ -31,7 +31,7 @@ from collector.judgement.sla.claim_due import ClaimDue, kept_claims
 from schemas.incident import Incident, PageIntent, Signal, Transition
 from schemas.observation import Observation, Source
 from schemas.paging import Paging
-from schemas.probe_kinds import INTEGRITY_KINDS
+from schemas.probe_kinds import QUIET_KINDS
 from schemas.response import Command, Said, said
 
 LOOKED_STEP = AWAKE_GAP / 3  # how exactly it is kept when this judge looked last
@@ -120,7 +120,7 @@ def _watched(
     """The watches after *facts*, of what is still in the fleet; and which facts said nothing new."""
     watches = {key: watch for key, watch in before.items() if index.knows(watch.target, watch.module)}
     notes = []
-    ours = (fact for fact in facts if fact.source is Source.ACTIVE and fact.kind not in INTEGRITY_KINDS)
+    ours = (fact for fact in facts if fact.source is Source.ACTIVE and fact.kind not in QUIET_KINDS)
     known = (fact for fact in ours if index.knows(fact.target, fact.module))
     for fact in sorted(known, key=lambda fact: (fact.tick, fact.attempt, fact.target)):
         after = watched(watches.get(key_of(fact)), fact, paging.hard_down, now)

@@ -7,16 +7,19 @@ Synchronous. Every value travels as a server-side parameter. Times are aware UTC
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
+from collector.judgement.correlation.buckets import Watched, seen_clearly
+from collector.judgement.correlation.relations import Relations, closed_window, relations
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
+from collector.judgement.honesty.account import Honesty, honesty
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.response_times import Handled
@@ -27,6 +30,7 @@ from collector.judgement.tier_history import TierChange, changes
 from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
     contract_queries,
+    correlation_queries,
     day_bars,
     evidence_records,
     history_loads,
@@ -165,6 +169,34 @@ class Reader:
         window = {"a": _ms(start), "at": _ms(at)}
         blocks = self._rows(value_queries.BLOCKS, **window, block=int(block_s))
         return value_queries.model_facts_of(blocks, self._rows(value_queries.TIMES, **window))
+
+    def relations(self, at: datetime, days: int, models: Mapping[str, Sequence[str]]) -> Relations:
+        """How providers stand to each other over the last *days*, as known at *at*; *models*: who serves each."""
+        window = closed_window(at, days)
+        sights = seen_clearly(
+            correlation_queries.sights(self._rows, *window, at),
+            correlation_queries.blindness(self._rows, *window, at),
+            window[0],
+        )
+        return relations(
+            window,
+            at,
+            Watched(sights),
+            correlation_queries.sightings(self._rows, *window, at),
+            models,
+            correlation_queries.loads(self._rows, *window, at) if models else {},
+        )
+
+    def honesty(self, provider: str, begins: datetime, at: datetime) -> Honesty:
+        """What the status page of *provider* said since *begins*, beside what we saw, as known at *at*."""
+        return honesty(
+            provider,
+            begins,
+            at,
+            correlation_queries.outages(self._rows, provider, begins, at),
+            correlation_queries.posts(self._rows, provider, begins, at, at),
+            correlation_queries.reads(self._rows, provider, begins, at, at),
+        )
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""

@@ -15,7 +15,17 @@ from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import LatencyPoint
-from dashboard import charts, claims_markup, days, incident_markup, markup, reader, tier_markup
+from dashboard import (
+    charts,
+    claims_markup,
+    days,
+    honesty_markup,
+    incident_markup,
+    markup,
+    reader,
+    relations_markup,
+    tier_markup,
+)
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.settings import PageSettings, ProviderFace
@@ -60,9 +70,12 @@ def show(pages: Pages) -> None:
     incidents = reader.recent_incidents(provider, INCIDENTS)
     _charts(provider, face, incidents, settings)
     st.html(_incidents(incidents))
+    neighbours = st.container()
     st.html(_observations(reader.recent_observations(provider, OBSERVATIONS)))
     with claims:  # last, so that the page is long enough to be scrolled to it by a link
         _claims(provider, settings.examined_every_s)
+    with neighbours:  # last of all, since it is counted over a month of every provider
+        _neighbours(provider)
 
 
 def _title(
@@ -123,6 +136,12 @@ def _claims(provider: str, every_s: float) -> None:
     st.header(claims_markup.TITLE, anchor=claims_markup.ANCHOR)
     found = reader.examination(provider)
     st.html(claims_markup.section(found, every_s) if found else claims_markup.unexamined(every_s))
+
+
+def _neighbours(provider: str) -> None:
+    """Whom it fails together with, and what its status page said."""
+    st.html(honesty_markup.section(reader.honesty(provider)))
+    st.html(relations_markup.section(reader.relations().of(provider), provider))
 
 
 def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow], settings: PageSettings) -> None:

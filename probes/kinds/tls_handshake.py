@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from probes.certificate import expiry_of
+from probes.certificate import expiry_of, public_key_of
 from probes.connection import CONTEXTS_MAX
 from probes.contract import Ask, Finding, Subject
 from probes.endpoint import Approach
-from probes.failure import SERVER_ERRORS, detail_of
+from probes.failure import SERVER_ERRORS, detail_of, printable
 from probes.phases import verifying_context
 from schemas.clock import Clock
 from schemas.config import Module
 from schemas.errors import TouchstoneError
 from schemas.observation import Outcome, Reason
 from schemas.quantity import DurationS
+from schemas.sample import Sample
 
+SERIES = "endpoint"
+KEPT_EVERY_S = 3600.0  # who answered is kept once an hour, however often is asked
+NAMES_CHARS_MAX = 300  # of a certificate; of longer ones the rest is a digest
 DAY_S = 86_400.0
 _DER = 2  # _ssl.ENCODING_DER
 GOODBYE_S = 1.0  # for the far side's part of closing TLS
@@ -69,7 +75,10 @@ async def tls_handshake(ask: Ask) -> Finding:
         )  # fmt: skip
     except SERVER_ERRORS as error:
         return approach.failed(error, subject)
-    return _verified(spoken, approach, module, subject)
+    found = _verified(spoken, approach, module, subject)
+    if ask.tick.timestamp() % KEPT_EVERY_S >= module.interval:
+        return found
+    return replace(found, samples=tuple(_samples(spoken, approach)))
 
 
 def _verified(spoken: ssl.SSLObject, approach: Approach, module: TlsHandshakeModule, subject: Subject) -> Finding:
@@ -97,6 +106,7 @@ async def _handshake(approach: Approach, context: ssl.SSLContext, timeout_s: flo
         ssl_handshake_timeout=timeout_s, ssl_shutdown_timeout=GOODBYE_S,
     )  # fmt: skip
     approach.secured = approach.clock.monotonic()
+    approach.peer = transport.get_extra_info("peername")
     spoken = transport.get_extra_info("ssl_object")
     assert isinstance(spoken, ssl.SSLObject)
     transport.close()
@@ -137,6 +147,26 @@ def _figures_of_session(spoken: ssl.SSLObject) -> dict[str, float]:
     cipher, version = spoken.cipher(), (spoken.version() or "").removeprefix("TLSv")
     bits = {} if cipher is None else {"cipher_bits": float(cipher[2])}
     return bits | ({"tls_version": float(version)} if version.replace(".", "").isdigit() else {})
+
+
+def _samples(spoken: ssl.SSLObject, approach: Approach) -> Iterator[Sample]:
+    """Who answered: its address, the SHA-256 of its public key, the issuer and the names of its certificate."""
+    if approach.peer:
+        yield Sample(SERIES, "address", text=str(approach.peer[0]).partition("%")[0])
+    if (key := public_key_of(spoken.getpeercert(binary_form=True) or b"")) is not None:
+        yield Sample(SERIES, "key", text=hashlib.sha256(key).hexdigest())
+    if told := spoken.getpeercert():
+        yield Sample(SERIES, "certificate", text=certificate_words(told))
+
+
+def certificate_words(told: Mapping[str, Any]) -> str:
+    """Issuer and names of a certificate in one line, the same for the same ones; *told* as getpeercert gives it."""
+    issuer = dict(part for name in told.get("issuer", ()) for part in name)
+    names = " ".join(sorted(f"{kind}:{value}" for kind, value in told.get("subjectAltName", ())))
+    words = f"{issuer.get('commonName') or issuer.get('organizationName', '')}: {names}"
+    if len(words) > NAMES_CHARS_MAX:
+        words = f"{words[:NAMES_CHARS_MAX]}... SHA-256 {hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    return printable(words)
 
 
 def _chain(spoken: ssl.SSLObject) -> list[bytes]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,11 +12,14 @@ from pathlib import Path
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.attempt import observe
-from probes.certificate import expiry_of
+from probes.certificate import expiry_of, public_key_of
+from probes.kinds.tls_handshake import certificate_words
 from schemas.observation import Observation, Outcome, Reason
 from tests.support.bad_server import Script, bad_server, hangs, plain, resets, sends
 from tests.support.certificates import chainless_context, der_of, self_signed_context, server_context, shortened
@@ -194,3 +199,45 @@ def test_no_bytes_make_the_reading_raise(garbage: bytes, at: int, byte: int) -> 
 
     for der in (garbage, AUTHORITY[:at], wrong):
         assert expiry_of(der) is None or isinstance(expiry_of(der), datetime)
+
+
+async def test_who_answered_is_kept(authority: Authority) -> None:
+    """Its address, the SHA-256 of its public key, issuer and names; nothing of what does not verify."""
+    made = authority.made.issue_cert("127.0.0.1", "host.example", not_after=days(90))
+    seen = await authority.seen(server_context(made))
+    key = load_pem_x509_certificate(made.cert_chain_pems[0].bytes()).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    kept = {one.item: one.text for one in seen.samples}
+
+    assert {one.series for one in seen.samples} == {"endpoint"}
+    assert (kept["address"], kept["key"]) == ("127.0.0.1", hashlib.sha256(spki).hexdigest())
+    assert kept["certificate"].endswith(": DNS:host.example IP Address:127.0.0.1")
+    assert not (await authority.seen(authority.leaf(expires=-3))).samples
+
+
+async def test_who_answered_is_kept_once_an_hour(authority: Authority) -> None:
+    """Of sixty handshakes an hour that of the first tick, of one an hour each."""
+    async with bad_server(hangs, tls=authority.leaf()) as server, bench() as here:
+        url = server.url.replace("http:", "https:")
+        kept = {}
+        for interval, minute in itertools.product(("60s", "1h"), (0, 1, 59)):
+            subject = subject_of("tls_handshake", url, ca_file=str(authority.file), interval=interval)
+            seen = await observe(here, subject, TICK + timedelta(minutes=minute), 0, 1)
+            kept[interval, minute] = len(seen.samples)
+
+    assert list(kept.values()) == [3, 0, 0, 3, 3, 3]
+
+
+@given(der=st.binary(max_size=200))
+def test_no_bytes_raise_where_a_key_is_read(der: bytes) -> None:
+    """What is no certificate has none."""
+    assert public_key_of(der) is None or isinstance(public_key_of(der), bytes)
+
+
+def test_many_names_are_cut_and_still_told_apart() -> None:
+    """Two certificates of a hundred names that differ in the last."""
+    lists = [[("DNS", f"{n}.example") for n in (*range(100), last)] for last in ("a", "b")]
+    one, other = (certificate_words({"issuer": (), "subjectAltName": names}) for names in lists)
+
+    assert one != other and one == certificate_words({"subjectAltName": lists[0][::-1]})
+    assert max(len(one), len(other)) < 400

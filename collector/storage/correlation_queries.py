@@ -1,0 +1,160 @@
+"""
+What providers did by buckets, what their endpoints showed, what their status pages said, and who had real traffic.
+
+Only rows taken in before `at`. First attempts of our own probes of kinds that serve. One provider at a time, which lies
+together in the store, so that memory is bounded by its clusters and vantages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from collector.judgement.blind_spans import BEFORE, BlindSpan
+from collector.judgement.correlation.buckets import BUCKET_S, Mask, Sight
+from collector.judgement.correlation.shared_infrastructure import Sighting, What
+from collector.judgement.honesty.posts import Ours, Post
+from collector.storage.client import of_ms, to_ms
+from collector.storage.fact_queries import UNKNOWN, known_before
+from collector.storage.first_token_sql import SERVES
+from collector.storage.incident_queries import INCIDENTS, IncidentRow, incident_of
+from schemas.incident import IncidentState, Level, Signal
+
+Query = Callable[..., Sequence[Sequence[Any]]]
+
+ENDPOINT = "endpoint"  # the series of samples that tls_handshake keeps
+POST, POST_ENDED = "status_post", "status_post_ended"  # those that status_page keeps
+INCIDENTS_MAX = 10_000
+CREATED_MAX_S = 4_102_444_800  # the end of the year 2099
+OUTAGES = frozenset({Signal.HARD_DOWN, Signal.ERROR_BURN})
+
+_TICKS = "tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})"
+_ASKED = f"{_TICKS} AND {known_before('at')} AND attempt = 0 AND source = 'active'"
+_SAMPLES = f"""{{database}}.integrity_samples FINAL
+WHERE {_TICKS} AND at < fromUnixTimestamp64Milli({{at:Int64}})"""
+
+# Of whatever they were asked, as known at whatever time: one of which nothing is known has no buckets.
+PROVIDERS = f"SELECT DISTINCT provider FROM {{database}}.observations WHERE {_TICKS} ORDER BY provider"
+
+BUCKETS = f"""
+SELECT vantage, groupArray(number), groupArrayIf(number, down) FROM
+(
+  SELECT vantage, number, max(2 * failed >= known) AS down FROM
+  (
+    SELECT vantage, cluster, intDiv(toUnixTimestamp64Milli(tick) - {{a:Int64}}, {BUCKET_S * 1000}) AS number,
+           countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}) AS failed,
+           failed + countIf(outcome IN ('ok', 'degraded')) AS known
+    FROM {{database}}.observations WHERE provider = {{provider:String}} AND {_ASKED} AND {SERVES}
+    GROUP BY vantage, cluster, number HAVING known > 0
+  )
+  GROUP BY vantage, number
+)
+GROUP BY vantage ORDER BY vantage"""
+
+ENDPOINTS = f"""
+SELECT provider, sample, text, count(), toUnixTimestamp64Milli(max(tick)) FROM {_SAMPLES} AND name = '{ENDPOINT}'
+GROUP BY provider, sample, text ORDER BY provider, sample, text"""
+
+LOADS = f"""
+SELECT model, provider, count() FROM {{database}}.observations
+WHERE {_TICKS} AND {known_before("at")} AND source = 'passive' AND model != ''
+GROUP BY model, provider ORDER BY model, provider"""
+
+# As it was said when it was first read; that it has ended may be said later, and differently each time.
+POSTS = f"""
+SELECT sample, argMinIf(value, tick, name = '{POST}'), argMinIf(text, tick, name = '{POST}'),
+       toUnixTimestamp64Milli(minIf(tick, name = '{POST}')), countIf(name = '{POST_ENDED}'),
+       argMaxIf(value, tick, name = '{POST_ENDED}')
+FROM {_SAMPLES} AND provider = {{provider:String}} AND value > 0 AND value < {CREATED_MAX_S}
+  AND name IN ('{POST}', '{POST_ENDED}')
+GROUP BY sample HAVING countIf(name = '{POST}') > 0 ORDER BY sample"""
+
+READS = f"""
+SELECT arraySort(groupUniqArray(toUnixTimestamp64Milli(tick))) FROM {{database}}.observations
+WHERE provider = {{provider:String}} AND {_ASKED} AND kind = 'status_page' AND outcome = 'ok'"""
+
+
+def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iterator[Sight]:
+    """Every provider from every vantage, in the buckets of [begins, ends)."""
+    within, n = _within(begins, ends, at), (to_ms(ends) - to_ms(begins)) // (BUCKET_S * 1000)
+    for (provider,) in query(PROVIDERS, a=within["a"], b=within["b"]):
+        for vantage, seen, down in query(BUCKETS, **within, provider=provider):
+            yield Sight(provider, vantage, _mask(seen, n), _mask(down, n))
+
+
+def blindness(query: Query, begins: datetime, ends: datetime, at: datetime) -> tuple[BlindSpan, ...]:
+    """When a vantage could not see the providers."""
+    found = _incidents(query, "", begins, at)
+    blind = (one for one in found if one.signal is Signal.HARD_DOWN and one.level is Level.OBSERVER)
+    return tuple(BlindSpan(one.scope, one.failed_at - BEFORE, one.resolved_at) for one in blind if one.failed_at < ends)
+
+
+def sightings(query: Query, begins: datetime, ends: datetime, at: datetime) -> tuple[Sighting, ...]:
+    """What endpoints showed of themselves."""
+    known = set(What)
+    return tuple(
+        Sighting(provider, What(item), value, n, of_ms(last))
+        for provider, item, value, n, last in query(ENDPOINTS, **_within(begins, ends, at))
+        if item in known
+    )
+
+
+def loads(query: Query, begins: datetime, ends: datetime, at: datetime) -> dict[str, dict[str, float]]:
+    """Requests of real traffic by model and provider."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for model, provider, n in query(LOADS, **_within(begins, ends, at)):
+        found[model][provider] = float(n)
+    return found
+
+
+def outages(query: Query, provider: str, begins: datetime, at: datetime) -> tuple[Ours, ...]:
+    """Incidents of *provider*, or of a whole cluster of it, with first evidence since *begins*, as known at *at*."""
+    return tuple(
+        Ours(one.id, one.scope, one.reason, one.failed_at, one.resolved_at)
+        for one in reversed(_incidents(query, provider, begins, at))
+        if one.signal in OUTAGES
+        and one.level in {Level.PROVIDER, Level.CLUSTER}
+        and one.state is not IncidentState.CHILD
+    )
+
+
+def posts(query: Query, provider: str, begins: datetime, ends: datetime, at: datetime) -> tuple[Post, ...]:
+    """What the status page of *provider* said, the oldest first."""
+    found = (
+        Post(
+            id=id,
+            said=said,
+            created_at=of_ms(round(created * 1000)),
+            ended_at=of_ms(round(ended * 1000)) if has_ended else None,
+            read_at=of_ms(read),
+        )
+        for id, created, said, read, has_ended, ended in query(POSTS, **_within(begins, ends, at), provider=provider)
+    )
+    return tuple(sorted(found, key=lambda one: (one.created_at, one.id)))
+
+
+def reads(query: Query, provider: str, begins: datetime, ends: datetime, at: datetime) -> tuple[datetime, ...]:
+    """When the status page of *provider* was read, in order."""
+    ((found,),) = query(READS, **_within(begins, ends, at), provider=provider)
+    return tuple(map(of_ms, found))
+
+
+def _incidents(query: Query, provider: str, begins: datetime, at: datetime) -> tuple[IncidentRow, ...]:
+    rows = query(
+        INCIDENTS, incident="", open=0, limit=INCIDENTS_MAX, since=to_ms(begins), provider=provider, until=to_ms(at)
+    )
+    return tuple(map(incident_of, rows))
+
+
+def _mask(numbers: Sequence[int], n: int) -> Mask:
+    mask = np.zeros(n, dtype=bool)
+    mask[np.asarray(numbers, dtype=np.int64)] = True
+    return mask
+
+
+def _within(begins: datetime, ends: datetime, at: datetime) -> dict[str, Any]:
+    return {"a": to_ms(begins), "b": to_ms(ends), "at": to_ms(at)}
