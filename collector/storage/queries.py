@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
@@ -30,6 +32,7 @@ from collector.storage import (
     history_loads,
     incident_queries,
     outage_queries,
+    records,
     sample_queries,
     scorecard_queries,
     series_queries,
@@ -139,6 +142,17 @@ class Reader:
         """The last *limit* verdicts on *provider*, newest first."""
         rows = self._rows(verdict_queries.HISTORY, provider=provider, limit=min(limit, ROWS_MAX))
         return tuple(verdict_of(body) for (body,) in rows)
+
+    def settled_at(self) -> datetime | None:
+        """The instant of the newest verdict on anybody: nothing known before it is still to come. None before any."""
+        at, n = self._rows(verdict_queries.NEWEST)[0]
+        return at if n else None
+
+    def configuration_at(self, at: datetime) -> dict[str, Any] | None:
+        """The configuration that a collector ran with at *at*, secrets masked, as JSON values; None when none did."""
+        body, n = self._rows(records.CONFIGURATION_AT, at=_ms(at))[0]
+        configuration: dict[str, Any] | None = orjson.loads(body) if n else None
+        return configuration
 
     def statements(self, since: datetime, provider: str = "") -> tuple[Statement, ...]:
         """Billing months as they were counted last, of those that were counted at all after *since*."""
@@ -303,6 +317,11 @@ class Reader:
             tuple(clusters.values()),
             bool(simulated),
         )
+
+    def days_as_known(self, provider: str, start: datetime, end: datetime) -> tuple[DayBar, ...]:
+        """Counts of *provider* by cluster and UTC day over [start, end), from rows taken in before *end*."""
+        window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
+        return tuple(DayBar(*row) for row in self._rows(series_queries.CARD_DAYS, **window))
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""

@@ -21,6 +21,8 @@ SELECT provider, min(at) FROM
     (SELECT provider, at, tier, argMax(tier, at) OVER (PARTITION BY provider) AS current FROM {database}.verdicts))
 WHERE at > changed GROUP BY provider ORDER BY provider"""
 
+NEWEST = "SELECT max(at), count() FROM {database}.verdicts"
+
 HISTORY = """
 SELECT body FROM {database}.verdicts FINAL WHERE provider = {provider:String} ORDER BY at DESC LIMIT {limit:UInt32}"""
 
