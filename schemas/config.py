@@ -13,6 +13,7 @@ from schemas.loopback import is_loopback
 from schemas.objectives import Objective
 from schemas.paging import Paging
 from schemas.quantity import DurationS, Ratio
+from schemas.reports import Report
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
@@ -421,6 +422,7 @@ class Settings(Strict):
     tiers: TierPolicy = TierPolicy()
     integrity: Integrity = Integrity()
     paging: Paging = Paging()
+    reports: tuple[Report, ...] = Field(default=(), max_length=100, description="scorecards that go out by themselves")
 
     @property
     def vantage_places(self) -> dict[str, VantagePlace]:
@@ -434,6 +436,13 @@ class Settings(Strict):
         names = [objective.name for objective in self.objectives]
         if double := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"objectives: two are called {double!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _reports_are_told_apart(self) -> Settings:
+        names = [report.name for report in self.reports]
+        if double := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"reports: two are called {double!r}; give each a name of its own")
         return self
 
     @model_validator(mode="after")
