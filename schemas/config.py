@@ -253,6 +253,9 @@ class Collector(Strict):
 
     listen: Address = "127.0.0.1:4318"
     tokens: dict[Name, Token] = Field(default_factory=dict, max_length=64, description="any of them is let in")
+    public: bool = Field(
+        default=False, description="whether badges and the feed of incidents are shown without a token"
+    )
     state: Annotated[str, AfterValidator(_state)] = Field(
         default="var/state.db", description="a file, or postgresql://USER@HOST/DATABASE for several collectors"
     )

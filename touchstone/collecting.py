@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from collector import outside_api, report_api
+from collector import openapi, outside_api, public_api, report_api
 from collector.api import application
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
@@ -155,10 +155,13 @@ async def _run(
         (
             *outside_api.routes(service, partial(_link_verified, settings.paging, clock), *_webhooks(settings.paging)),
             *report_api.routes(partial(_reports, disk)),
+            *public_api.routes(reads, settings.paging, simulated=settings.simulated),
+            *openapi.routes(__version__),
         ),
         tokens=Tokens(
             {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
         ),
+        public=public_api.is_public if settings.collector.public else lambda path: False,
         body_bytes_max=settings.collector.body_bytes_max,
         confidence=settings.tiers.confidence,
     )

@@ -91,7 +91,7 @@ class LedgerReports:
         wanted = list(keys)
         with self._database.reading("reports") as db:  # the common case writes nothing
             there = sa.select(*REPORTS.primary_key).where(REPORTS.c.ends == ends.timestamp())
-            known = {ReportKey(report, period, provider) for report, period, provider in db.execute(there).all()}
+            known = {ReportKey(row.report, row.period, row.provider) for row in db.execute(there).all()}
         fresh = [key for key in wanted if key not in known]
         if fresh:
             with self._database.transaction("reports") as db:
