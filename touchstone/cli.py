@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "claim": ("claim", "The evidence pack for a claim of service credits."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md, html, pdf)."),
     "reports": ("reports", "Scorecards that went out by themselves."),
-    "export": ("export", "Observations as files (parquet, csv, jsonl)."),
+    "export": ("export", "Observations, a public status page, a Grafana dashboard, as files."),
     "sql": ("sql", "A query of the store, for reading only."),
     "plan": ("plan", "What the configuration costs a day, how soon it notices, what it can claim."),
     "rules": ("rules", "The objectives as Prometheus recording and alerting rules."),

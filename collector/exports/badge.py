@@ -16,7 +16,8 @@ COLOUR: Mapping[Tier, str] = MappingProxyType(
 )
 HIGH, PAD = 20, 6
 LABEL_CHARS_MAX = 63
-_WIDE_PX, _SIGN_PX = 6.6, 9.0  # of a letter and of a tier's sign at 11 px; the text is fitted to what is left for it
+_SIGN_PX, _WIDE_PX, _THIN_PX, _LETTER_PX = 9.0, 10.4, 4.2, 7.0  # at 11 px; the text is fitted to their sum
+_WIDE, _THIN = frozenset("mwMW@%"), frozenset("fijlrtI.,:;'|! -")
 
 
 def badge(verdict: Verdict, now: datetime, *, simulated: bool) -> str:
@@ -50,7 +51,15 @@ def drawn(label: str, words: str, colour: str, title: str) -> str:
 
 
 def _width(words: str) -> int:
-    return round(sum(_SIGN_PX if ord(letter) > 0x2000 else _WIDE_PX for letter in words)) + 2 * PAD
+    return round(sum(map(_letter_px, words))) + 2 * PAD
+
+
+def _letter_px(letter: str) -> float:
+    if letter in _WIDE:
+        return _WIDE_PX
+    if letter in _THIN:
+        return _THIN_PX
+    return _SIGN_PX if ord(letter) > 0x2000 else _LETTER_PX
 
 
 def _field(words: str, left: int, width: int) -> str:

@@ -17,7 +17,7 @@ from schemas.verdict import Tier
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 BAR, GAP, HEIGHT = 5, 1, 32  # of a day, in units of the drawing
-WORD_CHARS_MAX = 24  # a longer one is broken where a table needs it
+WORD_CHARS_MAX = 18  # a longer one is broken where a table needs it
 HEIGHT_OF: Mapping[Mark, float] = MappingProxyType(  # in shares: a day is told by its height as well as its colour
     {
         Mark.GOOD: 0.54,

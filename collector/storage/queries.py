@@ -231,9 +231,9 @@ class Reader:
         now: datetime = self._rows("SELECT now64(3, 'UTC')")[0][0]
         return now
 
-    def open_incidents(self) -> tuple[IncidentRow, ...]:
-        """What is broken now, the worst first, then the oldest."""
-        found = self._incidents(open=True)
+    def open_incidents(self, until: datetime = _FAR) -> tuple[IncidentRow, ...]:
+        """What is broken now, or was at *until*, the worst first, then the oldest."""
+        found = self._incidents(open=True, until=until)
         return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
 
     def recent_incidents(
@@ -322,6 +322,10 @@ class Reader:
         """Counts of *provider* by cluster and UTC day over [start, end), from rows taken in before *end*."""
         window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
         return tuple(DayBar(*row) for row in self._rows(series_queries.CARD_DAYS, **window))
+
+    def observed_at(self, start: datetime, end: datetime) -> dict[str, datetime]:
+        """When each provider was observed last in [start, end), by rows taken in before *end*."""
+        return dict(self._rows(series_queries.OBSERVED_AT, a=_ms(start), b=_ms(end)))
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
