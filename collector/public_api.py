@@ -10,36 +10,51 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiohttp import web
 
 from collector.exports import incident_feed
 from collector.exports.badge import badge
+from schemas.clock import Clock
 from schemas.paging import Paging
+
+T = TypeVar("T")
 
 BADGE = "/api/v1/providers/{provider}/badge.svg"
 FEED = incident_feed.PATH
 INCIDENTS_MAX = 100
 KEPT_S = 60
+HELD_S = 10.0
 _BADGE = re.compile(r"^/api/v1/providers/[a-z0-9][a-z0-9._-]{0,62}/badge\.svg$")
 
 
 class Reads(Protocol):
     """What is shown (blocking reads, run in threads)."""
 
-    def verdict(self, provider: str) -> Any:
-        """The last verdict on one provider."""
+    def latest_verdicts(self) -> Any:
+        """The last verdict on every provider."""
         ...
 
     def recent_incidents(self, limit: int) -> Any:
         """The newest incidents."""
         ...
 
-    def now(self) -> datetime:
-        """The store's clock."""
-        ...
+
+class Held(Generic[T]):
+    """What *load* gave last, for HELD_S: however many ask, the store is asked once at a time, and seldom."""
+
+    def __init__(self, load: Callable[[], T], clock: Clock) -> None:
+        self._load, self._clock = load, clock
+        self._lock = asyncio.Lock()
+        self._last: tuple[float, T] | None = None
+
+    async def value(self) -> T:
+        """It; raises StoreError when there is none, or it is too old, and the store cannot say."""
+        async with self._lock:
+            if self._last is None or self._clock.monotonic() - self._last[0] > HELD_S:
+                self._last = self._clock.monotonic(), await asyncio.to_thread(self._load)
+            return self._last[1]
 
 
 def is_public(path: str) -> bool:
@@ -47,25 +62,23 @@ def is_public(path: str) -> bool:
     return path == FEED or _BADGE.match(path) is not None
 
 
-def routes(reads: Callable[[], Reads], paging: Paging, *, simulated: bool) -> list[web.RouteDef]:
+def routes(reads: Callable[[], Reads], paging: Paging, clock: Clock, *, simulated: bool) -> list[web.RouteDef]:
     """The routes of this file."""
+    verdicts = Held(lambda: {one.provider: one for one in reads().latest_verdicts()}, clock)
+    incidents = Held(lambda: reads().recent_incidents(INCIDENTS_MAX), clock)
 
     async def badge_of(request: web.Request) -> web.StreamResponse:
-        provider = request.match_info["provider"]
-
-        def look() -> str | None:
-            verdict = reads().verdict(provider) if is_public(request.path) else None
-            return badge(verdict, reads().now(), simulated=simulated) if verdict else None
-
-        drawn = await asyncio.to_thread(look)
-        if drawn is None:
+        verdict = (await verdicts.value()).get(request.match_info["provider"])
+        if verdict is None:
             raise web.HTTPNotFound
-        return _kept(request, drawn, "image/svg+xml")
+        return _kept(request, badge(verdict, clock.now(), simulated=simulated), "image/svg+xml")
 
     async def feed(request: web.Request) -> web.StreamResponse:
-        found = await asyncio.to_thread(lambda: reads().recent_incidents(INCIDENTS_MAX))
         made = incident_feed.feed(
-            found, deployment=paging.deployment, dashboard_url=paging.dashboard_url, api_url=paging.api_url
+            await incidents.value(),
+            deployment=paging.deployment,
+            dashboard_url=paging.dashboard_url,
+            api_url=paging.api_url,
         )
         return _kept(request, made, "application/atom+xml")
 

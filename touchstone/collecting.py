@@ -155,7 +155,7 @@ async def _run(
         (
             *outside_api.routes(service, partial(_link_verified, settings.paging, clock), *_webhooks(settings.paging)),
             *report_api.routes(partial(_reports, disk)),
-            *public_api.routes(reads, settings.paging, simulated=settings.simulated),
+            *public_api.routes(reads, settings.paging, clock, simulated=settings.simulated),
             *openapi.routes(__version__),
         ),
         tokens=Tokens(

@@ -104,6 +104,9 @@ class LedgerReports:
         stamp = now.timestamp()
         free = sa.or_(REPORTS.c.lease_until.is_(None), REPORTS.c.lease_until <= stamp)
         due = sa.and_(REPORTS.c.state == ReportState.PENDING.value, REPORTS.c.next_attempt_at <= stamp, free)
+        with self._database.reading("reports") as db:  # the common case writes nothing
+            if db.execute(sa.select(REPORTS.c.report).where(due).limit(1)).first() is None:
+                return None
         with self._database.transaction("reports") as db:
             chosen = sa.select(REPORTS).where(due).order_by(REPORTS.c.next_attempt_at, *REPORTS.primary_key).limit(1)
             row = db.execute(chosen.with_for_update(skip_locked=True)).mappings().one_or_none()

@@ -44,7 +44,7 @@ def routes() -> set[tuple[str, str]]:
     outside = (
         *outside_api.routes(nothing, nothing, "d", ["a secret"]),
         *report_api.routes(nothing),
-        *public_api.routes(nothing, Paging(), simulated=False),
+        *public_api.routes(nothing, Paging(), SystemClock(), simulated=False),
         *openapi.routes("1"),
     )
     app = application(

@@ -24,6 +24,7 @@ from collector.storage.ledger import Ledger
 from collector.storage.ledger_reports import LEASE_S, ReportKey, ReportResult, ReportState
 from collector.storage.queries import Reader
 from schemas.config import Configuration, Settings, Store
+from schemas.errors import StoreUnavailable
 from schemas.fleet import Fleet
 from tests.contract.test_mail import Mailbox, server
 from tests.contract.test_scorecard_as_of import AT, first, give_verdict
@@ -256,3 +257,31 @@ def test_of_several_collectors_one_works_on_a_report(place: Place) -> None:
         b.plan_reports([key], ENDS, NOW)
         assert b.lease_report(NOW + timedelta(days=9)) is None
         assert [(row.state, row.place, row.attempt) for row in b.reports()] == [(ReportState.SENT, "here", 1)]
+
+
+class Dying(Ledger):
+    """A transactional store that is gone when what came of a report is to be noted."""
+
+    def settle_report(self, key: ReportKey, result: ReportResult) -> None:
+        """Nothing is noted."""
+        raise StoreUnavailable("gone")
+
+
+def test_who_dies_between_sending_and_noting_it_sends_the_same_again(judged: Store, tmp_path: Path) -> None:
+    """The same file under the same name, once the lease has run out, or at once when the same collector starts anew."""
+    house = configured(judged, [CLAY | {"to": {"folder": str(tmp_path / "out")}}])
+    clock, file = SetClock(NOW), tmp_path / "out" / "daily" / "clay-2026-11-23.html"
+    with closing(Dying(tmp_path / "state.db", owner="me")) as dying, pytest.raises(StoreUnavailable):
+        reported(house, dying, clock)
+    written = file.read_bytes()
+    clock.at = NOW + timedelta(seconds=30)
+    with closing(Ledger(tmp_path / "state.db", owner="another")) as another:
+        elsewhere = reported(house, another, clock)
+    with closing(Ledger(tmp_path / "state.db", owner="me")) as again:
+        again.release_reports()
+        tried = reported(house, again, clock)
+        (row,) = again.reports()
+
+    assert (elsewhere, tried) == (0, 1)
+    assert (row.state, row.attempt) == (ReportState.SENT, 1)
+    assert [one.name for one in file.parent.iterdir()] == [file.name] and file.read_bytes() == written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from collector.exports.badge import STALE, badge
 from collector.exports.incident_feed import feed
 from collector.judgement.tiers import judge
-from collector.public_api import is_public
+from collector.public_api import HELD_S, Held, is_public
 from collector.storage.incident_queries import IncidentRow
 from schemas.config import TierPolicy
+from schemas.errors import StoreUnavailable
 from schemas.incident import IncidentState, Level, Severity, Signal
 from schemas.verdict import Tier, Verdict
 from tests.support.claims import HOSTILE
+from touchstone.system_clock import SystemClock
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ATOM, SVG = "{http://www.w3.org/2005/Atom}", "{http://www.w3.org/2000/svg}"
@@ -133,3 +136,34 @@ def test_an_empty_feed_is_a_feed() -> None:
 def test_only_badges_and_the_feed_are_for_anybody(path: str, public: bool) -> None:
     """Nothing beside them."""
     assert is_public(path) is public
+
+
+async def test_however_many_ask_the_store_is_asked_once_in_a_while() -> None:
+    """Anybody may ask, so it must cost nothing; a store that is down is asked again by the next one."""
+    loads: list[int] = []
+
+    def load() -> int:
+        loads.append(1)
+        if len(loads) == 1:
+            raise StoreUnavailable("down")
+        return len(loads)
+
+    clock = HandClock()
+    held = Held(load, clock)
+    with pytest.raises(StoreUnavailable):
+        await held.value()
+    several = await asyncio.gather(*(held.value() for _ in range(20)))
+    clock.at += HELD_S + 1
+    later = await held.value()
+
+    assert (set(several), later, len(loads)) == ({2}, 3, 3)
+
+
+class HandClock(SystemClock):
+    """Moved by hand."""
+
+    at = 0.0
+
+    def monotonic(self) -> float:
+        """As it was set."""
+        return self.at
