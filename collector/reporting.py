@@ -48,8 +48,8 @@ class Shelf(Protocol):
         """Note what is due."""
         ...
 
-    def lease_report(self, now: datetime) -> ReportRow | None:
-        """One that is due, held."""
+    def lease_report(self, now: datetime, ends_until: datetime) -> ReportRow | None:
+        """One that is due and whose period ended by *ends_until*, held."""
         ...
 
     def settle_report(self, key: ReportKey, result: ReportResult) -> None:
@@ -83,8 +83,10 @@ class Reporter:
             period = last_closed(report.every, time.fromisoformat(report.at), self.clock.now())
             keys = [ReportKey(report.name, period.label, name) for name in self._providers(report)]
             await self.on_disk(self.shelf.plan_reports, keys, period.ends, self.clock.now())
+        if (settled := await asyncio.to_thread(self._settled)) is None:
+            return 0
         for tried in range(AT_ONCE_MAX):
-            row = await self.on_disk(self.shelf.lease_report, self.clock.now())
+            row = await self.on_disk(self.shelf.lease_report, self.clock.now(), settled - SETTLED)
             if row is None:
                 return tried
             result = await self._tried(row, carrier)
@@ -102,8 +104,6 @@ class Reporter:
             return self._given_up("the report is no longer configured")
         try:
             file = await asyncio.to_thread(self._made, report, row)
-            if isinstance(file, str):
-                return self._later(row, file)
             if file is None:
                 said = "nobody had judged it by the end of the period"
                 return ReportResult(state=ReportState.NOTHING, at=self.clock.now(), error=said)
@@ -123,12 +123,13 @@ class Reporter:
         named = (one for one in self.configuration.settings.reports if one.name == row.report)
         return next((one for one in named if _period(one, row).label == row.period), None)
 
-    def _made(self, report: Report, row: ReportRow) -> ReportFile | str | None:
-        """The file; why there is none yet, in words; None when there never will be."""
+    def _settled(self) -> datetime | None:
         with self.reader() as reader:
-            settled = reader.settled_at()
-            if settled is None or settled < row.ends + SETTLED:
-                return "the facts of the period are not settled yet"
+            return reader.settled_at()
+
+    def _made(self, report: Report, row: ReportRow) -> ReportFile | None:
+        """The file; None when nobody had judged the provider by then."""
+        with self.reader() as reader:
             length = timedelta(days=report.days) if report.days else row.ends - _period(report, row).begins
             card = card_at(reader, self.configuration, row.provider, row.ends, length)
         if card is None:

@@ -12,7 +12,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from collector.judgement.day_marks import MEANING, Day, Mark, day_title, summary
-from collector.judgement.wording import TIER_SIGN
+from collector.judgement.wording import TIER_SIGN, percent
 from schemas.verdict import Tier
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -76,6 +76,14 @@ def bars(days: Sequence[Day]) -> str:
         f'<svg class="bars" role="img" aria-label="{text(summary(days))}" preserveAspectRatio="none" '
         f'viewBox="0 0 {len(days) * (BAR + GAP)} {HEIGHT}">{marks}</svg>'
     )
+
+
+def answered(days: Sequence[Day]) -> str:
+    """The share that was answered over *days*, of how many probes, on how many of the days."""
+    known = sum(day.known for day in days)
+    good = sum(day.ok + day.degraded for day in days)
+    share = percent(good / known if known else None)
+    return f"{share} answered, n {known}, {sum(day.known > 0 for day in days)} of {len(days)} days"
 
 
 def _bar(number: int, day: Day) -> str:

@@ -74,10 +74,7 @@ def _days(card: Scorecard) -> str:
 
 
 def _lane(line: Line) -> str:
-    known = sum(day.known for day in line.days)
-    good = sum(day.ok + day.degraded for day in line.days)
-    said = f"{wording.percent(good / known if known else None)} answered, n {known}, {len(line.days)} days"
-    name = f"<div><b>{text(line.name)}</b><small>{text(said)}</small></div>"
+    name = f"<div><b>{text(line.name)}</b><small>{text(page.answered(line.days))}</small></div>"
     return f'<div class="lane">{name}{page.bars(line.days)}</div>\n'
 
 

@@ -12,7 +12,7 @@ from collector.exports.card_tables import instant
 from collector.exports.page import text
 from collector.exports.scorecard import BAR_DAYS
 from collector.judgement.day_marks import Day
-from collector.judgement.wording import TIER_SIGN, duration, percent
+from collector.judgement.wording import TIER_SIGN, duration
 from schemas.incident import Level
 from schemas.verdict import Tier
 
@@ -114,12 +114,10 @@ def _stale(status: StatusPage) -> str:
 
 
 def _lane(status: StatusPage, one: ProviderStatus, tiers: bool) -> str:
-    known = sum(day.known for day in one.days)
-    good = sum(day.ok + day.degraded for day in one.days)
     state = status.state(one)
     said = f'<small class="{_LOOK[state]}">{_SIGN[state]} {state.value}</small>'
     tier = f" {page.badge(one.tier or Tier.UNRATED)}" if tiers else ""
-    figure = f"<small>{percent(good / known if known else None)} answered, n {known}, {len(one.days)} days</small>"
+    figure = f"<small>{text(page.answered(one.days))}</small>"
     return (
         f'<div class="lane"><div><b>{text(one.name or one.provider)}</b>{tier}{said}{figure}</div>'
         f"{page.bars(one.days)}</div>\n"

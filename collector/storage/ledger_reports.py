@@ -99,11 +99,16 @@ class LedgerReports:
                     row = asdict(key) | {"ends": ends.timestamp(), "state": ReportState.PENDING.value}
                     self._database.insert_new(db, REPORTS, row | {"attempt": 0, "next_attempt_at": now.timestamp()})
 
-    def lease_report(self, now: datetime) -> ReportRow | None:
-        """One that is due and that nobody holds, the oldest first, held from now on; None when there is none."""
+    def lease_report(self, now: datetime, ends_until: datetime) -> ReportRow | None:
+        """
+        One that is due, whose period ended by *ends_until*, and that nobody holds: held from now on, the oldest first.
+
+        None when there is none.
+        """
         stamp = now.timestamp()
         free = sa.or_(REPORTS.c.lease_until.is_(None), REPORTS.c.lease_until <= stamp)
-        due = sa.and_(REPORTS.c.state == ReportState.PENDING.value, REPORTS.c.next_attempt_at <= stamp, free)
+        ripe = sa.and_(REPORTS.c.next_attempt_at <= stamp, REPORTS.c.ends <= ends_until.timestamp())
+        due = sa.and_(REPORTS.c.state == ReportState.PENDING.value, ripe, free)
         with self._database.reading("reports") as db:  # the common case writes nothing
             if db.execute(sa.select(REPORTS.c.report).where(due).limit(1)).first() is None:
                 return None

@@ -157,16 +157,15 @@ def test_a_report_is_filed_once_when_its_period_has_closed(judged: Store, tmp_pa
 
 
 def test_a_report_waits_until_its_facts_are_settled(judged: Store, tmp_path: Path) -> None:
-    """Of a day whose end no verdict has passed: noted, tried again, and never half of it sent."""
+    """Of a day whose end no verdict has passed: noted, and not tried."""
     house = configured(judged, [CLAY | {"to": {"folder": str(tmp_path)}}])
     clock = SetClock(NOW + timedelta(days=1))
     with closing(Ledger(tmp_path / "state.db", owner="me")) as ledger:
-        reported(house, ledger, clock)
+        tried = reported(house, ledger, clock)
         (row,) = ledger.reports()
 
-    assert (row.state, row.attempt) == (ReportState.PENDING, 1)
-    assert row.error == "the facts of the period are not settled yet"
-    assert row.next_attempt_at == clock.at + timedelta(seconds=60)
+    assert tried == 0
+    assert (row.state, row.attempt, row.error) == (ReportState.PENDING, 0, "")
 
 
 async def test_a_mail_and_a_webhook_carry_the_file_and_the_same_id_again(judged: Store, tmp_path: Path) -> None:
@@ -246,16 +245,17 @@ def test_of_several_collectors_one_works_on_a_report(place: Place) -> None:
     with closing(place.open("a")) as a, closing(place.open("b")) as b:
         for ledger in (a, b):
             ledger.plan_reports([key], ENDS, NOW)
-        held = a.lease_report(NOW)
+        assert a.lease_report(NOW, ENDS - timedelta(seconds=1)) is None
+        held = a.lease_report(NOW, ENDS)
         assert held is not None and held.key == key
-        assert b.lease_report(NOW) is None
-        assert b.lease_report(NOW + timedelta(seconds=LEASE_S)) is not None
+        assert b.lease_report(NOW, ENDS) is None
+        assert b.lease_report(NOW + timedelta(seconds=LEASE_S), ENDS) is not None
         b.release_reports()
-        assert a.lease_report(NOW) is not None
+        assert a.lease_report(NOW, ENDS) is not None
         a.settle_report(key, ReportResult(state=ReportState.SENT, at=NOW, place="here"))
         b.settle_report(key, ReportResult(state=ReportState.DEAD, at=NOW, error="no"))
         b.plan_reports([key], ENDS, NOW)
-        assert b.lease_report(NOW + timedelta(days=9)) is None
+        assert b.lease_report(NOW + timedelta(days=9), ENDS) is None
         assert [(row.state, row.place, row.attempt) for row in b.reports()] == [(ReportState.SENT, "here", 1)]
 
 

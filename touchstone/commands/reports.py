@@ -38,7 +38,13 @@ def _print_table(session: Session, found: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for one in found:
         at = one["at"] or one["next_attempt_at"]
-        said = one["place"] or (f"attempt {one['attempt']}: {one['error']}" if one["error"] else "")
-        cells = (one["report"], one["period"], one["provider"], one["state"], at[:16].replace("T", " "), said)
+        cells = (one["report"], one["period"], one["provider"], one["state"], at[:16].replace("T", " "), _said(one))
         table.add_row(*(escape(cell) for cell in cells))
     session.out.print(table)
+
+
+def _said(one: dict[str, Any]) -> str:
+    """Where a report went, or why not yet or never."""
+    if one["state"] == "pending":
+        return f"attempt {one['attempt']}: {one['error']}" if one["attempt"] else "once its facts are settled"
+    return str(one["place"] or one["error"])
