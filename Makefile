@@ -66,10 +66,11 @@ fix: $(VENV)/.installed-dev ## format and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration anew
+schemas: $(VENV)/.installed-dev ## write the JSON Schemas of the configuration and of scorecards anew
 	$(BIN)/touchstone check-config --schema settings > schemas/touchstone.schema.json
 	$(BIN)/touchstone check-config --schema fleet > schemas/fleet.schema.json
 	$(BIN)/touchstone check-config --schema contracts > schemas/contracts.schema.json
+	$(BIN)/touchstone scorecard --schema > schemas/scorecard.schema.json
 
 locks: ## pin the dependencies anew (needs pip-tools)
 	for name in agent up dev; do \

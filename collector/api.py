@@ -80,10 +80,11 @@ def application(
     outside: Sequence[web.RouteDef],
     *,
     tokens: Tokens,
+    public: Callable[[str], bool],
     body_bytes_max: int,
     confidence: float,
 ) -> web.Application:
-    """The aiohttp application; run it with auto_decompress off."""
+    """The aiohttp application; run it with auto_decompress off. *public*: of which paths no token is asked for."""
     waiting = WaitingRoom(body_bytes_max=body_bytes_max)
 
     async def take(request: web.Request) -> web.Response:
@@ -162,7 +163,8 @@ def application(
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         """Only who has a token gets past; health may be asked by anybody."""
-        refused = None if request.path in _OPEN else tokens.refusal(request.headers.get("Authorization"))
+        is_open = request.path in _OPEN or public(request.path)
+        refused = None if is_open else tokens.refusal(request.headers.get("Authorization"))
         if refused is not None:
             return _refusal(401, refused, headers={"WWW-Authenticate": CHALLENGE})
         return await handler(request)

@@ -8,7 +8,7 @@ from datetime import datetime
 from html import escape
 
 from collector.judgement import wording
-from dashboard.days import Day
+from collector.judgement.day_marks import Day, day_title, summary
 from schemas.verdict import Gate, Tier, Verdict
 
 TIER_NAME = {tier: tier.value.capitalize() for tier in Tier}
@@ -38,29 +38,7 @@ def badge(tier: Tier) -> str:
 def bars(days: Sequence[Day]) -> str:
     """One bar a day, oldest first; hovering tells the numbers."""
     marks = "".join(f'<i class="ts-{day.mark}" title="{text(day_title(day))}"></i>' for day in days)
-    return f'<div class="ts-bars" role="img" aria-label="{text(_summary(days))}">{marks}</div>'
-
-
-def day_title(day: Day) -> str:
-    """The numbers of one day."""
-    if day.n == 0:
-        return f"{day.day:%a %d %b %Y}: no data"
-    parts = [f"{wording.percent(day.availability)} of {day.known} probes answered"]
-    for count, words in (
-        (day.failed, "failed"),
-        (day.degraded, "slow or wrong"),
-        (day.unknown, "failed, fault unknown"),
-        (day.not_observed, "not observed"),
-    ):
-        if count:
-            parts.append(f"{count} {words}")
-    return f"{day.day:%a %d %b %Y}: " + ", ".join(parts)
-
-
-def _summary(days: Sequence[Day]) -> str:
-    known = sum(1 for day in days if day.known)
-    good = sum(1 for day in days if day.known and day.mark in {"good", "slow"})
-    return f"{len(days)} days: {good} good, {known - good} with failures, {len(days) - known} without data"
+    return f'<div class="ts-bars" role="img" aria-label="{text(summary(days))}">{marks}</div>'
 
 
 def figure(verdict: Verdict | None) -> str:

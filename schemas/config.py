@@ -14,6 +14,7 @@ from schemas.loopback import is_loopback
 from schemas.objectives import Objective
 from schemas.paging import Paging
 from schemas.quantity import DurationS, Ratio
+from schemas.reports import Report
 
 Address = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-\[\]:]+:\d{1,5}$")]
 HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
@@ -253,6 +254,9 @@ class Collector(Strict):
 
     listen: Address = "127.0.0.1:4318"
     tokens: dict[Name, Token] = Field(default_factory=dict, max_length=64, description="any of them is let in")
+    public: bool = Field(
+        default=False, description="whether badges and the feed of incidents are shown without a token"
+    )
     state: Annotated[str, AfterValidator(_state)] = Field(
         default="var/state.db", description="a file, or postgresql://USER@HOST/DATABASE for several collectors"
     )
@@ -436,6 +440,7 @@ class Settings(Strict):
     integrity: Integrity = Integrity()
     value: Value = Value()
     paging: Paging = Paging()
+    reports: tuple[Report, ...] = Field(default=(), max_length=100, description="scorecards that go out by themselves")
 
     @property
     def vantage_places(self) -> dict[str, VantagePlace]:
@@ -449,6 +454,13 @@ class Settings(Strict):
         names = [objective.name for objective in self.objectives]
         if double := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"objectives: two are called {double!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _reports_are_told_apart(self) -> Settings:
+        names = [report.name for report in self.reports]
+        if double := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"reports: two are called {double!r}; give each a name of its own")
         return self
 
     @model_validator(mode="after")

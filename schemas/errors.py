@@ -8,6 +8,7 @@ Every error Touchstone raises on purpose.
     │   └── SpanRejected        a span that is read, and is no observation; says why by name
     ├── SpoolError              the agent's spool cannot be opened, or is full
     ├── BudgetError             the agent's ledger of budgets cannot be used
+    ├── ExportError             a file cannot be made on this machine; says what is missing
     ├── DeliveryError           a batch or a page could not be handed over (retried by the caller)
     └── StoreError
         ├── StoreUnavailable    the store does not answer (retried by the caller)
@@ -71,6 +72,10 @@ class SpoolError(TouchstoneError):
 
 class BudgetError(TouchstoneError):
     """The ledger of what was spent of each budget cannot be used."""
+
+
+class ExportError(TouchstoneError):
+    """A file cannot be made on this machine."""
 
 
 class DeliveryError(TouchstoneError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from collector import outside_api
+from collector import openapi, outside_api, public_api, report_api
 from collector.api import application
 from collector.exported import Exported, earlier
 from collector.ingest import Ingest, Received
@@ -99,6 +99,7 @@ async def _ledger(settings: Settings, clock: Clock, stop: asyncio.Event) -> Ledg
         try:
             ledger = await asyncio.to_thread(open_ledger, settings, owner)
             await asyncio.to_thread(ledger.release)
+            await asyncio.to_thread(ledger.release_reports)
             return ledger
         except StoreUnavailable:
             if not settings.collector.shared_state or stop.is_set() or clock.monotonic() > give_up:
@@ -151,10 +152,16 @@ async def _run(
         store.ping,
         service,
         clock,
-        outside_api.routes(service, partial(_link_verified, settings.paging, clock), *_webhooks(settings.paging)),
+        (
+            *outside_api.routes(service, partial(_link_verified, settings.paging, clock), *_webhooks(settings.paging)),
+            *report_api.routes(partial(_reports, disk)),
+            *public_api.routes(reads, settings.paging, clock, simulated=settings.simulated),
+            *openapi.routes(__version__),
+        ),
         tokens=Tokens(
             {name: one.secret.get_secret_value() for name, one in settings.collector.tokens.items() if one.secret}
         ),
+        public=public_api.is_public if settings.collector.public else lambda path: False,
         body_bytes_max=settings.collector.body_bytes_max,
         confidence=settings.tiers.confidence,
     )
@@ -175,6 +182,7 @@ async def _run(
         service.keep_examining(),
         service.keep_timing(),
         *_wished(settings, service, clock),
+        *_reporting(configuration, clock, disk),
         sending,
         *(loop() for door in exported for loop in (door.keep_deciding, door.keep_sweeping, door.keep_reconciling)),
     )
@@ -203,6 +211,20 @@ def _wished(settings: Settings, service: Service, clock: Clock) -> Iterator[Coro
         yield service.keep_drilling(paging.drill)
     if paging.heartbeat is not None:
         yield keep_beating(paging.heartbeat, service.ailments, clock, outside_only=not paging.private_addresses)
+
+
+def _reporting(configuration: Configuration, clock: Clock, disk: _Disk) -> Iterator[Coroutine[Any, Any, None]]:
+    """The loop of reports, where there are any; what it needs is read in only then."""
+    if configuration.settings.reports:
+        from collector.reporting import Reporter
+
+        reader = partial(Reader.open, configuration.settings.store)
+        yield Reporter(configuration, clock, disk.ledger, disk.run, reader).keep_reporting()
+
+
+async def _reports(disk: _Disk) -> list[dict[str, Any]]:
+    """How every report stands."""
+    return [row.to_json() for row in await disk.run(disk.ledger.reports)]
 
 
 def _link_verified(paging: Paging, clock: Clock, incident: str, expires: str, signature: str) -> bool:

@@ -51,10 +51,11 @@ def load_configuration(path: Path, environ: Mapping[str, str], *, probing: bool 
         fleet = fleet_with_files(fleet, fleet_documents, findings)
         if probing:
             findings += _unusable_tokenizers(fleet, fleet_documents)
-    if settings is not None and fleet is not None and not findings:
+    if settings is not None and settings_document is not None and fleet is not None and not findings:
         findings += _meeting_grids(settings, fleet, fleet_documents)
         findings += _unpriced(settings, fleet, fleet_documents)
         findings += _covers_nothing(contracts, fleet, contract_documents)
+        findings += _reports_astray(settings, fleet, settings_document)
     if findings or settings is None or fleet is None:
         raise ConfigurationError(
             tuple(sorted(set(findings), key=lambda f: (f.file, f.line, f.column, f.path, f.message)))
@@ -191,6 +192,28 @@ def _covers_nothing(contracts: Mapping[str, Contract], fleet: Fleet, documents: 
                 if not any(fnmatchcase(place, pattern) for place in places):
                     where = (*path, "versions", last, "commitments", number, "covers", index)
                     yield home.finding(where, f"{pattern!r} matches no target of {provider}, like {places[0]!r}")
+
+
+def _reports_astray(settings: Settings, fleet: Fleet, document: Document) -> Iterable[Finding]:
+    """A finding for each provider of a report that the fleet does not have, and for each place that is none."""
+    for number, report in enumerate(settings.reports):
+        for index, name in enumerate(report.providers):
+            if name not in fleet.providers:
+                path: tuple[PathKey, ...] = ("reports", number, "providers", index)
+                yield document.finding(path, f"the fleet has no provider {name!r}{_nearest(name, fleet.providers)}")
+        if report.to.destination is not None:
+            kind, name = report.to.destination
+            known = [each for each, one in settings.paging.destinations.items() if one.kind == kind]
+            if name not in known:
+                hint = _nearest(name, known) or f"; known: {', '.join(sorted(known)) or 'none'}"
+                path = ("reports", number, "to", kind)
+                yield document.finding(path, f"no destination of the kind {kind} is called {name!r}{hint}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The name that was meant, where one is near."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _unknown_modules(settings: Settings, documents: list[Document]) -> Iterable[Finding]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
+from collector.judgement import day_marks
 from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
+from collector.judgement.day_marks import Counted, Day
 from collector.judgement.facts import Block, ProviderFacts
 from collector.judgement.first_token import FirstTokens, Percentiles, by_connection, merged, percentiles
 from collector.judgement.integrity.findings import Examination
@@ -22,6 +24,7 @@ from schemas.verdict import Verdict
 
 FORMAT = "touchstone.scorecard/2"
 ALL_CONNECTIONS = "all"
+BAR_DAYS = 90
 
 
 class ClusterFacts(Protocol):
@@ -38,6 +41,14 @@ class ClusterFacts(Protocol):
     @property
     def first_tokens(self) -> tuple[FirstTokens, ...]:
         """Times to first token by connection."""
+
+
+class ClusterDay(Counted, Protocol):
+    """Counts of one cluster on one UTC day."""
+
+    @property
+    def cluster(self) -> str:
+        """Its full id."""
 
 
 class IncidentFacts(Protocol):
@@ -86,7 +97,11 @@ class IncidentFacts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Counts, availability and time to first token (all connections first) of the provider or of one cluster."""
+    """
+    Counts, availability and time to first token (all connections first) of the provider or of one cluster.
+
+    days: the last BAR_DAYS UTC days up to the end of the period, whatever its length, oldest first.
+    """
 
     name: str
     n_ok: int
@@ -96,6 +111,7 @@ class Line:
     n_not_observed: int
     availability: Availability | None
     ttft: tuple[Percentiles, ...]
+    days: tuple[Day, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +145,7 @@ class Scorecard:
     """
     A provider's record over [start, end).
 
-    verdict: the one given at *end*. examination: the last one that was known then, None before the first.
+    verdict: the one that held at *end*. examination: the last one that was known then, None before the first.
     """
 
     provider: str
@@ -164,17 +180,20 @@ def scorecard(
     beside: Beside,
     *,
     start: datetime,
+    end: datetime | None = None,
     confidence: float,
+    days: Iterable[ClusterDay] = (),
     examination: Examination | None = None,
     name: str = "",
     simulated: bool = False,
 ) -> Scorecard:
-    """The card over [*start*, verdict.at); what was swallowed by a wider incident is left out."""
+    """The card over [*start*, *end*), else up to the verdict; what was swallowed by a wider incident is left out."""
+    end, days = end or verdict.at, list(days)
     return Scorecard(
         provider=verdict.provider,
         name=name,
         start=start,
-        end=verdict.at,
+        end=end,
         confidence=confidence,
         verdict=verdict,
         whole=_line(
@@ -182,9 +201,16 @@ def scorecard(
             facts.blocks,
             by_connection(part for one in clusters for part in one.first_tokens),
             confidence,
+            _days(days, end),
         ),
         clusters=tuple(
-            _line(one.cluster, one.blocks, one.first_tokens, confidence)
+            _line(
+                one.cluster,
+                one.blocks,
+                one.first_tokens,
+                confidence,
+                _days((day for day in days if day.cluster == one.cluster), end),
+            )
             for one in sorted(clusters, key=lambda one: one.cluster)
         ),
         reasons=_reasons(facts.reasons),
@@ -199,7 +225,13 @@ def scorecard(
     )
 
 
-def _line(name: str, blocks: Sequence[Block], first_tokens: Sequence[FirstTokens], confidence: float) -> Line:
+def _line(
+    name: str,
+    blocks: Sequence[Block],
+    first_tokens: Sequence[FirstTokens],
+    confidence: float,
+    days: tuple[Day, ...],
+) -> Line:
     return Line(
         name=name,
         n_ok=sum(block.n_ok for block in blocks),
@@ -209,7 +241,17 @@ def _line(name: str, blocks: Sequence[Block], first_tokens: Sequence[FirstTokens
         n_not_observed=sum(block.n_not_observed for block in blocks),
         availability=availability(blocks, confidence=confidence),
         ttft=tuple(percentiles(part) for part in (merged(first_tokens, ALL_CONNECTIONS), *first_tokens)),
+        days=days,
     )
+
+
+def last_day(end: datetime) -> date:
+    """The UTC day that holds the last instant before *end*."""
+    return (end.astimezone(UTC) - timedelta(microseconds=1)).date()
+
+
+def _days(counted: Iterable[Counted], end: datetime) -> tuple[Day, ...]:
+    return day_marks.row(counted, last_day(end), BAR_DAYS)
 
 
 def _reasons(counts: Mapping[str, int]) -> tuple[ReasonLine, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collector.exports.csv_cell import cell
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
 from collector.judgement.beside import SideLine
+from collector.judgement.day_marks import day_title
 from collector.judgement.double_standard import Comparison
 from collector.judgement.first_token import Percentiles
 from collector.judgement.integrity import words
@@ -37,6 +38,7 @@ def _rows(card: Scorecard) -> Iterator[Row]:
         "start": card.start.isoformat(),
         "end": card.end.isoformat(),
         "tier": card.verdict.tier.value,
+        "judged_at": card.verdict.at.isoformat(),
         "policy": card.verdict.policy,
         "rule_version": card.verdict.rule_version,
         "confidence": card.confidence,
@@ -112,6 +114,11 @@ def _line(line: Line) -> Iterator[Row]:
         yield {
             "section": "measured", "item": line.name, "figure": "availability", "value": measured.point,
             "n": measured.n, "low": measured.lower, "high": measured.upper,
+        }  # fmt: skip
+    for day in line.days:
+        yield {
+            "section": "day", "item": line.name, "figure": day.day.isoformat(), "value": day.availability,
+            "n": day.known, "result": day.mark.value, "note": day_title(day),
         }  # fmt: skip
     for name in ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed"):
         yield {"section": "measured", "item": line.name, "figure": name, "value": getattr(line, name)}

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
-from collector.exports.scorecard import Line, Scorecard
+from collector.exports import card_tables as tables
+from collector.exports.card_tables import Table, instant
+from collector.exports.scorecard import Scorecard
 from collector.judgement import wording
-from collector.judgement.beside import SideLine
-from collector.judgement.first_token import Percentiles
 from collector.judgement.integrity import words
-from collector.judgement.integrity.findings import Finding
-from collector.judgement.wording import duration, percent
-from schemas.evidence import STANDING_WORDS
 
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>#|&"})
 
@@ -30,33 +26,21 @@ def _head(card: Scorecard) -> Iterator[str]:
     if card.simulated:
         yield "**Simulated data: these clouds do not exist.**"
         yield ""
-    yield f"`{card.provider}` from {_time(card.start)} to {_time(card.end)}"
+    yield f"`{card.provider}` from {instant(card.start)} to {instant(card.end)}"
     yield ""
+    if card.verdict.at != card.end:
+        yield f"Judged last at {instant(card.verdict.at)}."
+        yield ""
     for code in card.verdict.reasons:
         yield f"- {escaped(wording.reason_words(code))} (`{code}`)"
     yield ""
 
 
 def _why(card: Scorecard) -> Iterator[str]:
-    if not card.verdict.gates:
-        return
-    yield "## Why this tier"
-    yield ""
-    yield from _table(
-        ("Tier", "Gate", "Value", "Threshold", "n", "Result", "Note"),
-        (
-            (
-                gate.tier.value,
-                wording.gate_title(gate),
-                wording.gate_value(gate, gate.value),
-                f"{gate.op} {wording.gate_value(gate, gate.threshold)}",
-                str(gate.n),
-                wording.gate_result(gate),
-                gate.note,
-            )
-            for gate in card.verdict.gates
-        ),
-    )
+    if card.verdict.gates:
+        yield "## Why this tier"
+        yield ""
+        yield from _table(tables.gates(card))
 
 
 def _claims(card: Scorecard) -> Iterator[str]:
@@ -69,80 +53,24 @@ def _claims(card: Scorecard) -> Iterator[str]:
     yield escaped(words.state(card.examination.suspicion))
     yield ""
     since, at = card.examination.since, card.examination.at
-    yield f"Requests from {_time(since)} to {_time(at)}, by check the worst of all targets. {words.CAVEAT}"
+    yield f"Requests from {instant(since)} to {instant(at)}, by check the worst of all targets. {words.CAVEAT}"
     yield ""
     told, silent = card.examination.parted
     if told:
-        yield from _table(
-            ("Result", "Check", "Claim", "Found", "Measured", "If it held", "Seen on", "Targets", "Would be caught"),
-            (_finding_row(one) for one in told),
-        )
+        yield from _table(tables.findings(told))
     for one in silent:
-        yield f"- insufficient data: {escaped(', '.join(_insufficient(one)))}"
+        yield f"- insufficient data: {escaped(', '.join(tables.insufficient(one)))}"
     if silent:
         yield ""
 
 
-def _finding_row(finding: Finding) -> Sequence[str]:
-    one = finding.worst
-    return (
-        STANDING_WORDS[one.standing],
-        one.check,
-        one.claim,
-        one.said,
-        words.measurement(one),
-        words.error_rate(one),
-        words.seen_on(one),
-        words.agreement(finding),
-        one.smallest,
-    )
-
-
-def _insufficient(finding: Finding) -> Sequence[str]:
-    one = finding.worst
-    return one.check, one.said, f"n {one.n}", words.agreement(finding)
-
-
 def _measured(card: Scorecard) -> Iterator[str]:
-    bounds = f"Availability ({card.confidence:.0%} bounds)"
     yield "## Measured"
     yield ""
-    yield from _table(
-        ("", bounds, "n", "Failed", "Unknown", "Not observed"),
-        (_measured_row(line) for line in (card.whole, *card.clusters)),
-    )
+    yield from _table(tables.measured(card))
     yield "## Time to first token"
     yield ""
-    yield from _table(
-        ("", "Connection", "p50", "p95", "p99", "n", "p95 from the intended instant", "n", "of them without a token"),
-        (_ttft_row(line.name, ttft) for line in (card.whole, *card.clusters) for ttft in line.ttft),
-    )
-
-
-def _measured_row(line: Line) -> Sequence[str]:
-    measured = line.availability
-    return (
-        line.name,
-        wording.UNKNOWN
-        if measured is None
-        else f"{percent(measured.point)} ({wording.interval(measured.lower, measured.upper)})",
-        str(measured.n if measured else 0),
-        str(line.n_failed),
-        str(line.n_unknown),
-        str(line.n_not_observed),
-    )
-
-
-def _ttft_row(name: str, line: Percentiles) -> Sequence[str]:
-    return (
-        name,
-        line.connection,
-        *(_ms(value) for value in (line.p50_ms, line.p95_ms, line.p99_ms)),
-        str(line.n),
-        _ms(line.intended_p95_ms),
-        str(line.intended_n),
-        str(line.waited_n),
-    )
+    yield from _table(tables.first_tokens(card))
 
 
 def _beside(card: Scorecard) -> Iterator[str]:
@@ -152,72 +80,38 @@ def _beside(card: Scorecard) -> Iterator[str]:
         yield "No real traffic was seen in this period."
         yield ""
         return
-    yield from _table(
-        ("", "Source", "Connection", "n", "Failed", "TTFT p50", "TTFT p95", "n"),
-        (_side_row(line) for line in card.beside.lines),
-    )
+    yield from _table(tables.beside(card))
     for said in wording.standard_words(card.beside.standard):
         yield f"- {escaped(said)}"
     yield ""
 
 
-def _side_row(line: SideLine) -> Sequence[str]:
-    return (
-        line.name,
-        wording.SOURCE_NAME[line.source],
-        line.connection,
-        str(line.n),
-        wording.failed_words(line),
-        _ms(line.ttft.p50_ms),
-        _ms(line.ttft.p95_ms),
-        str(line.ttft.n),
-    )
-
-
 def _errors(card: Scorecard) -> Iterator[str]:
-    if not card.reasons:
-        return
-    yield "## Errors"
-    yield ""
-    yield from _table(("Reason", "Fault", "n"), ((line.reason, line.blame, str(line.n)) for line in card.reasons))
+    if card.reasons:
+        yield "## Errors"
+        yield ""
+        yield from _table(tables.errors(card))
 
 
 def _incidents(card: Scorecard) -> Iterator[str]:
     yield "## Incidents"
     yield ""
-    if not card.incidents:
+    if card.incidents:
+        yield from _table(tables.incidents(card))
+    else:
         yield "None in this period."
         yield ""
-        return
-    yield from _table(
-        ("Incident", "Severity", "Scope", "Reason", "From", "Noticed after", "Lasted"),
-        (
-            (
-                line.id,
-                line.severity,
-                line.scope,
-                line.reason,
-                _time(line.failed_at),
-                duration(line.noticed_s),
-                "still open" if line.lasted_s is None else duration(line.lasted_s),
-            )
-            for line in card.incidents
-        ),
-    )
 
 
 def _foot(card: Scorecard) -> Iterator[str]:
-    yield (
-        f"Policy `{card.verdict.policy}`, rule {card.verdict.rule_version}. Bounds are one-sided at "
-        f"{card.confidence:.0%}, unknown time counted against itself; percentages are rounded down."
-    )
+    yield f"Policy `{card.verdict.policy}`, {tables.foot(card)}"
     yield ""
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    for row in rows:
+def _table(table: Table) -> Iterator[str]:
+    yield "| " + " | ".join(table.header) + " |"
+    yield "|" + "---|" * len(table.header)
+    for row in table.rows:
         yield "| " + " | ".join(escaped(cell) for cell in row) + " |"
     yield ""
 
@@ -225,11 +119,3 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str
 def escaped(text: str) -> str:
     """*text* as one line of Markdown that is nothing but text, read from left to right."""
     return "".join(letter if letter.isprintable() else " " for letter in text).translate(_SPECIAL)
-
-
-def _ms(value: float | None) -> str:
-    return wording.UNKNOWN if value is None else f"{value:.0f} ms"
-
-
-def _time(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

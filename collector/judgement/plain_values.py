@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 
 def plain(value: Any) -> Any:
     """*value* of dicts, lists and tuples, all the way down; what is plain already stays as it is."""
     match value:
-        case datetime():
+        case date():  # a datetime is one
             return value.isoformat()
         case float():
             return float(f"{value:.9g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
@@ -57,9 +58,14 @@ class Carrier:
 
     async def hand_over(self, delivery: Delivery, settings: Destination, now: datetime) -> Answer:
         """One attempt, bounded by the destination's timeout. The answer's words hold none of its secrets."""
+        return await self.carry(
+            lambda: DESTINATIONS[settings.kind].render(delivery, settings, self._paging, now), settings
+        )
+
+    async def carry(self, made: Callable[[], Message | None], settings: Destination) -> Answer:
+        """As hand_over, of the message that *made* gives."""
         try:
-            message = DESTINATIONS[settings.kind].render(delivery, settings, self._paging, now)
-            answer = await self._sent(message, settings)
+            answer = await self._sent(made(), settings)
         except DeliveryError as problem:
             answer = Answer(0, str(problem), accepted=False)
         except TouchstoneError as problem:

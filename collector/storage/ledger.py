@@ -22,6 +22,7 @@ from collector.judgement.incidents import Decision
 from collector.storage.ledger_database import Database
 from collector.storage.ledger_outbox import LedgerOutbox
 from collector.storage.ledger_reads import LedgerReads
+from collector.storage.ledger_reports import LedgerReports
 from collector.storage.ledger_rows import with_times
 from collector.storage.ledger_tables import ATTEMPTS, DELIVERIES, RESPONSES, STATE, TRANSITIONS
 from schemas.incident import PageIntent
@@ -33,7 +34,7 @@ Deliveries = Callable[[Sequence[PageIntent], Known], Sequence[Delivery]]
 COPIES = {"incident_transitions": TRANSITIONS, "page_attempts": ATTEMPTS, "responses": RESPONSES}
 
 
-class Ledger(LedgerOutbox, LedgerReads):
+class Ledger(LedgerOutbox, LedgerReads, LedgerReports):
     """
     An open transactional store: the path of a SQLite file, or `postgresql://USER@HOST/DATABASE`.
 

@@ -1,4 +1,4 @@
-"""The tables of the transactional store: the judge's state, transitions, responses, deliveries and every attempt."""
+"""The tables of the transactional store: the judge's state, transitions, responses, deliveries, attempts, reports."""
 
 from __future__ import annotations
 
@@ -102,6 +102,29 @@ BUCKETS = Table(
     Column("destination", String(63), primary_key=True),
     Column("tokens", Float, nullable=False),
     Column("at", Float, nullable=False),
+)
+
+# Scorecards that were written or sent by themselves, one row for each report, period and provider. Times as above; `at`
+# is that of the last attempt.
+REPORTS = Table(
+    "reports",
+    METADATA,
+    Column("report", String(63), nullable=False),
+    Column("period", String(16), nullable=False),
+    Column("provider", String(63), nullable=False),
+    Column("ends", Float, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0),
+    Column("next_attempt_at", Float, nullable=False),
+    Column("lease_owner", String(255)),
+    Column("lease_until", Float),
+    Column("at", Float),
+    Column("place", Text, nullable=False, server_default=""),
+    Column("sha256", String(64), nullable=False, server_default=""),
+    Column("size", Integer, nullable=False, server_default="0"),
+    Column("error", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("report", "period", "provider"),
+    Index("reports_due", "state", "next_attempt_at"),
 )
 
 for _table in (TRANSITIONS, ATTEMPTS, RESPONSES):

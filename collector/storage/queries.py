@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any
 
+import orjson
+
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.correlation.buckets import Watched, seen_clearly
 from collector.judgement.correlation.relations import Relations, closed_window, relations
@@ -36,6 +38,7 @@ from collector.storage import (
     history_loads,
     incident_queries,
     outage_queries,
+    records,
     sample_queries,
     scorecard_queries,
     series_queries,
@@ -146,6 +149,17 @@ class Reader:
         """When *provider*, its clusters and its models came into another tier: of the last *limit* such verdicts."""
         rows = self._rows(verdict_queries.CHANGES, provider=provider, limit=min(limit, ROWS_MAX))
         return tuple(changes(verdict_of(body) for (body,) in rows))
+
+    def settled_at(self) -> datetime | None:
+        """The instant of the newest verdict on anybody: nothing known before it is still to come. None before any."""
+        at, n = self._rows(verdict_queries.NEWEST)[0]
+        return at if n else None
+
+    def configuration_at(self, at: datetime) -> dict[str, Any] | None:
+        """The configuration that a collector ran with at *at*, secrets masked, as JSON values; None when none did."""
+        body, n = self._rows(records.CONFIGURATION_AT, at=_ms(at))[0]
+        configuration: dict[str, Any] | None = orjson.loads(body) if n else None
+        return configuration
 
     def statements(self, since: datetime, provider: str = "") -> tuple[Statement, ...]:
         """Billing months as they were counted last, of those that were counted at all after *since*."""
@@ -258,9 +272,9 @@ class Reader:
         now: datetime = self._rows("SELECT now64(3, 'UTC')")[0][0]
         return now
 
-    def open_incidents(self) -> tuple[IncidentRow, ...]:
-        """What is broken now, the worst first, then the oldest."""
-        found = self._incidents(open=True)
+    def open_incidents(self, until: datetime = _FAR) -> tuple[IncidentRow, ...]:
+        """What is broken now, or was at *until*, the worst first, then the oldest."""
+        found = self._incidents(open=True, until=until)
         return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
 
     def recent_incidents(
@@ -344,6 +358,15 @@ class Reader:
             tuple(clusters.values()),
             bool(simulated),
         )
+
+    def days_as_known(self, provider: str, start: datetime, end: datetime) -> tuple[DayBar, ...]:
+        """Counts of *provider* by cluster and UTC day over [start, end), from rows taken in before *end*."""
+        window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
+        return tuple(DayBar(*row) for row in self._rows(series_queries.CARD_DAYS, **window))
+
+    def observed_at(self, start: datetime, end: datetime) -> dict[str, datetime]:
+        """When each provider was observed last in [start, end), by rows taken in before *end*."""
+        return dict(self._rows(series_queries.OBSERVED_AT, a=_ms(start), b=_ms(end)))
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""

@@ -14,6 +14,10 @@ from schemas.config import Configuration
 from schemas.contract import Contract
 
 _LATEST = "SELECT argMax(digest, at), count() FROM {database}.configuration_versions"
+# Parameter: at (ms since the epoch).
+CONFIGURATION_AT = """
+SELECT argMax(body, at), count() FROM {database}.configuration_versions
+WHERE at <= fromUnixTimestamp64Milli({at:Int64})"""
 
 
 def configuration_body(configuration: Configuration) -> str:

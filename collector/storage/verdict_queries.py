@@ -25,6 +25,8 @@ CHANGES = """
 SELECT body FROM {database}.verdicts FINAL
 WHERE provider = {provider:String} AND (tier != previous OR notEmpty(changed)) ORDER BY at DESC LIMIT {limit:UInt32}"""
 
+NEWEST = "SELECT max(at), count() FROM {database}.verdicts"
+
 _VERDICT = TypeAdapter(Verdict)
 
 

@@ -154,7 +154,7 @@ def test_incidents_lists_the_open_ones_and_all(run: Run) -> None:
     assert len(json.loads(every.stdout)["incidents"]) == 2
 
 
-@pytest.mark.parametrize("form", ["json", "csv", "md"])
+@pytest.mark.parametrize("form", ["json", "csv", "md", "html"])
 def test_a_scorecard_is_the_same_twice(run: Run, form: str, tmp_path: Path) -> None:
     """Byte for byte, on standard output and in a file."""
     out = tmp_path / "card"

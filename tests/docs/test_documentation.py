@@ -21,7 +21,7 @@ from collector.judgement.tiers import REASONS
 from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import RETRY_S
 from probes.catalog import KINDS
-from schemas import config, contract, destinations, fleet, objectives, paging
+from schemas import config, contract, destinations, fleet, objectives, paging, reports
 from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
@@ -71,6 +71,8 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "paging.heartbeat": paging.Heartbeat,
         "paging.drill": paging.Drill,
         "paging.delivery": paging.DeliveryObjective,
+        "reports": reports.Report,
+        "reports.to": reports.ReportTo,
         "webhook destination": destinations.Webhook,
         "pagerduty destination": destinations.PagerDuty,
         "pagerduty_changes destination": destinations.PagerDutyChanges,
@@ -328,7 +330,7 @@ def test_every_part_of_the_configuration_has_its_section() -> None:
     """Every model of the settings, of the fleet and of contracts, once."""
     models = {
         value
-        for module in (config, contract, destinations, fleet, objectives, paging)
+        for module in (config, contract, destinations, fleet, objectives, paging, reports)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, fleet.Strict)
     }

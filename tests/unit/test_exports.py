@@ -104,13 +104,13 @@ def beside() -> Beside:
     return Beside("acme", START, AT, 0.95, side_lines("acme", sides, confidence=0.95), DoubleStandard(worse, None))
 
 
-@pytest.mark.parametrize("form", sorted(catalog.FORMATS))
+@pytest.mark.parametrize("form", ["csv", "html", "json", "md"])
 def test_a_card_is_rebuilt_byte_for_byte(form: str) -> None:
     """No clock, no order of a dictionary, no last bit of a float."""
     render = catalog.renderer(form)
 
     assert render(card()) == render(card())
-    assert render(card()).endswith("\n")
+    assert catalog.rendered(form, card()).endswith(b"\n")
 
 
 def test_every_format_file_is_in_the_catalogue() -> None:

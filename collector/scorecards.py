@@ -1,0 +1,72 @@
+"""A provider's scorecard from the store, as it was at an instant: for the command, the schedule and the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import orjson
+
+from collector.exports.scorecard import BAR_DAYS, Scorecard, last_day, scorecard
+from collector.storage.queries import ROWS_MAX, Reader
+from collector.storage.records import configuration_body
+from schemas.config import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a card takes from the configuration."""
+
+    name: str
+    confidence: float
+    block_s: float
+    simulated: bool
+
+    @classmethod
+    def of(cls, configuration: Mapping[str, Any], provider: str) -> Terms:
+        """From a configuration as JSON values; a provider that it does not have has no name."""
+        settings = configuration["settings"]
+        return cls(
+            name=configuration["fleet"]["providers"].get(provider, {}).get("name", ""),
+            confidence=settings["tiers"]["confidence"],
+            block_s=settings["tiers"]["block"],
+            simulated=settings["simulated"],
+        )
+
+
+def card_at(
+    reader: Reader, configuration: Configuration, provider: str, at: datetime, period: timedelta
+) -> Scorecard | None:
+    """
+    The card over [*at* - *period*, *at*): the verdict that held at *at*, and what was known before; None without one.
+
+    The configuration is the one that a collector ran with then; *configuration* only where none did. So the same
+    instant gives the same card, whatever came in or was changed later. *at* is not later than `Reader.settled_at`.
+    """
+    verdict = reader.verdict(provider, at)
+    if verdict is None:
+        return None
+    terms = Terms.of(reader.configuration_at(at) or orjson.loads(configuration_body(configuration)), provider)
+    start = at - period
+    summary = reader.provider_summary(provider, start, at, block_s=terms.block_s)
+    return scorecard(
+        verdict,
+        summary.facts,
+        summary.clusters,
+        reader.recent_incidents(ROWS_MAX, start, provider=provider, until=at),
+        reader.beside(provider, start, at, confidence=terms.confidence),
+        start=start,
+        end=at,
+        confidence=terms.confidence,
+        days=reader.days_as_known(provider, first_bar(at), at),
+        examination=next(iter(reader.examinations(provider, at)), None),
+        name=terms.name,
+        simulated=terms.simulated or summary.simulated,
+    )
+
+
+def first_bar(at: datetime) -> datetime:
+    """The midnight, UTC, at which the oldest bar of a card of *at* begins."""
+    return datetime.combine(last_day(at) - timedelta(days=BAR_DAYS - 1), time(), UTC)
