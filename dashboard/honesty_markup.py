@@ -18,14 +18,13 @@ _SIGN = {Answer.POSTED: "✓", Answer.NEVER: "✗", Answer.PENDING: "…", Answe
 def section(found: Honesty) -> str:
     """The figures, then each outage with its answer, the newest first, then posts about nothing that we saw."""
     if not found.readings:
-        return f'<h2>{TITLE}</h2><div class="ts-calm">{text(words.UNREAD)}</div>'
-    lines = "".join(f"<li>{text(line)}</li>" for line in words.summary(found))
+        return f"<h2>{TITLE}</h2>{markup.notes(words.UNREAD)}"
     rows = [_answered(one) for one in reversed(found.answers[-ROWS_MAX:])]
     rows += [_unseen(one) for one in reversed(found.unseen[-ROWS_MAX:])]
-    table = markup.table(HEADER, rows, "ts-list") if rows else '<div class="ts-calm">No outage, and no post.</div>'
+    table = markup.table(HEADER, rows, "ts-list") if rows else markup.notes("No outage, and no post.")
     since = f"{found.begins:%d %b} to {found.at:%d %b %Y %H:%M} UTC"
     return (
-        f'<h2>{TITLE} <span class="ts-dim">{text(since)}</span></h2><ul class="ts-note">{lines}</ul>{table}'
+        f'<h2>{TITLE} <span class="ts-dim">{text(since)}</span></h2>{markup.notes(*words.summary(found))}{table}'
         f'<div class="ts-foot">{text(words.CAVEAT)}</div>'
     )
 

@@ -127,6 +127,11 @@ def _cells(cells: Iterable[str]) -> str:
     return "".join(f"<td>{cell}</td>" for cell in cells)
 
 
+def notes(*lines: str) -> str:
+    """Lines of text, one below the other, as remarks."""
+    return f'<ul class="ts-note">{"".join(f"<li>{text(line)}</li>" for line in lines)}</ul>'
+
+
 def stamp(at: datetime) -> str:
     """An instant as people read it, UTC."""
     return f"{at:%d %b %Y %H:%M:%S} UTC"

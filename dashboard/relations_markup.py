@@ -20,20 +20,16 @@ SHARED_HEADER = ("Provider", "Shared", "Which", "Weight", "Seen")
 def section(found: Relations, provider: str) -> str:
     """What is said of *provider*; *found* is about it alone."""
     together = [one for one in found.pairs if one.standing is Standing.TOGETHER]
-    parts = [_list(words.window(found), words.tested(found))]
+    parts = [markup.notes(words.window(found), words.tested(found))]
     if together:
         parts.append(markup.table(HEADER, [_pair(one, provider) for one in together], "ts-list"))
     else:
-        parts.append(f'<div class="ts-calm">{text(_none(found))}</div>')
+        parts.append(markup.notes(_none(found)))
     if found.shared:
         parts.append(markup.table(SHARED_HEADER, [_shared(one, provider) for one in found.shared], "ts-list"))
-    parts += [_list(f"counted as one supplier: {words.group(group)}") for group in found.groups]
+    parts += [markup.notes(f"counted as one supplier: {words.group(group)}") for group in found.groups]
     notes = words.CAVEAT + (f" {words.HINTS}" if found.shared else "")
     return f'<h2>{TITLE}</h2>{"".join(parts)}<div class="ts-foot">{text(notes)}</div>'
-
-
-def _list(*lines: str) -> str:
-    return f'<ul class="ts-note">{"".join(f"<li>{text(line)}</li>" for line in lines)}</ul>'
 
 
 def _none(found: Relations) -> str:

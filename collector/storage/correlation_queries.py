@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from collector.judgement.blind_spans import BEFORE, BlindSpan
+from collector.judgement.blind_spans import BEFORE, BLINDNESS_REMEMBERED, BlindSpan
 from collector.judgement.correlation.buckets import BUCKET_S, Mask, Sight
 from collector.judgement.correlation.shared_infrastructure import Sighting, What
 from collector.judgement.honesty.posts import Ours, Post
@@ -87,8 +87,8 @@ def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iter
 
 
 def blindness(query: Query, begins: datetime, ends: datetime, at: datetime) -> tuple[BlindSpan, ...]:
-    """When a vantage could not see the providers."""
-    found = _incidents(query, "", begins, at)
+    """When a vantage could not see the providers, also since a week before."""
+    found = _incidents(query, "", begins - BLINDNESS_REMEMBERED, at)
     blind = (one for one in found if one.signal is Signal.HARD_DOWN and one.level is Level.OBSERVER)
     return tuple(BlindSpan(one.scope, one.failed_at - BEFORE, one.resolved_at) for one in blind if one.failed_at < ends)
 
@@ -129,7 +129,7 @@ def posts(query: Query, provider: str, begins: datetime, ends: datetime, at: dat
             id=id,
             said=said,
             created_at=of_ms(round(created * 1000)),
-            ended_at=of_ms(round(ended * 1000)) if has_ended else None,
+            ended_at=of_ms(round(max(created, ended) * 1000)) if has_ended else None,
             read_at=of_ms(read),
         )
         for id, created, said, read, has_ended, ended in query(POSTS, **_within(begins, ends, at), provider=provider)

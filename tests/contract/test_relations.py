@@ -195,6 +195,7 @@ def test_a_store_without_observations_and_what_a_blind_vantage_saw(store: Store)
         (span,) = correlation_queries.blindness(opened._rows, BEGINS, ENDS, NOW)
         assert (span.vantage, span.start, span.end) == ("here", POSTED - timedelta(minutes=1), None)
         assert correlation_queries.blindness(opened._rows, BEGINS, ENDS, POSTED) == ()
+        assert len(correlation_queries.blindness(opened._rows, POSTED + timedelta(days=1), ENDS, NOW)) == 1
         nobody, unread = opened.relations(NOW, DAYS, {"m": ("acme",)}), opened.honesty("acme", BEGINS, NOW)
     assert (nobody.pairs, nobody.shared, nobody.groups, nobody.supplies[0].effective) == ((), (), (), 1.0)
     assert (unread.readings, unread.answers) == (0, ())

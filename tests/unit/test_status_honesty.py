@@ -132,7 +132,7 @@ def test_the_figures_are_medians_with_their_n() -> None:
     assert (found.lag, len(found.lags)) == (minutes(15), 2)
     assert found.stated_share == 0.5
     assert words.summary(found) == (
-        "2 of 3 outages that we saw were posted (n 3; not observed: 0)",
+        "2 of 3 outages that we saw were posted (n 3; not yet: 0, not observed: 0)",
         "median first post 15 m after our first evidence (n 2)",
         "posts say 50 % of the duration that we saw, in the median; shorter by 5 m or more in 2 (n 2)",
         "0 posts about nothing that we saw",

@@ -122,7 +122,7 @@ def effective(one: Supply) -> str:
 def tested(found: Relations) -> str:
     """How many pairs were looked at, and how they stand."""
     parts = [f"{said}: {count(found.number(standing))}" for standing, said in STANDING_WORDS.items()]
-    return f"of {count(len(found.pairs))} pairs {', '.join(parts)}"
+    return f"Of {count(len(found.pairs))} pairs {', '.join(parts)}"
 
 
 def window(found: Relations) -> str:

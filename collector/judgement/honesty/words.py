@@ -37,9 +37,10 @@ def summary(found: Honesty) -> tuple[str, ...]:
     """The figures, each with its n."""
     if not found.readings:
         return (UNREAD,)
-    posted, never, unread = (len(found.of(one)) for one in (Answer.POSTED, Answer.NEVER, Answer.UNREAD))
+    posted, never, pending, unread = (len(found.of(one)) for one in Answer)
     lines = [
-        f"{posted} of {posted + never} outages that we saw were posted (n {posted + never}; not observed: {unread})"
+        f"{posted} of {posted + never} outages that we saw were posted (n {posted + never}; not yet: {pending}, not "
+        f"observed: {unread})"
     ]
     if found.lag is not None:
         lines.append(f"median first post {lag(found.lag)} our first evidence (n {len(found.lags)})")
