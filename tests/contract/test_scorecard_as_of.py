@@ -116,6 +116,7 @@ def test_the_same_instant_gives_the_same_bytes_after_late_rows_came(known: Store
         assert reader.settled_at() == AT
     early = touchstone(*asked, str(tmp_path / "early.json"))
     too_early = touchstone(*asked, "-", "--as-of", LATER.isoformat())
+    too_late = touchstone(*asked, "-", "--as-of", (AT - timedelta(days=160)).isoformat(), "--days", "180")
     on_store(known, lambda house: afterwards(house, known))
     again, now = card(known, AT), card(known, LATER)
     late = touchstone(*asked, str(tmp_path / "late.json"), "--as-of", "2026-11-24T13:00:00+01:00")
@@ -125,6 +126,7 @@ def test_the_same_instant_gives_the_same_bytes_after_late_rows_came(known: Store
     assert (early.returncode, late.returncode) == (0, 0), early.stderr + late.stderr
     assert (tmp_path / "early.json").read_bytes() == (tmp_path / "late.json").read_bytes() == at_once["json"]
     assert too_early.returncode == 2 and "not settled yet" in too_early.stderr
+    assert too_late.returncode == 2 and "no longer kept (store.retention.raw)" in too_late.stderr
     assert (again.name, now.name, now.confidence) == (*NAMES, 0.9)
     assert now.whole.n_ok == again.whole.n_ok + 44 and sum(day.n for day in again.whole.days) == 192
     assert [line.state for line in again.incidents] == ["open"] and again.incidents[0].resolved_at is None
