@@ -221,6 +221,22 @@ async def test_a_mail_and_a_webhook_carry_the_file_and_the_same_id_again(judged:
     assert page.startswith(b"<!doctype html>") and hashlib.sha256(page).hexdigest() == sent["data"]["file"]["sha256"]
 
 
+async def test_a_report_is_not_posted_into_our_own_house(judged: Store, tmp_path: Path) -> None:
+    """As pages are not: the address that is connected to is looked at, unless the settings allow it."""
+    async with hooked() as hook:
+        given = {"kind": "webhook", "url": hook.url, "secret": WEBHOOK_SECRET}
+        house = configured(judged, [CLAY | {"to": {"webhook": "hook"}}], hook=given)
+        paging = house.settings.paging.model_copy(update={"private_addresses": False})
+        closed = house.model_copy(update={"settings": house.settings.model_copy(update={"paging": paging})})
+        with closing(Ledger(tmp_path / "state.db", owner="me")) as ledger:
+            async with Carrier(closed.settings.paging) as carrier:
+                await reporter(closed, ledger, SetClock(NOW)).report_due(carrier)
+            (row,) = ledger.reports()
+
+    assert (row.state, hook.requests) == (ReportState.PENDING, [])
+    assert "127.0.0.1 is loopback" in row.error and WEBHOOK_SECRET not in row.error
+
+
 def test_what_never_works_is_given_up_and_stays_visible(judged: Store, tmp_path: Path) -> None:
     """After three days; a folder that is a file is said, and not raised."""
     (tmp_path / "file").write_text("")
