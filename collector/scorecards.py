@@ -12,7 +12,9 @@ import orjson
 from collector.exports.scorecard import BAR_DAYS, Scorecard, last_day, scorecard
 from collector.storage.queries import ROWS_MAX, Reader
 from collector.storage.records import configuration_body
-from schemas.config import Configuration
+from schemas.config import Configuration, Retention
+
+GRACE = timedelta(days=1)  # the store lets go of a whole day at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,8 @@ def card_at(
 def first_bar(at: datetime) -> datetime:
     """The midnight, UTC, at which the oldest bar of a card of *at* begins."""
     return datetime.combine(last_day(at) - timedelta(days=BAR_DAYS - 1), time(), UTC)
+
+
+def oldest_kept(retention: Retention, now: datetime) -> datetime:
+    """The first instant of which every row is there at *now*: a card that begins earlier could not be made again."""
+    return now - timedelta(seconds=retention.raw) - GRACE

@@ -9,7 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ from touchstone.system_clock import SystemClock
 __all__ = ["place"]
 
 ENDS = AT.replace(hour=0)
-NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+NOW = ENDS + timedelta(hours=6)
+DAY = f"{ENDS - timedelta(days=1):%Y-%m-%d}"
 CLAY: dict[str, Any] = {"name": "daily", "every": "day", "providers": ["clay"]}
 
 
@@ -143,14 +144,14 @@ def test_a_report_is_filed_once_when_its_period_has_closed(judged: Store, tmp_pa
         tried.append(reported(house, ledger, clock))
 
     assert tried == [2, 0, 0, 0]
-    assert made == [Path("daily/clay-2026-11-23.md")]
+    assert made == [Path(f"daily/clay-{DAY}.md")]
     body = (tmp_path / "out" / made[0]).read_bytes()
     assert (tmp_path / "out" / made[0]).stat().st_mtime_ns == written
-    assert "from 2026-11-23 00:00:00 UTC to 2026-11-24 00:00:00 UTC" in body.decode()
+    assert f"from {DAY} 00:00:00 UTC to {ENDS:%Y-%m-%d} 00:00:00 UTC" in body.decode()
     assert "Clay \\<b\\>Cloud\\</b\\>" in body.decode()
     assert [(row.provider, row.state, row.period) for row in rows] == [
-        ("clay", ReportState.SENT, "2026-11-23"),
-        ("opal", ReportState.NOTHING, "2026-11-23"),
+        ("clay", ReportState.SENT, DAY),
+        ("opal", ReportState.NOTHING, DAY),
     ]
     assert (rows[0].sha256, rows[0].size) == (hashlib.sha256(body).hexdigest(), len(body))
     assert rows[0].place == str(tmp_path / "out" / made[0]) and "nobody had judged it" in rows[1].error
@@ -201,9 +202,9 @@ async def test_a_mail_and_a_webhook_carry_the_file_and_the_same_id_again(judged:
     (mail,) = mailbox.mails
     (attached,) = mail.iter_attachments()
     card = json.loads(attached.get_payload(decode=True))
-    assert mail["Subject"].startswith("Clay <b>Cloud</b>: ") and mail["Subject"].endswith(", 2026-11-23")
+    assert mail["Subject"].startswith("Clay <b>Cloud</b>: ") and mail["Subject"].endswith(f", {DAY}")
     assert (attached.get_filename(), card["provider"], card["end"]) == (
-        "clay-2026-11-23.json",
+        f"clay-{DAY}.json",
         "clay",
         ENDS.isoformat(),
     )
@@ -215,9 +216,25 @@ async def test_a_mail_and_a_webhook_carry_the_file_and_the_same_id_again(judged:
         WEBHOOK_SECRET, named["webhook-id"], int(named["webhook-timestamp"]), body, named["webhook-signature"]
     )
     sent = json.loads(body)
-    assert sent["type"] == "report.closed" and sent["data"]["period"]["label"] == "2026-11-23"
+    assert sent["type"] == "report.closed" and sent["data"]["period"]["label"] == DAY
     page = base64.b64decode(sent["data"]["file"]["base64"])
     assert page.startswith(b"<!doctype html>") and hashlib.sha256(page).hexdigest() == sent["data"]["file"]["sha256"]
+
+
+async def test_a_report_is_not_posted_into_our_own_house(judged: Store, tmp_path: Path) -> None:
+    """As pages are not: the address that is connected to is looked at, unless the settings allow it."""
+    async with hooked() as hook:
+        given = {"kind": "webhook", "url": hook.url, "secret": WEBHOOK_SECRET}
+        house = configured(judged, [CLAY | {"to": {"webhook": "hook"}}], hook=given)
+        paging = house.settings.paging.model_copy(update={"private_addresses": False})
+        closed = house.model_copy(update={"settings": house.settings.model_copy(update={"paging": paging})})
+        with closing(Ledger(tmp_path / "state.db", owner="me")) as ledger:
+            async with Carrier(closed.settings.paging) as carrier:
+                await reporter(closed, ledger, SetClock(NOW)).report_due(carrier)
+            (row,) = ledger.reports()
+
+    assert (row.state, hook.requests) == (ReportState.PENDING, [])
+    assert "127.0.0.1 is loopback" in row.error and WEBHOOK_SECRET not in row.error
 
 
 def test_what_never_works_is_given_up_and_stays_visible(judged: Store, tmp_path: Path) -> None:
@@ -225,7 +242,7 @@ def test_what_never_works_is_given_up_and_stays_visible(judged: Store, tmp_path:
     (tmp_path / "file").write_text("")
     house = configured(judged, [CLAY | {"to": {"folder": str(tmp_path / "file")}}])
     clock = SetClock(NOW)
-    key = ReportKey("daily", "2026-11-23", "clay")
+    key = ReportKey("daily", DAY, "clay")
     with closing(Ledger(tmp_path / "state.db", owner="me")) as ledger:
         reported(house, ledger, clock)
         (row,) = ledger.reports()
@@ -241,7 +258,7 @@ def test_what_never_works_is_given_up_and_stays_visible(judged: Store, tmp_path:
 
 def test_of_several_collectors_one_works_on_a_report(place: Place) -> None:
     """A lease is nobody else's until it runs out, or its collector starts anew; what went out stays so."""
-    key = ReportKey("daily", "2026-11-23", "clay")
+    key = ReportKey("daily", DAY, "clay")
     with closing(place.open("a")) as a, closing(place.open("b")) as b:
         for ledger in (a, b):
             ledger.plan_reports([key], ENDS, NOW)
@@ -270,7 +287,7 @@ class Dying(Ledger):
 def test_who_dies_between_sending_and_noting_it_sends_the_same_again(judged: Store, tmp_path: Path) -> None:
     """The same file under the same name, once the lease has run out, or at once when the same collector starts anew."""
     house = configured(judged, [CLAY | {"to": {"folder": str(tmp_path / "out")}}])
-    clock, file = SetClock(NOW), tmp_path / "out" / "daily" / "clay-2026-11-23.html"
+    clock, file = SetClock(NOW), tmp_path / "out" / "daily" / f"clay-{DAY}.html"
     with closing(Dying(tmp_path / "state.db", owner="me")) as dying, pytest.raises(StoreUnavailable):
         reported(house, dying, clock)
     written = file.read_bytes()

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from tests.support.processes import touchstone
 from tests.support.small_world import POLICY
 from tests.support.stores import fresh_database, on_store
 
-AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+AT = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
 LATER = AT + timedelta(hours=2)
 MONTH = timedelta(days=30)
 HOUR = timedelta(hours=1)
@@ -116,15 +116,17 @@ def test_the_same_instant_gives_the_same_bytes_after_late_rows_came(known: Store
         assert reader.settled_at() == AT
     early = touchstone(*asked, str(tmp_path / "early.json"))
     too_early = touchstone(*asked, "-", "--as-of", LATER.isoformat())
+    too_late = touchstone(*asked, "-", "--as-of", (AT - timedelta(days=160)).isoformat(), "--days", "180")
     on_store(known, lambda house: afterwards(house, known))
     again, now = card(known, AT), card(known, LATER)
-    late = touchstone(*asked, str(tmp_path / "late.json"), "--as-of", "2026-11-24T13:00:00+01:00")
+    late = touchstone(*asked, str(tmp_path / "late.json"), "--as-of", AT.astimezone(timezone(HOUR)).isoformat())
 
     assert again == before
     assert {form: made == at_once[form] for form, made in files(again).items()} == dict.fromkeys(at_once, True)
     assert (early.returncode, late.returncode) == (0, 0), early.stderr + late.stderr
     assert (tmp_path / "early.json").read_bytes() == (tmp_path / "late.json").read_bytes() == at_once["json"]
     assert too_early.returncode == 2 and "not settled yet" in too_early.stderr
+    assert too_late.returncode == 2 and "no longer kept (store.retention.raw)" in too_late.stderr
     assert (again.name, now.name, now.confidence) == (*NAMES, 0.9)
     assert now.whole.n_ok == again.whole.n_ok + 44 and sum(day.n for day in again.whole.days) == 192
     assert [line.state for line in again.incidents] == ["open"] and again.incidents[0].resolved_at is None
@@ -138,7 +140,7 @@ def test_between_two_verdicts_the_earlier_one_holds_and_says_so(known: Store) ->
 
     assert between.end == AT + timedelta(minutes=30)
     assert between.verdict.at == AT
-    assert "Judged last at 2026-11-24 12:00:00 UTC." in rendered("md", between).decode()
+    assert f"Judged last at {AT:%Y-%m-%d} 12:00:00 UTC." in rendered("md", between).decode()
     assert json.loads(rendered("json", between))["verdict"]["at"] == AT.isoformat()
 
 

@@ -84,7 +84,7 @@ def test_the_page_of_an_instant_is_the_same_bytes_after_late_rows_came(known: St
 
     assert again == before != later
     assert done.returncode == 0 and (tmp_path / "site" / "index.html").read_text() == before, done.stderr
-    assert "As of 2026-11-24 12:00:00 UTC" in words
+    assert f"As of {AT:%Y-%m-%d} 12:00:00 UTC" in words
     assert "■ down" in words and "open for 12 m" in words and "clay/us-east http 5xx" in words and "1 h" in words
     assert "Clay <b>Cloud</b>" in words and "our-own" not in words and "exercise" not in words
     assert "below 0.5% failed" in words and sum(tag == "rect" for tag, _ in elements.found) == 90

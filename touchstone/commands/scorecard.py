@@ -49,7 +49,7 @@ def command(
 
 
 def _card(session: Session, reader: Reader, provider: str, at: datetime | None, period: timedelta) -> Scorecard:
-    from collector.scorecards import card_at
+    from collector.scorecards import card_at, oldest_kept
 
     settled = reader.settled_at()
     if at is None:
@@ -60,6 +60,9 @@ def _card(session: Session, reader: Reader, provider: str, at: datetime | None, 
             f"--as-of {at.isoformat()} is not settled yet: the last verdicts are of {settled.isoformat()}, "
             "and what was known by then may still come in"
         )
+    oldest = oldest_kept(session.configuration.settings.store.retention, session.clock.now())
+    if at is not None and at - period < oldest:
+        raise click.UsageError(f"rows from before {oldest:%Y-%m-%d} are no longer kept (store.retention.raw)")
     card = card_at(reader, session.configuration, provider, in_milliseconds(at), period) if at else None
     if card is None:
         raise click.UsageError(f"there is no verdict on {provider!r} by then; touchstone tiers lists who has one")
