@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from schemas.config import Configuration, Store, TierPolicy
+from collector.storage.records import configuration_digest
+from schemas.config import Configuration, Module, Retention, Store, TierPolicy, VantagePlace
 from schemas.fleet import Strict
+from schemas.objectives import Objective
+from schemas.paging import Acknowledgement, FlapRule, HardDownRule, SeverityPolicy, SilenceRule
 
 SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
@@ -21,6 +24,41 @@ class ProviderFace(Strict):
 
     name: str
     clusters: dict[str, str]
+
+
+class Method(Strict):
+    """How it is measured and judged beside the tiers: the same objects that agents and the judge are given."""
+
+    modules: dict[str, Module]
+    vantages: dict[str, VantagePlace]
+    hard_down: HardDownRule
+    silence: SilenceRule
+    flapping: FlapRule
+    severities: SeverityPolicy
+    acknowledgement: Acknowledgement
+    objectives: tuple[Objective, ...]
+    reply_days: int
+    retention: Retention
+    digest: str  # of the whole configuration
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Method:
+        """What *configuration* says of it; of a module what all kinds have in common."""
+        settings = configuration.settings
+        paging = settings.paging
+        return cls(
+            modules={name: _in_common(module) for name, module in sorted(settings.modules.items())},
+            vantages=settings.vantage_places,
+            hard_down=paging.hard_down,
+            silence=paging.silence,
+            flapping=paging.flapping,
+            severities=paging.severities,
+            acknowledgement=paging.acknowledgement,
+            objectives=settings.objectives,
+            reply_days=settings.integrity.reply_days,
+            retention=settings.store.retention,
+            digest=configuration_digest(configuration),
+        )
 
 
 class PageSettings(Strict):
@@ -40,6 +78,7 @@ class PageSettings(Strict):
     policy: TierPolicy
     providers: dict[str, ProviderFace]
     contracts: tuple[str, ...]
+    method: Method
 
     @property
     def store(self) -> Store:
@@ -93,7 +132,12 @@ class PageSettings(Strict):
                 for id, provider in sorted(fleet.providers.items())
             },
             contracts=tuple(sorted(configuration.contracts)),
+            method=Method.of(configuration),
         )
+
+
+def _in_common(module: Module) -> Module:
+    return Module(**{name: getattr(module, name) for name in Module.model_fields})
 
 
 def _claims(region: str, count: int | None, gpu: str, precision: str) -> str:
