@@ -34,6 +34,7 @@ CATALOGUE = (
     Entry("sla", "SLA and credits", "What was promised, what is owed, until when must it be claimed?"),
     Entry("pages", "Pages", "Did the page go out?"),
     Entry("integrity", "Integrity", "Whose claims are contradicted, by which checks?"),
+    Entry("reports", "Reports", "What do I send?"),
     Entry("method", "Method", "How is it measured and judged here?"),
     Entry("health", "Monitor health", "Is the monitor itself healthy?"),
     Entry("provider", "Provider", "Why this tier, are the claims true, what changed?", listed=False),

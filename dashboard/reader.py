@@ -10,12 +10,14 @@ from typing import Any
 import streamlit as st
 
 from collector import response_client
+from collector.exports.scorecard import Scorecard
 from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.statement import Statement
+from collector.scorecards import Terms, last_card
 from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.day_bars import DayBar
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
@@ -236,3 +238,17 @@ def examinations() -> tuple[Examination, ...]:
 def noted_configuration() -> NotedConfiguration | None:
     """Which configuration the collector noted last."""
     return _reader().noted_configuration()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def scorecard(provider: str, days: int) -> Scorecard | None:
+    """The record of a provider up to its last verdict, as `touchstone scorecard` has it; None without a verdict."""
+    settings = page_settings()
+    face = settings.providers.get(provider)
+    terms = Terms(
+        name=face.configured if face else "",
+        confidence=settings.policy.confidence,
+        block_s=settings.policy.block,
+        simulated=settings.simulated,
+    )
+    return last_card(_reader(), terms, provider, timedelta(days=days))

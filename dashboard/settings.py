@@ -20,9 +20,10 @@ STALE_MIN_S = 60.0
 
 
 class ProviderFace(Strict):
-    """How a provider is shown: its name, and what each cluster (full id) claims to be."""
+    """How a provider is shown: its name, the one that is configured ('' for none), and what each cluster claims."""
 
     name: str
+    configured: str = ""
     clusters: dict[str, str]
 
 
@@ -122,6 +123,7 @@ class PageSettings(Strict):
             providers={
                 id: ProviderFace(
                     name=provider.name or id,
+                    configured=provider.name,
                     clusters={
                         f"{id}/{name}": _claims(
                             cluster.region, cluster.claims.count, cluster.claims.gpu, cluster.claims.precision

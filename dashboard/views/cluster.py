@@ -47,10 +47,13 @@ def show(pages: Pages) -> None:
     st.html(_targets(reader.cluster_targets(provider, cluster, start, end)))
     st.html("<h2>Measured</h2>")
     incidents = _of(cluster, reader.recent_incidents(provider, INCIDENTS_READ))
-    st.html(_blame(measured.over_time(provider, cluster, start, end, incidents)))
-    st.html(_engines(reader.engine_figures(provider, cluster, start, end)))
-    st.html(incident_markup.section(incidents[:INCIDENTS]))
-    st.html(measured.observations(reader.recent_observations(provider, OBSERVATIONS, cluster)))
+    errors = measured.over_time(provider, cluster, start, end, incidents)
+    st.html(
+        _blame(errors)
+        + _engines(reader.engine_figures(provider, cluster, start, end))
+        + incident_markup.section(incidents[:INCIDENTS])
+        + measured.observations(reader.recent_observations(provider, OBSERVATIONS, cluster))
+    )
 
 
 def _claims(claims: str, found: Availability | None, window: str) -> str:

@@ -33,8 +33,8 @@ def _health() -> None:
     size = f"n {len(found.vantages)} that sent anything within a day"
     st.html(f'<h2>Vantages <span class="ts-dim">{text(size)}; figures of the last hour</span></h2>')
     if found.vantages:
-        st.html(monitor_markup.vantages(found.vantages, found.now, settings.stale_after_s))
-        st.html(monitor_markup.unseen(found.vantages))
+        lines = monitor_markup.vantages(found.vantages, found.now, settings.stale_after_s)
+        st.html(lines + monitor_markup.unseen(found.vantages))
     else:
         st.html(measured.nothing("? No vantage sent anything within a day, or everything there is was loaded in bulk."))
     st.html(monitor_markup.store(found))

@@ -35,9 +35,7 @@ def show(pages: Pages) -> None:
         st.html(measured.nothing("No provider is in such a state."))
         return
     st.html(integrity_markup.legend() + integrity_markup.glance(shown, checks))
-    for one in shown:
-        st.html(integrity_markup.provider(one, checks))
-    st.html(_never(found, settings))
+    st.html("".join(integrity_markup.provider(one, checks) for one in shown) + _never(found, settings))
 
 
 def _worst_first(one: Examination) -> tuple[int, float, str]:

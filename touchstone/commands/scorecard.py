@@ -22,31 +22,20 @@ from touchstone.session import Session, pass_session
 def command(session: Session, provider: str, form: str, days: int, output: Path) -> int:
     """Print the record of PROVIDER up to its last verdict; the same verdict gives the same bytes."""
     from collector.exports.catalog import renderer
-    from collector.exports.scorecard import scorecard
+    from collector.scorecards import Terms, last_card
     from collector.storage.queries import Reader
 
     settings, fleet = session.configuration.settings, session.configuration.fleet
-    with Reader.open(settings.store) as reader:
-        verdict = reader.verdict(provider)
-        if verdict is None:
-            raise click.UsageError(f"there is no verdict on {provider!r} yet; touchstone tiers lists who has one")
-        start = verdict.at - timedelta(days=days)
-        summary = reader.provider_summary(provider, start, verdict.at, block_s=settings.tiers.block)
-        beside = reader.beside(provider, start, verdict.at, confidence=settings.tiers.confidence)
-        incidents = reader.recent_incidents(1000, start, provider=provider, until=verdict.at)
-        examination = next(iter(reader.examinations(provider, verdict.at)), None)
-    card = scorecard(
-        verdict,
-        summary.facts,
-        summary.clusters,
-        incidents,
-        beside,
-        start=start,
-        confidence=settings.tiers.confidence,
-        examination=examination,
+    terms = Terms(
         name=fleet.providers[provider].name if provider in fleet.providers else "",
-        simulated=settings.simulated or summary.simulated,
+        confidence=settings.tiers.confidence,
+        block_s=settings.tiers.block,
+        simulated=settings.simulated,
     )
+    with Reader.open(settings.store) as reader:
+        card = last_card(reader, terms, provider, timedelta(days=days))
+    if card is None:
+        raise click.UsageError(f"there is no verdict on {provider!r} yet; touchstone tiers lists who has one")
     _write(renderer(form)(card).encode(), output)
     return exit_codes.FINE
 
