@@ -2,7 +2,7 @@
 The SQL of pages as they were delivered: one row for each transition and destination, folded from the copied attempts.
 
 Parameters: since (ms): deliveries that were tried first before it are left out; limit. What was decided and never tried
-is in the transactional store alone.
+is in the transactional store alone. What is tried for longer than thirty days counts as first tried then.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ _SENT = """
          argMax(error, attempt) AS last_error, max(instead_of) AS instead, min(at) AS first_at, max(at) AS last_at,
          max(late_s) AS late
   FROM {database}.page_attempts FINAL
+  WHERE at >= fromUnixTimestamp64Milli({since:Int64}) - INTERVAL 30 DAY
   GROUP BY incident, seq, destination HAVING first_at >= fromUnixTimestamp64Milli({since:Int64})"""
 # A transition is decided before it is tried, and copied beside it; one that is not there yet is of year 1970.
 _DECIDED = """
   SELECT incident, seq, any(scope) AS scope, any(signal) AS signal, any(at) AS decided
-  FROM {database}.incident_transitions FINAL GROUP BY incident, seq"""
+  FROM {database}.incident_transitions FINAL
+  WHERE at >= fromUnixTimestamp64Milli({since:Int64}) - INTERVAL 30 DAY GROUP BY incident, seq"""
 _TOOK = "toUnixTimestamp64Milli(last_at) / 1000 - toUnixTimestamp64Milli(decided) / 1000"
 
 DELIVERIES = f"""

@@ -9,20 +9,40 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from collector.exports.catalog import FORMATS
 from dashboard.pages import CATALOGUE
 from schemas.config import Store
 from tests.browser.test_dashboard import ARGUMENTS, CHROMIUM, FLEET, READY_MS, SETTINGS, show
 from tests.support import full_store, page_checks, small_world
 from tests.support.dashboard_server import served
 from tests.support.stores import fresh_database
+from touchstone.cli import application
 from touchstone.config_file import load_configuration
 
 WIDE, NARROW = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
-OF = {"provider": "?provider=clay", "cluster": "?cluster=agate/us-east", "incident": "?id=inc-c1a4c1a4c1a4"}
+# Addresses that people have kept, of pages that are of one thing; and a word of their heading.
+OF = {
+    "provider": ("?provider=clay", "Clay"),
+    "cluster": ("?cluster=agate/us-east", "us-east"),
+    "incident": ("?id=inc-c1a4c1a4c1a4", "provider clay is down"),
+    "incidents": ("?of=beryl&severity=P1", "Incidents"),
+    "sla": ("?of=agate", "SLA and credits"),
+}
+FAULTY = """
+<html lang="en"><body style="background: #fff; color: #111"><main data-testid="stMain"><h1>One</h1><h1>Two</h1>
+<p style="color: #999">faint</p> <p style="opacity: 0.4">see-through</p> <p style="color: #666">readable</p>
+<p aria-hidden="true" style="color: #eee">nobody reads this</p>
+<button></button> <button aria-label="Close"></button> <label>Name <input></label> <input placeholder="nothing else">
+<img src="data:,"> <img src="data:," alt=""> <i role="img"></i> <i role="img" aria-label="30 days"></i>
+<div data-testid="stVegaLiteChart"><canvas></canvas></div>
+<div style="width: 900px">wide</div> <div style="overflow-x: auto"><div style="width: 900px">scrolls</div></div>
+<div data-testid="stAlertContentError">It broke</div></main></body></html>"""
 REDRAWN_MS = 400  # charts follow the width of the screen a little later
 DARK = "rgb(16, 18, 21)"  # backgroundColor of theme.dark
 # Two that Streamlit asks for beside every page but the first, and does without.
@@ -35,16 +55,22 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def address(store_process: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a dashboard over a store in which every page has something to show."""
+def configuration(store_process: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Settings over a store in which every page has something to show."""
     folder = tmp_path_factory.mktemp("every_page")
     for store in fresh_database(Store(url=store_process, database="t_every_page")):
         (folder / "fleet.yaml").write_text(FLEET)
         (folder / "touchstone.yaml").write_text(SETTINGS.format(url=store.url, database=store.database))
-        configuration = load_configuration(folder / "touchstone.yaml", {})
-        full_store.furnish(store, configuration, small_world.whole_minute(datetime.now(UTC)))
-        with served(folder / "touchstone.yaml") as url:
-            yield url
+        loaded = load_configuration(folder / "touchstone.yaml", {})
+        full_store.furnish(store, loaded, small_world.whole_minute(datetime.now(UTC)))
+        yield folder / "touchstone.yaml"
+
+
+@pytest.fixture(scope="module")
+def address(configuration: Path) -> Iterator[str]:
+    """The URL of a dashboard over it."""
+    with served(configuration) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +100,11 @@ def test_a_page_is_for_everybody(page: Any, address: str, name: str) -> None:
     page.said.clear()
     page.set_viewport_size(WIDE)
     page.emulate_media(color_scheme="light")
-    show(page, f"{address}/{name}{OF.get(name, '')}", "h1")
+    query, words = OF.get(name, ("", ""))
+    show(page, f"{address}/{name}{query}", "h1")
     own = (address, address.replace("http:", "ws:"), "data:", "blob:")
 
+    assert words in page.locator("h1").inner_text()
     wrong = {
         "broken": page_checks.broken(page),
         "headings": page_checks.headless(page),
@@ -116,13 +144,37 @@ def test_the_navigation_leads_everywhere_by_the_keyboard(page: Any, address: str
     assert page.evaluate("window.stillHere") is True
 
 
-def test_links_that_people_have_kept_still_lead_there(page: Any, address: str) -> None:
-    """Of every page that there was before the navigation."""
-    kept = {
-        "/status": "Status", "/provider?provider=beryl": "Beryl", "/incidents?of=beryl": "Incidents",
-        "/incident?id=inc-be41be41be41": "is up again", "/sla?of=agate": "SLA",
-    }  # fmt: skip
+def test_a_provider_that_was_chosen_elsewhere_does_no_harm(page: Any, address: str) -> None:
+    """Pages that filter by the same parameter offer different choices; what one does not have, it leaves out."""
     page.set_viewport_size(WIDE)
-    for path, words in kept.items():
-        show(page, f"{address}{path}", "h1")
-        assert words in page.locator("h1").inner_text()
+    show(page, f"{address}/incidents?of=beryl", ".ts-list")
+    page.locator(".st-key-nav a", has_text="Reports").click()
+    page.get_by_role("button", name="Download JSON").wait_for(timeout=READY_MS)
+
+    assert page_checks.broken(page) == []
+
+
+def test_a_scorecard_is_downloaded_with_the_bytes_of_the_command(page: Any, address: str, configuration: Path) -> None:
+    """In every format, of the provider and the period in the address; the name of the file says of which."""
+    show(page, f"{address}/reports?of=beryl&period=7d", ".ts-card")
+    for form in FORMATS:
+        with page.expect_download() as given:
+            page.get_by_role("button", name=f"Download {form.upper()}").click()
+        command = ["-c", str(configuration), "scorecard", "beryl", "--days", "7", "--format", form]
+        printed = CliRunner().invoke(application, command)
+
+        assert re.fullmatch(rf"beryl-\d{{4}}-.*\.{form}", given.value.suggested_filename)
+        assert printed.exit_code == 0 and Path(given.value.path()).read_bytes() == printed.stdout_bytes
+
+
+def test_every_check_of_a_page_can_fail(page: Any) -> None:
+    """A page with one of each fault, and what is beside it that is none."""
+    page.set_viewport_size(NARROW)
+    page.set_content(FAULTY)
+
+    assert page_checks.too_faint(page) == ['2.85: faint <p class="">', '2.62: see-through <p class="">']
+    assert len(page_checks.nameless(page)) == 2 and "<button" in page_checks.nameless(page)[0]
+    assert len(page_checks.wordless(page)) == 3
+    assert any("wide" in one for one in page_checks.sideways(page))
+    assert page_checks.headless(page) == ["2 headings h1: One,Two"]
+    assert page_checks.broken(page) == ["It broke"]

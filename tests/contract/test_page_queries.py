@@ -74,7 +74,9 @@ def test_deliveries_are_the_fold_of_their_attempts(store: Store) -> None:
     assert {(one.incident, one.destination): (one.state, one.attempts, one.took_s) for one in found} == expected
     states = [one.state == "dead" for one in found]
     assert states == sorted(states, reverse=True) and len(found) == 300
-    assert {one.incident for one in recent} == {f"inc-{number:012x}" for number in range(10)}  # the tenth was tried within them
+    assert {one.incident for one in recent} == {
+        f"inc-{number:012x}" for number in range(10)
+    }  # the tenth was tried within them
     for line in lines:
         own = [value for (_, to), value in expected.items() if to == line.destination]
         took = [seconds for _, _, seconds in own if seconds is not None]
