@@ -12,11 +12,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from collector.storage.clickhouse import ClickHouse
+from collector.storage.rows import StoredRow
 from schemas.config import Configuration, Store
 from schemas.observation import Observation, Outcome, Reason
 from tests.support import claims, small_world
 from tests.support.observations import seen
-from tests.support.stores import on_store, put
+from tests.support.stores import on_store
 
 VANTAGES = ("fra", "iad")
 VERSION = "0.9.1"
@@ -26,12 +28,18 @@ DEAD = "inc-dead00dead00"
 def furnish(store: Store, configuration: Configuration, at: datetime) -> None:
     """Put everything into *store*, as it is at *at*."""
     small_world.furnish_now(store, at)
-    put(store, [*last_hour(at), *engine(at)])
-    claims.examine(store, "clay", at - timedelta(minutes=20))
-    on_store(store, lambda house: house.insert_copies("incident_transitions", transitions(at)))
-    on_store(store, lambda house: house.insert_copies("page_attempts", attempts(at)))
-    on_store(store, lambda house: house.note_configuration(configuration, VERSION, at - timedelta(days=2)))
-    on_store(store, lambda house: house.rollups.advance(at, at))
+    rows = [StoredRow(one, 1, seq, one.finished_at) for seq, one in enumerate((*last_hour(at), *engine(at)))]
+    examined_at = at - timedelta(minutes=20)
+
+    async def rest(house: ClickHouse) -> None:
+        await house.insert_observations(rows)
+        await house.insert_suspicions([claims.suspected("clay", examined_at)], examined_at, examined_at)
+        await house.insert_copies("incident_transitions", transitions(at))
+        await house.insert_copies("page_attempts", attempts(at))
+        await house.note_configuration(configuration, VERSION, at - timedelta(days=2))
+        await house.rollups.advance(at, at)
+
+    on_store(store, rest)
 
 
 def last_hour(at: datetime) -> Iterator[Observation]:
