@@ -55,7 +55,7 @@ def _record(window: str, states: Sequence[str], destination: str) -> None:
     st.html(f'<h2>By destination <span class="ts-dim">{text(window)}, seconds from decision to delivery</span></h2>')
     st.html(delivery_markup.destinations(lines) if lines else measured.nothing("No page was tried in this window."))
     shown = sorted((one for one in found if kind(one) in states), key=lambda one: one.last_attempt_at, reverse=True)
-    size = f"n {len(shown)} of the last {DELIVERIES}"
+    size = f"n {len(shown)}, at most {DELIVERIES} are read"
     st.html(f'<h2>Last deliveries <span class="ts-dim">{text(size)}</span></h2>')
     st.html(delivery_markup.deliveries(shown) if shown else measured.nothing("None is known."))
 

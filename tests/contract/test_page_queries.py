@@ -19,7 +19,7 @@ from schemas.config import Configuration, Settings, Store
 from schemas.fleet import Fleet
 from schemas.observation import Observation, Outcome, Reason
 from tests.contract.test_claims_page import forget, html
-from tests.support import small_world
+from tests.support import claims, small_world
 from tests.support.observations import seen
 from tests.support.stores import ask, on_store, put
 from touchstone.system_clock import SystemClock
@@ -170,6 +170,13 @@ def pages_page() -> None:
     shown("pages")
 
 
+def integrity_page() -> None:
+    """The page of all checks."""
+    from tests.support.dashboard_page import shown
+
+    shown("integrity")
+
+
 def cluster_page() -> None:
     """The page of a cluster."""
     from tests.support.dashboard_page import shown
@@ -211,3 +218,20 @@ def test_a_cluster_that_nobody_configured_is_said_to_be_unknown(read_only: Store
     page.query_params["cluster"] = "acme/east"
     said = html(page.run())
     assert "<b>unknown</b> in 7d, n 0" in said and "Nothing was asked in this window." in said
+
+
+def test_checks_are_filtered_in_the_address(read_only: Store) -> None:
+    """By how far suspicion has come, and by check; who was never examined is named; before any it says when."""
+    page = AppTest.from_function(integrity_page, default_timeout=WAIT_S)
+    assert "Nothing was examined yet" in html(page.run())
+
+    claims.examine(read_only, "bolt", SystemClock().now())
+    forget()
+    page = AppTest.from_function(integrity_page, default_timeout=WAIT_S)
+    page.query_params["check"] = "place"
+    said = html(page.run())
+    assert "too few vantages" in said and "more is billed" not in said and "Not examined yet: acme." in said
+
+    page = AppTest.from_function(integrity_page, default_timeout=WAIT_S)
+    page.query_params["suspicion"] = "suspect"
+    assert "No provider is in such a state." in html(page.run())

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.judgement.integrity.findings import Examination
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from collector.storage.queries import Freshness
 from collector.storage.records import NotedConfiguration
-from dashboard import delivery_markup, frame, method_markup, monitor_markup
+from dashboard import delivery_markup, frame, integrity_markup, method_markup, monitor_markup
 from dashboard.monitor_markup import State
 from dashboard.pages import CATALOGUE, Pages
 from dashboard.views import method, pages
 from schemas.config import Module, TierPolicy
 from schemas.probe_kinds import ASKS, SERVING
-from tests.support.claims import HOSTILE
+from tests.support.claims import HOSTILE, suspected
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -133,3 +134,17 @@ def test_a_destination_without_a_delivery_has_no_seconds() -> None:
     html = delivery_markup.destinations([line])
 
     assert html.count("<td>unknown</td>") == 2 and "✗ 0.00 %" in html
+
+
+def test_integrity_at_a_glance_says_what_would_have_been_caught_and_never_that_a_claim_is_true() -> None:
+    """The sign of each check's worst target, e and n; one check alone when it is asked for."""
+    one = Examination(NOW, suspected("acme", NOW))
+    checks = ("change", "identity", "place", "token_arithmetic_completion")
+    glance, whole = integrity_markup.glance([one], checks), integrity_markup.provider(one, checks)
+    alone = integrity_markup.provider(one, ["place"])
+
+    assert [glance.count(f">{sign}<") for sign in "✗~○?"] == [1, 1, 1, 1]
+    assert "1 of 2 targets so; 1 not rejected" in whole and "1 % inflation, power .996" in whole
+    assert "<td>250</td><td>240</td>" in whole and "the provider may still reply" in whole
+    assert "insufficient data" in alone and "contradicted</b>" not in alone
+    assert "verified" not in (html := glance + whole + integrity_markup.legend()) and "<img" not in html
