@@ -23,7 +23,7 @@ from collector.judgement.report_period import Period, last_closed
 from collector.paging.answer import Answer
 from collector.paging.hand_over import Carrier
 from collector.paging.report_messages import ReportFile, letter, posted
-from collector.scorecards import card_at
+from collector.scorecards import Terms, card_at
 from collector.storage.ledger_reports import ReportKey, ReportResult, ReportRow, ReportState
 from collector.storage.queries import Reader
 from schemas.clock import Clock
@@ -131,7 +131,8 @@ class Reporter:
         """The file; None when nobody had judged the provider by then."""
         with self.reader() as reader:
             length = timedelta(days=report.days) if report.days else row.ends - _period(report, row).begins
-            card = card_at(reader, self.configuration, row.provider, row.ends, length)
+            otherwise = Terms.configured(self.configuration, row.provider)
+            card = card_at(reader, otherwise, row.provider, row.ends, length)
         if card is None:
             return None
         return ReportFile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import aiohttp
@@ -21,17 +22,24 @@ def ask(
     body: dict[str, Any] | None = None,
     *,
     timeout_s: float = TIMEOUT_S,
+    taken: Collection[int] = (),
 ) -> dict[str, Any]:
     """
     What the collector at *collector_url* answers: POST *body*, or GET without one.
 
-    Raises DeliveryError with what it says when it refuses, or why it cannot be asked.
+    Raises DeliveryError with what it says when it refuses, or why it cannot be asked. One of a status in *taken* is an
+    answer like any other, unless it is an error's.
     """
-    return asyncio.run(_ask(collector_url, token, path, body, timeout_s))
+    return asyncio.run(_ask(collector_url, token, path, body, timeout_s, taken))
 
 
 async def _ask(
-    collector_url: str, token: SecretStr | None, path: str, body: dict[str, Any] | None, timeout_s: float
+    collector_url: str,
+    token: SecretStr | None,
+    path: str,
+    body: dict[str, Any] | None,
+    timeout_s: float,
+    taken: Collection[int],
 ) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
     url = collector_url.rstrip("/") + path
@@ -51,7 +59,7 @@ async def _ask(
         document = None
     if not isinstance(document, dict):
         raise DeliveryError(f"{collector_url} answered {answer.status}, and nothing a collector says")
-    if answer.status >= 400:
+    if answer.status >= 400 and (answer.status not in taken or "error" in document):
         refusal = document.get("error") or {}
         named = f"{refusal['parameter']}: " if refusal.get("parameter") else ""
         raise DeliveryError(f"{named}{refusal.get('message') or f'HTTP {answer.status}'}")

@@ -37,20 +37,24 @@ class Terms:
             simulated=settings["simulated"],
         )
 
+    @classmethod
+    def configured(cls, configuration: Configuration, provider: str) -> Terms:
+        """From *configuration*, as it would be noted."""
+        return cls.of(orjson.loads(configuration_body(configuration)), provider)
 
-def card_at(
-    reader: Reader, configuration: Configuration, provider: str, at: datetime, period: timedelta
-) -> Scorecard | None:
+
+def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, period: timedelta) -> Scorecard | None:
     """
     The card over [*at* - *period*, *at*): the verdict that held at *at*, and what was known before; None without one.
 
-    The configuration is the one that a collector ran with then; *configuration* only where none did. So the same
+    The terms are of the configuration that a collector ran with then; *otherwise* only where none did. So the same
     instant gives the same card, whatever came in or was changed later. *at* is not later than `Reader.settled_at`.
     """
     verdict = reader.verdict(provider, at)
     if verdict is None:
         return None
-    terms = Terms.of(reader.configuration_at(at) or orjson.loads(configuration_body(configuration)), provider)
+    noted = reader.configuration_at(at)
+    terms = Terms.of(noted, provider) if noted else otherwise
     start = at - period
     summary = reader.provider_summary(provider, start, at, block_s=terms.block_s)
     return scorecard(

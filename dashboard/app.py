@@ -6,10 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import markup
+from dashboard import frame, markup
 from dashboard.pages import Pages
 from dashboard.reader import page_settings
-from dashboard.views import compare, incident, incidents, provider, sla, status
 from schemas.errors import StoreError
 
 STATIC = Path(__file__).with_name("static")
@@ -22,16 +21,10 @@ def main() -> None:
     st.html(STATIC / "style.css")
     if page_settings().simulated:
         st.html('<div class="ts-watermark" aria-hidden="true">simulated</div>')
-    pages = Pages(
-        status=st.Page(lambda: status.show(pages), title="Status", url_path="status", default=True),
-        provider=st.Page(lambda: provider.show(pages), title="Provider", url_path="provider", visibility="hidden"),
-        incidents=st.Page(lambda: incidents.show(pages), title="Incidents", url_path="incidents", visibility="hidden"),
-        incident=st.Page(lambda: incident.show(pages), title="Incident", url_path="incident", visibility="hidden"),
-        sla=st.Page(lambda: sla.show(pages), title="SLA and credits", url_path="sla", visibility="hidden"),
-        compare=st.Page(lambda: compare.show(pages), title="Compare", url_path="compare", visibility="hidden"),
-    )
-    drawn = [pages.status, pages.provider, pages.incidents, pages.incident, pages.sla, pages.compare]
-    page = st.navigation(drawn, position="hidden")
+    pages = Pages()
+    page = st.navigation(pages.every, position="hidden")
+    frame.head()
+    frame.navigation(pages)
     try:
         page.run()
     except StoreError as error:

@@ -18,13 +18,13 @@ TITLE = "Are they what they say they are?"
 ANCHOR = "claims"
 TARGETS_MAX = 20  # of a check that are shown one by one
 LINES_MAX, LINE_CHARS_MAX = 40, 300  # of arithmetic
-_LOOK = {
+LOOK = {
     Standing.CONTRADICTED: ("severe", "✗"),
     Standing.NOTICED: ("minor", "~"),
     Standing.NOT_REJECTED: ("unknown", "○"),
     Standing.INSUFFICIENT: ("unknown", "?"),
 }
-_STAGE_LOOK = {Stage.BELOW: "unknown", Stage.REPLY_OPEN: "minor", Stage.EXPLAINED: "unknown", Stage.SUSPECT: "severe"}
+STAGE_LOOK = {Stage.BELOW: "unknown", Stage.REPLY_OPEN: "minor", Stage.EXPLAINED: "unknown", Stage.SUSPECT: "severe"}
 
 
 def unexamined(every_s: float) -> str:
@@ -45,7 +45,7 @@ def section(examination: Examination, every_s: float) -> str:
         f"{words.minute(due)}. {words.CAVEAT}"
     )
     return (
-        f'<div class="ts-state ts-{_STAGE_LOOK[suspicion.stage]}">{text(words.state(suspicion))}</div>'
+        f'<div class="ts-state ts-{STAGE_LOOK[suspicion.stage]}">{text(words.state(suspicion))}</div>'
         f'<p class="ts-note ts-when">{text(when)}</p>{"".join(map(_finding, told))}'
         f"{_silent(silent)}{_folded('How E is put together', _lines(words.put_together(suspicion)))}"
     )
@@ -62,7 +62,7 @@ def _finding(finding: Finding) -> str:
     one = finding.worst
     smallest = f"<p><i>Would have been caught:</i> {text(one.smallest)}</p>" if one.smallest else ""
     return (
-        f'<div class="ts-check" data-check="{text(one.check)}"><div>{_result(one)}<b>{text(_title(one))}</b>'
+        f'<div class="ts-check" data-check="{text(one.check)}"><div>{result(one)}<b>{text(title(one))}</b>'
         f"<small>{text(one.family)}, {text(words.GRADE_WORDS[one.grade])}</small></div>"
         f"<div><p><i>Claim:</i> {text(one.claim)}</p><p><i>Found:</i> {text(one.said)}</p>{smallest}"
         f"{_details(finding)}</div>"
@@ -71,12 +71,15 @@ def _finding(finding: Finding) -> str:
     )
 
 
-def _result(one: Evidence) -> str:
-    look, sign = _LOOK[one.standing]
-    return f'<b class="ts-result ts-{look}">{sign} {text(STANDING_WORDS[one.standing])}</b>'
+def result(one: Evidence, *, sign_only: bool = False) -> str:
+    """How a check stands: a sign, and its words unless those stand elsewhere."""
+    look, sign = LOOK[one.standing]
+    said = sign if sign_only else f"{sign} {STANDING_WORDS[one.standing]}"
+    return f'<b class="ts-result ts-{look}">{text(said)}</b>'
 
 
-def _title(one: Evidence) -> str:
+def title(one: Evidence) -> str:
+    """What a check is called in a heading."""
     return one.check.replace("_", " ")
 
 
@@ -113,7 +116,7 @@ def _other(one: Evidence) -> str:
     told = one.smallest and one.standing is not Standing.INSUFFICIENT
     caught = f"would have been caught: {one.smallest}" if told else ""
     said = "; ".join(filter(None, (one.said, words.measurement(one), words.error_rate(one), caught)))
-    return f"{_result(one)} <code>{text(one.subject)}</code> {text(said)}"
+    return f"{result(one)} <code>{text(one.subject)}</code> {text(said)}"
 
 
 def _lines(lines: Sequence[str]) -> str:
@@ -134,7 +137,7 @@ def _silent(silent: Sequence[Finding]) -> str:
 
 def _silent_row(finding: Finding) -> str:
     one = finding.worst
-    return markup.row((_title(one), one.claim, one.said, count(one.n), words.agreement(finding)))
+    return markup.row((title(one), one.claim, one.said, count(one.n), words.agreement(finding)))
 
 
 def _folded(title: str, inside: str) -> str:

@@ -174,3 +174,10 @@ def past(incidents: Sequence[IncidentRow]) -> str:
         for one in incidents
     ]
     return markup.table(header, rows, "ts-list")
+
+
+def section(incidents: Sequence[IncidentRow]) -> str:
+    """The last incidents of something, with their heading."""
+    if not incidents:
+        return '<h2>Incidents</h2><div class="ts-nothing">None is known.</div>'
+    return f'<h2>Incidents <span class="ts-dim">n {len(incidents)}, the last</span></h2>{past(incidents)}'

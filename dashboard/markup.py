@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from html import escape
+from urllib.parse import quote
 
 from collector.judgement import wording
 from collector.judgement.day_marks import Day, day_title, summary
@@ -41,6 +42,12 @@ def bars(days: Sequence[Day]) -> str:
     return f'<div class="ts-bars" role="img" aria-label="{text(summary(days))}">{marks}</div>'
 
 
+def cluster_link(cluster: str) -> str:
+    """A cluster (full id) by its own name, as a link to its page."""
+    address = f"cluster?cluster={quote(cluster, safe='')}"
+    return f'<a href="{text(address)}" target="_self">{text(cluster.partition("/")[2] or cluster)}</a>'
+
+
 def figure(verdict: Verdict | None) -> str:
     """Availability interval and sample size."""
     if verdict is None:
@@ -53,20 +60,23 @@ def figure(verdict: Verdict | None) -> str:
 def ruler(verdict: Verdict, lines: Sequence[tuple[str, float]]) -> str:
     """The availability interval on a scale of nines, with the *lines* (name, share) that tiers draw."""
     low, high = wording.availability_bounds(verdict)
-    if low is None or high is None:
-        return ""
+    return "" if low is None or high is None else scale(low, high, verdict.tier, lines)
+
+
+def scale(low: float, high: float, look: str, lines: Sequence[tuple[str, float]]) -> str:
+    """An interval of shares on a scale of nines, in the colour of *look*, with *lines* (name, share) across it."""
     left, right = _nines(low), _nines(high)
     ticks = "".join(
         f'<i style="left:{_nines(share):.2f}%"></i><em style="left:{_nines(share):.2f}%">{text(name)}</em>'
         for name, share in lines
     )
-    scale = "".join(
+    marks = "".join(
         f'<small style="left:{_nines(share):.2f}%">{label}</small>'
         for share, label in ((0.9, "90"), (0.99, "99"), (0.999, "99.9"), (0.9999, "99.99 %"))
     )
-    band = f'<b class="ts-{verdict.tier}" style="left:{left:.2f}%;width:{max(right - left, 0.6):.2f}%"></b>'
+    band = f'<b class="ts-{look}" style="left:{left:.2f}%;width:{max(right - left, 0.6):.2f}%"></b>'
     label = text(f"availability {wording.interval(low, high)}")
-    return f'<div class="ts-ruler" role="img" aria-label="{label}"><div>{band}{ticks}{scale}</div></div>'
+    return f'<div class="ts-ruler" role="img" aria-label="{label}"><div>{band}{ticks}{marks}</div></div>'
 
 
 def _nines(share: float) -> float:

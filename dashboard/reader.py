@@ -11,6 +11,8 @@ from typing import Any
 import streamlit as st
 
 from collector import response_client
+from collector.exports.scorecard import Scorecard
+from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
 from collector.judgement.correlation.relations import Relations
 from collector.judgement.double_standard import DoubleStandard
@@ -20,11 +22,17 @@ from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange
 from collector.judgement.value.facts import ModelFacts
+from collector.scorecards import Terms, card_at
+from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.day_bars import DayBar
+from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
+from collector.storage.monitor_queries import MonitorHealth
 from collector.storage.queries import Freshness, Reader
+from collector.storage.records import NotedConfiguration
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
+from collector.vital_signs import VitalSigns
 from dashboard.settings import PageSettings
 from schemas.errors import DeliveryError
 from schemas.verdict import Verdict
@@ -38,6 +46,7 @@ SLOW_S = 3600  # what is counted over a month of every provider
 ENTRIES_MAX = 64
 CHANGES_SHOWN = 20  # verdicts that changed a tier
 RELATIONS_DAYS = 30
+UNWELL = 503  # the collector answers, and says what ails it
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 
 
@@ -159,9 +168,9 @@ def recent_incidents(provider: str, limit: int) -> tuple[IncidentRow, ...]:
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
-def recent_observations(provider: str, limit: int) -> list[dict[str, Any]]:
-    """The last observations of a provider."""
-    return _reader().recent_observations(provider, limit)
+def recent_observations(provider: str, limit: int, cluster: str = "") -> list[dict[str, Any]]:
+    """The last observations of a provider, or of one cluster of it."""
+    return _reader().recent_observations(provider, limit, cluster=cluster)
 
 
 @st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
@@ -208,3 +217,83 @@ def honesty(provider: str) -> Honesty:
     """What a provider's status page said over the last days, beside what we saw."""
     now = _reader().now()
     return _reader().honesty(provider, now - timedelta(days=RELATIONS_DAYS), now)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def cluster_availability(provider: str, cluster: str, start: datetime, end: datetime) -> Availability | None:
+    """The availability of a cluster over a window, by the arithmetic of tiers; None when nothing is known."""
+    policy = page_settings().policy
+    blocks = _reader().cluster_blocks(provider, cluster, start, end, block_s=policy.block)
+    return availability(blocks, confidence=policy.confidence)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def cluster_targets(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
+    """What was asked of a cluster over a window."""
+    return _reader().cluster_targets(provider, cluster, start, end)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def engine_figures(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
+    """What the engines of a cluster told of themselves over a window."""
+    return _reader().engine_figures(provider, cluster, start, end)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def deliveries(since: datetime, limit: int) -> tuple[DeliveryRow, ...]:
+    """Pages that were tried since then, what is dead first."""
+    return _reader().deliveries(since, limit)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def destinations(since: datetime) -> tuple[DestinationLine, ...]:
+    """How each destination was told since then."""
+    return _reader().destinations(since)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def vital_signs() -> tuple[VitalSigns | None, str]:
+    """How the collector says it is itself, well or not, and '' or why that is not known."""
+    settings = page_settings()
+    try:
+        document = response_client.ask(
+            settings.collector_url, settings.token, "/api/v1/health", timeout_s=COLLECTOR_S, taken=(UNWELL,)
+        )
+        return VitalSigns(**document["signs"]), ""
+    except DeliveryError as error:
+        return None, str(error)
+    except (KeyError, TypeError):
+        return None, f"{settings.collector_url} answers, and nothing a collector says of itself"
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)
+def monitor_health() -> MonitorHealth:
+    """How the monitor itself is, as the store knows it."""
+    return _reader().monitor_health()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def examinations() -> tuple[Examination, ...]:
+    """The last examination of every provider that was examined."""
+    return _reader().examinations()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def noted_configuration() -> NotedConfiguration | None:
+    """Which configuration the collector noted last."""
+    return _reader().noted_configuration()
+
+
+@st.cache_data(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+def scorecard(provider: str, days: int) -> Scorecard | None:
+    """The record of a provider up to its last verdict, as `touchstone scorecard` has it; None without a verdict."""
+    settings = page_settings()
+    face = settings.providers.get(provider)
+    terms = Terms(
+        name=face.configured if face else "",
+        confidence=settings.policy.confidence,
+        block_s=settings.policy.block,
+        simulated=settings.simulated,
+    )
+    verdict = _reader().verdict(provider)
+    return card_at(_reader(), terms, provider, verdict.at, timedelta(days=days)) if verdict else None

@@ -12,11 +12,12 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.pages import CATALOGUE
+
 READY_VARIABLE = "TOUCHSTONE_DASHBOARD_READY"  # "json" or "text": how to say that it is ready
 URL_VARIABLE = "TOUCHSTONE_DASHBOARD_URL"
 # Imported before the first page is asked for: a cold first page took seconds, a warm one a third of one.
-WARM = ("pandas", "pyarrow", "altair", "clickhouse_connect", "dashboard.views.status", "dashboard.views.provider",
-        "dashboard.views.incident", "dashboard.views.incidents")  # fmt: skip
+WARM = ("pandas", "pyarrow", "altair", "clickhouse_connect", *(f"dashboard.views.{entry.name}" for entry in CATALOGUE))
 
 
 @asynccontextmanager

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from collector.judgement.value.gpu_hour import Purchase, purchases
-from schemas.config import Configuration, Store, TierPolicy
+from collector.storage.records import configuration_digest
+from schemas.config import Configuration, Module, Retention, Store, TierPolicy, VantagePlace
 from schemas.contract import Percent
 from schemas.fleet import Price, Strict
+from schemas.objectives import Objective
+from schemas.paging import Acknowledgement, FlapRule, HardDownRule, SeverityPolicy, SilenceRule
 
 SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
@@ -19,10 +22,46 @@ STALE_MIN_S = 60.0
 
 
 class ProviderFace(Strict):
-    """How a provider is shown: its name, and what each cluster (full id) claims to be."""
+    """How a provider is shown: its name, the one that is configured ('' for none), and what each cluster claims."""
 
     name: str
+    configured: str = ""
     clusters: dict[str, str]
+
+
+class Method(Strict):
+    """How it is measured and judged beside the tiers: the same objects that agents and the judge are given."""
+
+    modules: dict[str, Module]
+    vantages: dict[str, VantagePlace]
+    hard_down: HardDownRule
+    silence: SilenceRule
+    flapping: FlapRule
+    severities: SeverityPolicy
+    acknowledgement: Acknowledgement
+    objectives: tuple[Objective, ...]
+    reply_days: int
+    retention: Retention
+    digest: str  # of the whole configuration
+
+    @classmethod
+    def of(cls, configuration: Configuration) -> Method:
+        """What *configuration* says of it; of a module what all kinds have in common."""
+        settings = configuration.settings
+        paging = settings.paging
+        return cls(
+            modules={name: _in_common(module) for name, module in sorted(settings.modules.items())},
+            vantages=settings.vantage_places,
+            hard_down=paging.hard_down,
+            silence=paging.silence,
+            flapping=paging.flapping,
+            severities=paging.severities,
+            acknowledgement=paging.acknowledgement,
+            objectives=settings.objectives,
+            reply_days=settings.integrity.reply_days,
+            retention=settings.store.retention,
+            digest=configuration_digest(configuration),
+        )
 
 
 class PageSettings(Strict):
@@ -45,6 +84,7 @@ class PageSettings(Strict):
     prices: dict[str, Price]
     bought: dict[str, tuple[Purchase, ...]]
     capital_rate: Percent
+    method: Method
 
     @property
     def store(self) -> Store:
@@ -88,6 +128,7 @@ class PageSettings(Strict):
             providers={
                 id: ProviderFace(
                     name=provider.name or id,
+                    configured=provider.name,
                     clusters={
                         f"{id}/{name}": _claims(
                             cluster.region, cluster.claims.count, cluster.claims.gpu, cluster.claims.precision
@@ -101,7 +142,12 @@ class PageSettings(Strict):
             prices=fleet.prices(),
             bought={name: purchases(one) for name, one in sorted(configuration.contracts.items())},
             capital_rate=settings.value.capital_rate,
+            method=Method.of(configuration),
         )
+
+
+def _in_common(module: Module) -> Module:
+    return Module(**{name: getattr(module, name) for name in Module.model_fields})
 
 
 def _claims(region: str, count: int | None, gpu: str, precision: str) -> str:

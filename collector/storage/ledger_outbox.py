@@ -228,6 +228,7 @@ def _attempt(delivery: Delivery, result: SendResult, attempt: int, error: str) -
         "error": error,
         "failed_at": intent.failed_at.isoformat(),
         "at": result.at.isoformat(),
+        "instead_of": delivery.instead_of,
     }
     return {
         **key_of(delivery),

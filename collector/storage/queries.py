@@ -31,14 +31,18 @@ from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange, changes
 from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
+    cluster_queries,
     contract_queries,
     correlation_queries,
     day_bars,
+    delivery_queries,
     evidence_records,
     history_loads,
     incident_queries,
+    monitor_queries,
     outage_queries,
     records,
+    rollup_sql,
     sample_queries,
     scorecard_queries,
     series_queries,
@@ -49,12 +53,16 @@ from collector.storage import (
     verdict_queries,
 )
 from collector.storage.client import of_ms
+from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.connection import arguments, named_errors
 from collector.storage.cover import HOUR_S, Cover, rounded_step_s
 from collector.storage.day_bars import DayBar
+from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
+from collector.storage.monitor_queries import MonitorHealth, TableSize
 from collector.storage.outage_queries import Outage
+from collector.storage.records import NotedConfiguration
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -322,13 +330,65 @@ class Reader:
         rows = self._rows(incident_queries.RESPONSES, since=_ms(since), limit=limit)
         return tuple(incident_queries.said_of(row) for row in rows)
 
-    def recent_observations(self, provider: str, limit: int = 50) -> list[dict[str, Any]]:
-        """The last of our own observations of *provider*, re-probes included, newest first."""
-        newest, n = self._rows(series_queries.NEWEST, provider=provider)[0]
+    def recent_observations(self, provider: str, limit: int = 50, *, cluster: str = "") -> list[dict[str, Any]]:
+        """The last of our own observations of *provider*, or of one cluster, re-probes included, newest first."""
+        newest, n = self._rows(series_queries.NEWEST, provider=provider, cluster=cluster)[0]
         if not n:
             return []
         sql, since = series_queries.RECENT, newest - timedelta(days=1)
-        return self._dicts(sql, provider=provider, a=_ms(since), limit=min(limit, ROWS_MAX))
+        return self._dicts(sql, provider=provider, cluster=cluster, a=_ms(since), limit=min(limit, ROWS_MAX))
+
+    def cluster_blocks(
+        self, provider: str, cluster: str, start: datetime, end: datetime, *, block_s: float
+    ) -> tuple[Block, ...]:
+        """Counts of one cluster over [start, end) by blocks of time, as known at *end*."""
+        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
+        rows = self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s))
+        return tuple(Block(of, _stamp(at), *counts) for of, at, *counts in rows)
+
+    def cluster_targets(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
+        """What was asked of a cluster over [start, end), and how it fared."""
+        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
+        return tuple(map(cluster_queries.target_of, self._rows(cluster_queries.TARGETS, **window)))
+
+    def engine_figures(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
+        """What the engines of a cluster told of themselves in the closed hours of [start, end)."""
+        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
+        rows = self._rows(cluster_queries.ENGINE, **window, limit=cluster_queries.ENGINE_ROWS_MAX)
+        return tuple(map(cluster_queries.engine_of, rows))
+
+    def deliveries(self, since: datetime, limit: int = 100) -> tuple[DeliveryRow, ...]:
+        """Pages whose first try came since then, what is dead first, then the newest."""
+        rows = self._rows(delivery_queries.DELIVERIES, since=_ms(since), limit=min(limit, ROWS_MAX))
+        return tuple(map(delivery_queries.delivery_of, rows))
+
+    def destinations(self, since: datetime) -> tuple[DestinationLine, ...]:
+        """How each destination was told of what was tried first since then."""
+        rows = self._rows(delivery_queries.BY_DESTINATION, since=_ms(since))
+        return tuple(map(delivery_queries.destination_of, rows))
+
+    def monitor_health(self) -> MonitorHealth:
+        """How the monitor itself is: what its vantages send, what was worked out from it, what the store holds."""
+        now = self.now()
+        at = {"now": _ms(now)}
+        mark_ms, marks = self._rows(rollup_sql.MARK)[0]
+        examined_at, examinations = self._rows(monitor_queries.EXAMINED)[0]
+        return MonitorHealth(
+            now=now,
+            vantages=monitor_queries.vantages_of(
+                self._rows(monitor_queries.VANTAGES, **at),
+                self._rows(monitor_queries.LAST_HOUR, **at),
+                self._rows(monitor_queries.UNSEEN, **at),
+            ),
+            rolled_up_to=of_ms(mark_ms) if marks else None,
+            judged_at=max((verdict.at for verdict in self.latest_verdicts()), default=None),
+            examined_at=examined_at if examinations else None,
+            engine=self.engine_version(),
+            schema=max(self.migrations(), default=0),
+            tables=tuple(
+                TableSize(*row) for row in self._rows(monitor_queries.STORED, database_name=self._store.database)
+            ),
+        )
 
     def provider_summary(
         self, provider: str, start: datetime, end: datetime, *, block_s: float = 21_600.0
@@ -441,6 +501,11 @@ class Reader:
     def suspicion_stages(self) -> dict[str, Stage]:
         """How far the suspicion of each provider has come."""
         return {provider: Stage(stage) for provider, stage in self._rows(evidence_records.STAGES)}
+
+    def noted_configuration(self) -> NotedConfiguration | None:
+        """What a collector noted last as what it runs with; None before the first."""
+        *noted, n = self._rows(records.LATEST)[0]
+        return NotedConfiguration(*noted) if n else None
 
     def history_progress(self) -> HistoryProgress | None:
         """The latest bulk load; None when there never was one."""

@@ -56,15 +56,14 @@ SELECT start, reason, sum(n) FROM
 )
 GROUP BY start, reason ORDER BY start, reason"""
 
-RECENT = """
+RECENT = f"""
 SELECT tick, cluster, target, vantage, kind, attempt, outcome, reason, detail, http_status, first_token_ms, total_ms,
        counted_out, billed_out
-FROM {database}.observations
-WHERE provider = {provider:String} AND tick >= fromUnixTimestamp64Milli({a:Int64}) AND source = 'active'
-ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {limit:UInt32}"""
+FROM {{database}}.observations
+WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND source = 'active'
+ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {{limit:UInt32}}"""
 
-NEWEST = """
-SELECT max(tick), count() FROM {database}.observations WHERE provider = {provider:String} AND source = 'active'"""
+NEWEST = f"SELECT max(tick), count() FROM {{database}}.observations WHERE {PLACE} AND source = 'active'"
 
 CARD_BLOCKS = f"""
 SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,

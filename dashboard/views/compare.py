@@ -28,7 +28,6 @@ numbers."""
 
 def show(pages: Pages) -> None:
     """Draw the page."""
-    st.page_link(pages.status, label="Status", icon=":material/arrow_back:")
     st.html('<h1 class="ts-title">Compare</h1>')
     chosen = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
     with chosen:

@@ -24,9 +24,7 @@ _ID = re.compile(r"^inc-[0-9a-f]{12}$")
 def show(pages: Pages) -> None:
     """Draw the page of the incident that the address names."""
     id = str(st.query_params.get("id", ""))
-    with st.container(horizontal=True, key="ways"):
-        st.page_link(pages.status, label="Status", icon=":material/arrow_back:")
-        st.page_link(pages.incidents, label="All incidents")
+    st.page_link(pages.incidents, label="All incidents", icon=":material/arrow_back:")
     story = reader.incident(id) if _ID.match(id) else None
     if story is None:
         _absent(id)

@@ -20,7 +20,6 @@ ALL = "all providers"
 
 def show(pages: Pages) -> None:
     """Draw the page."""
-    st.page_link(pages.status, label="Status", icon=":material/arrow_back:")
     st.html('<h1 class="ts-title">Incidents</h1>')
     provider, severities = _filter()
     (found, paged), now = reader.open_incidents(), reader.freshness().now

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import streamlit as st
 
@@ -14,14 +13,13 @@ from collector.judgement.beside import Beside, SideLine
 from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
-from collector.storage.series_queries import LatencyPoint
 from dashboard import (
-    charts,
     claims_markup,
     days,
     honesty_markup,
     incident_markup,
     markup,
+    measured,
     reader,
     relations_markup,
     tier_markup,
@@ -32,9 +30,6 @@ from dashboard.settings import PageSettings, ProviderFace
 from dashboard.views import status
 from schemas.verdict import Tier, Verdict
 
-WINDOWS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
-LATENCY_POINTS = 240
-ERROR_POINTS = 60
 INCIDENTS = 25
 OBSERVATIONS = 50
 MONTH_DAYS = 30
@@ -68,10 +63,10 @@ def show(pages: Pages) -> None:
     st.html(tier_markup.history(reader.tier_changes(provider)))
     claims = st.container(key="claims-section")
     incidents = reader.recent_incidents(provider, INCIDENTS)
-    _charts(provider, face, incidents, settings)
-    st.html(_incidents(incidents))
+    _charts(provider, face, incidents)
+    st.html(incident_markup.section(incidents))
     neighbours = st.container()
-    st.html(_observations(reader.recent_observations(provider, OBSERVATIONS)))
+    st.html(measured.observations(reader.recent_observations(provider, OBSERVATIONS)))
     with claims:  # last, so that the page is long enough to be scrolled to it by a link
         _claims(provider, settings.examined_every_s)
     with neighbours:  # last of all, since it is counted over a month of every provider
@@ -124,7 +119,7 @@ def _clusters(provider: str, face: ProviderFace) -> None:
         share = wording.percent((known - failed) / known) if known else wording.UNKNOWN
         sample = f"{MONTH_DAYS} d, n {wording.count(known)}"
         rows.append(
-            f'<div class="ts-cluster"><div><b>{text(cluster.partition("/")[2])}</b>'
+            f'<div class="ts-cluster"><div><b>{markup.cluster_link(cluster)}</b>'
             f"<small>{text(face.clusters.get(cluster, ''))}</small></div>"
             f"{markup.bars(days.row(bars[cluster], today, shown))}"
             f'<div class="ts-figure"><b>{share}</b><small>{text(sample)}</small></div></div>'
@@ -144,12 +139,10 @@ def _neighbours(provider: str) -> None:
     st.html(relations_markup.section(reader.relations().of(provider), provider))
 
 
-def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow], settings: PageSettings) -> None:
+def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow]) -> None:
     st.html("<h2>Measured</h2>")
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
-        window = st.pills(
-            "Window", list(WINDOWS), default="7d", key="window", bind="query-params", label_visibility="collapsed"
-        )
+        window = measured.window()
         cluster = st.selectbox(
             "Cluster",
             [ALL_CLUSTERS, *face.clusters],
@@ -158,37 +151,10 @@ def _charts(provider: str, face: ProviderFace, incidents: Sequence[IncidentRow],
             label_visibility="collapsed",
             width=280,
         )
-    span = WINDOWS[window or "7d"]
-    end = reader.freshness().now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    start, end = measured.until_now(window)
     chosen = "" if cluster == ALL_CLUSTERS else cluster
-    points = reader.latency_series(provider, end - span, end, LATENCY_POINTS, chosen)
-    found = reader.error_series(provider, end - span, end, ERROR_POINTS, chosen)
-    policy = settings.policy
-    objectives = {"gold": policy.gold.ttft_p95 * 1000, "reliable": policy.reliable.ttft_p95 * 1000}
-    left, right = st.columns(2)
-    with left:
-        st.html(f'<h3>Time to first token <span class="ts-dim">{text(_sizes(points))}</span></h3>')
-        if points:
-            chart = charts.latency(points, objectives, incidents, end - span, end)
-            st.altair_chart(chart, width="stretch")
-        else:
-            st.html(_nothing("No answer in this window."))
-    with right:
-        total = wording.count(sum(point.n for point in found))
-        st.html(f'<h3>Errors by reason <span class="ts-dim">n {text(total)}</span></h3>')
-        if found:
-            stacked = charts.errors(found, end - span, end, span / (ERROR_POINTS - 1))
-            st.altair_chart(stacked, width="stretch")
-        else:
-            st.html(_nothing("No error in this window."))
-    st.html(_beside(reader.beside(provider, end - span, end, chosen), window or "7d"))
-
-
-def _sizes(points: Sequence[LatencyPoint]) -> str:
-    """How many answers each kind of connection had: `n 5 760 cold, 5 760 warm`."""
-    names = sorted({point.connection for point in points})
-    sizes = (f"{wording.count(sum(p.n for p in points if p.connection == name))} {name}" for name in names)
-    return f"n {', '.join(sizes) or 0}"
+    measured.over_time(provider, chosen, start, end, incidents)
+    st.html(_beside(reader.beside(provider, start, end, chosen), window))
 
 
 def _beside(beside: Beside, window: str) -> str:
@@ -199,7 +165,7 @@ def _beside(beside: Beside, window: str) -> str:
     rows = [markup.row(_side_cells(line)) for line in beside.lines]
     head = f'<h3>Our probes beside real traffic <span class="ts-dim">{text(window)}, kinds that ask a model</span></h3>'
     if not rows:
-        return f"{head}{_nothing('Neither probes nor traffic in this window.')}"
+        return f"{head}{measured.nothing('Neither probes nor traffic in this window.')}"
     words = wording.standard_words(beside.standard) if beside.any_passive else ("No real traffic was seen.",)
     said = "".join(f"<li>{text(one)}</li>" for one in words)
     return f'{head}{markup.table(header, rows, "ts-beside")}<ul class="ts-note">{said}</ul>'
@@ -220,47 +186,3 @@ def _side_cells(line: SideLine) -> Sequence[str]:
         wording.milliseconds(ttft.intended_p95_ms),
         f"{count(ttft.intended_n)}{waited}",
     )
-
-
-def _nothing(words: str) -> str:
-    return f'<div class="ts-nothing">{text(words)}</div>'
-
-
-def _incidents(incidents: Sequence[IncidentRow]) -> str:
-    if not incidents:
-        return f"<h2>Incidents</h2>{_nothing('None is known.')}"
-    return f"<h2>Incidents</h2>{incident_markup.past(incidents)}"
-
-
-_LOOK = {"ok": ("good", "✓"), "degraded": ("minor", "~"), "failed": ("severe", "✗"), "not_observed": ("unknown", "?")}
-
-
-def _observations(found: Sequence[dict[str, Any]]) -> str:
-    if not found:
-        return f"<h2>Last observations</h2>{_nothing('None is known.')}"
-    rows = [markup.raw_row(_observation(one)) for one in found]
-    header = ("Tick (UTC)", "Outcome", "Reason", "Target", "Vantage", "Kind", "HTTP", "First token", "Total", "Tokens")
-    table = markup.table((*header, "Detail"), rows, "ts-list ts-long")
-    return f'<h2>Last observations <span class="ts-dim">n {len(found)}, re-probes included</span></h2>{table}'
-
-
-def _observation(one: dict[str, Any]) -> Sequence[str]:
-    look, sign = _LOOK.get(str(one["outcome"]), ("unknown", "?"))
-    again = f" re-probe {one['attempt']}" if one["attempt"] else ""
-    return (
-        text(f"{one['tick']:%d %b %H:%M:%S}"),
-        f'<b class="ts-result ts-{look}">{sign} {text(one["outcome"])}</b>{text(again)}',
-        text(one["reason"]),
-        text(str(one["target"]).partition("/")[2]),
-        text(one["vantage"]),
-        text(one["kind"]),
-        text(one["http_status"] or ""),
-        text(_ms(one["first_token_ms"])),
-        text(_ms(one["total_ms"])),
-        text("" if one["counted_out"] is None else one["counted_out"]),
-        f'<span class="ts-note">{text(one["detail"])}</span>',
-    )
-
-
-def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f} ms"

@@ -22,7 +22,6 @@ evidence, <code>touchstone sla --json</code> has the same numbers.</div>"""
 
 def show(pages: Pages) -> None:
     """Draw the page."""
-    st.page_link(pages.status, label="Status", icon=":material/arrow_back:")
     st.html('<h1 class="ts-title">SLA and credits</h1>')
     settings = reader.page_settings()
     if not settings.contracts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.wording import TIER_ORDER, TIER_SIGN, duration
 from collector.storage.day_bars import DayBar
 from dashboard import claims_markup, days, markup, reader
+from dashboard.frame import LIVE_S
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.settings import PageSettings
@@ -20,7 +21,6 @@ from dashboard.views import incidents
 from schemas.errors import StoreError
 from schemas.verdict import Tier, Verdict
 
-LIVE_S = 5
 INCIDENTS_SHOWN_MAX = 8
 
 
@@ -28,6 +28,7 @@ def show(pages: Pages) -> None:
     """Draw the status page; names lead to the provider's page."""
     settings = reader.page_settings()
     verdicts = {verdict.provider: verdict for verdict in reader.latest_verdicts()}
+    st.html('<h1 class="ts-title">Status</h1>')
     live(pages)
     names = sorted({*settings.providers, *verdicts})
     tiers = {name: verdicts[name].tier if name in verdicts else Tier.UNRATED for name in names}
@@ -59,7 +60,7 @@ def show(pages: Pages) -> None:
 
 @st.fragment(run_every=LIVE_S)
 def live(pages: Pages, provider: str = "") -> None:
-    """The head of a page, drawn again every few seconds; the rest follows when a verdict or an incident changed."""
+    """What is broken, drawn again every few seconds; the rest follows when a verdict or an incident changed."""
     try:
         _live(pages, provider)
     except StoreError as error:
@@ -68,11 +69,9 @@ def live(pages: Pages, provider: str = "") -> None:
 
 
 def _live(pages: Pages, provider: str) -> None:
-    settings = reader.page_settings()
     fresh, (found, paged) = reader.freshness(), reader.open_incidents()
     verdicts = reader.latest_verdicts()
     judged = max((verdict.at for verdict in verdicts), default=None)
-    st.html(_head(settings, fresh.now, fresh.newest_tick, fresh.rows_last_minute, judged))
     if (load := reader.history_progress()) is not None and not load.finished:
         share = load.rows_done / load.rows_total if load.rows_total else 0.0
         done = f"{wording.count(load.rows_done)} of {wording.count(load.rows_total)} rows"
@@ -83,31 +82,12 @@ def _live(pages: Pages, provider: str) -> None:
     if not shown:
         st.html(_calm(provider))
     more = f" ({len(shown) - INCIDENTS_SHOWN_MAX} more are open)" if len(shown) > INCIDENTS_SHOWN_MAX else ""
-    with st.container(horizontal=True, key="ways"):
+    if more:
         st.page_link(pages.incidents, label=f"All incidents{more}")
-        st.page_link(pages.sla, label="SLA and credits")
-        st.page_link(pages.compare, label="Compare")
     seen = (judged, tuple((incident.id, incident.seq) for incident in found))
     before, st.session_state["seen"] = st.session_state.get("seen"), seen
     if before not in (None, seen):
         st.rerun()
-
-
-def _head(settings: PageSettings, now: datetime, newest: datetime | None, rows: int, judged: datetime | None) -> str:
-    if newest is None:
-        look, said = "unknown", "? nothing was observed yet"
-    elif now - newest > timedelta(seconds=settings.stale_after_s):
-        look, said = "severe", f"▲ stale: the newest observation is {duration(now - newest)} old"
-    else:
-        age = max((now - newest).total_seconds(), 0.0)
-        look, said = "good", f"● live: newest {age:.0f} s old, {wording.count(rows)} in the last minute"
-    verdict = f"judged {judged:%H:%M:%S} UTC" if judged else "not judged yet"
-    mark = '<span class="ts-simulated">simulated fleet</span>' if settings.simulated else ""
-    return (
-        '<div class="ts-head"><span class="ts-stone"></span><b class="ts-word">Touchstone</b>'
-        f'<span class="ts-dim">{text(settings.deployment)}</span>{mark}<span class="ts-gap"></span>'
-        f'<span class="ts-fresh ts-{look}">{text(said)}</span><span class="ts-dim">{text(verdict)}</span></div>'
-    )
 
 
 def _calm(provider: str) -> str:

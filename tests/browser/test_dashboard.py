@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +12,9 @@ import pytest
 
 from schemas.config import Store
 from tests.support import claims, small_world
+from tests.support.dashboard_server import served
 from tests.support.small_world import CLAY_LOWER, CLAY_UPPER
-from tests.support.stores import first_document, fresh_database
+from tests.support.stores import fresh_database
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -71,24 +69,8 @@ def configuration(store_process: str, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def address(configuration: Path) -> Iterator[str]:
     """The URL of a dashboard over the small world."""
-    from touchstone.address import free_port
-
-    listen = f"127.0.0.1:{free_port()}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "touchstone", "-c", str(configuration), "dashboard", "--listen", listen, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield str(first_document(process)["url"])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with served(configuration) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

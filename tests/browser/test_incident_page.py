@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from touchstone.address import free_port
 
 TOKEN = "a-token-of-the-collector"
 BELOW = ".ts-tries, .ts-calm"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 CLICKS_MAX, CLICK_MS = 6, 10_000
 
 pytestmark = [
@@ -164,6 +166,21 @@ def test_a_silence_is_said_and_ended(page: Any, house: Deployment, incident: Inc
     wait_for("the name", lambda: page.get_by_label("Your name").input_value() == "ana")
     click_until(page.get_by_role("button", name="End", exact=True), page.get_by_text("None: every page goes out."))
     wait_for("the release", lambda: stored(house, incident.id).suppressed_by == "")
+
+
+def test_a_drill_is_sent_by_a_click_and_is_on_record(page: Any, house: Deployment) -> None:
+    """In the name that is typed, the way a real page goes; the collector says that it is well, and so does the page."""
+    show(page, address(house, "/pages"), ".ts-narrow")
+    page.get_by_label("Your name").fill("ana")
+    page.get_by_label("Your name").press("Enter")
+    click_until(page.get_by_role("button", name="Send a drill"), page.get_by_text("DRILL is on its way"))
+    with Reader.open(store(house)) as reader:
+        said = wait_for("the drill on record", lambda: [one for one in reader.responses(EPOCH) if one.what == "drill"])
+    page.locator(".ts-list", has_text="drill").first.wait_for(timeout=READY_MS)
+
+    assert (said[0].by, said[0].via, said[0].refused) == ("ana", "dashboard", "")
+    show(page, address(house, "/health"), ".ts-signs")
+    assert "Outbox" in page.locator(".ts-signs").inner_text()
 
 
 def test_no_token_stands_where_others_can_read_it(page: Any, house: Deployment) -> None:

@@ -214,6 +214,23 @@ def test_every_attempt_says_how_late_it_was(ledger: Ledger) -> None:
     assert ledger.uncopied(9)["page_attempts"] == attempts
 
 
+def test_an_attempt_says_whom_it_was_instead_of(ledger: Ledger) -> None:
+    """So that the copy tells a backup from who is told in their own right."""
+    ledger.step(
+        deciding(OPENED),
+        lambda intents, known: [
+            Delivery(intent=wish, destination=name, next_attempt_at=NOW, instead_of=instead_of)
+            for wish in intents
+            for name, instead_of in (("hook", ""), ("quiet", "hook"))
+        ],
+    )
+    for one in leased(ledger, NOW, 9):
+        ledger.settle(one, result(DELIVERED))
+
+    copies = ledger.uncopied(9)["page_attempts"]
+    assert {one["destination"]: one["instead_of"] for one in copies} == {"hook": "", "quiet": "hook"}
+
+
 def test_how_long_the_oldest_has_been_left_alone(ledger: Ledger) -> None:
     """What is due and not tried: not what waits for its next attempt, nor what is behind it."""
     assert ledger.oldest_waiting(NOW) is None

@@ -15,7 +15,7 @@ import pytest
 from collector.exports.catalog import FORMATS, rendered
 from collector.exports.scorecard import Scorecard
 from collector.judgement.tiers import judge
-from collector.scorecards import card_at
+from collector.scorecards import Terms, card_at
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow
@@ -88,7 +88,7 @@ def known(store_process: str) -> Iterator[Store]:
 def card(store: Store, at: datetime) -> Scorecard:
     """The card of an instant, with a configuration that nothing is taken from."""
     with Reader.open(store) as reader:
-        made = card_at(reader, configuration(store, "not this", 0.6), "clay", at, MONTH)
+        made = card_at(reader, Terms.configured(configuration(store, "not this", 0.6), "clay"), "clay", at, MONTH)
     assert made is not None
     return made
 
@@ -148,5 +148,5 @@ def test_before_the_first_verdict_there_is_no_card(known: Store) -> None:
     """Nor of a provider that nobody has judged."""
     with Reader.open(known) as reader:
         held = configuration(known, "")
-        assert card_at(reader, held, "clay", AT - HOUR, MONTH) is None
-        assert card_at(reader, held, "nobody", AT, MONTH) is None
+        assert card_at(reader, Terms.configured(held, "clay"), "clay", AT - HOUR, MONTH) is None
+        assert card_at(reader, Terms.configured(held, "nobody"), "nobody", AT, MONTH) is None

@@ -49,7 +49,7 @@ def command(
 
 
 def _card(session: Session, reader: Reader, provider: str, at: datetime | None, period: timedelta) -> Scorecard:
-    from collector.scorecards import card_at, oldest_kept
+    from collector.scorecards import Terms, card_at, oldest_kept
 
     settled = reader.settled_at()
     if at is None:
@@ -63,7 +63,8 @@ def _card(session: Session, reader: Reader, provider: str, at: datetime | None, 
     oldest = oldest_kept(session.configuration.settings.store.retention, session.clock.now())
     if at is not None and at - period < oldest:
         raise click.UsageError(f"rows from before {oldest:%Y-%m-%d} are no longer kept (store.retention.raw)")
-    card = card_at(reader, session.configuration, provider, in_milliseconds(at), period) if at else None
+    otherwise = Terms.configured(session.configuration, provider)
+    card = card_at(reader, otherwise, provider, in_milliseconds(at), period) if at else None
     if card is None:
         raise click.UsageError(f"there is no verdict on {provider!r} by then; touchstone tiers lists who has one")
     return card

@@ -26,6 +26,14 @@ STAGE_WORDS: Mapping[Stage, str] = MappingProxyType(
         Stage.SUSPECT: "the evidence reaches the line, and the right of reply is over",
     }
 )
+STAGE_SHORT: Mapping[Stage, str] = MappingProxyType(
+    {
+        Stage.BELOW: "below the line",
+        Stage.REPLY_OPEN: "line reached, may reply",
+        Stage.EXPLAINED: "line reached, explained",
+        Stage.SUSPECT: "suspect",
+    }
+)
 ROUTE_WORDS: Mapping[Route, str] = MappingProxyType(
     {
         Route.FAMILIES: f"{DEFAULT_RULE.families_min} families",

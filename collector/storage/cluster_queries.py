@@ -1,0 +1,83 @@
+"""
+The SQL of one cluster's page: what is asked there and how it fared, and what its engines say of themselves.
+
+Parameters: provider, cluster, a, b (ms); of the engines, limit. Re-probes and real traffic are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from collector.storage.fact_queries import UNKNOWN
+from collector.storage.series_queries import PLACE
+
+ENGINE_ROWS_MAX = 200
+
+TARGETS = f"""
+SELECT target, kind, module, argMax(model, tick), argMax(access_path, tick), countIf(outcome = 'ok'),
+       countIf(outcome = 'degraded'), countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}),
+       countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed'), max(tick)
+FROM {{database}}.observations
+WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
+  AND attempt = 0 AND source = 'active'
+GROUP BY target, kind, module ORDER BY target, kind, module"""
+
+# Of closed hours.
+ENGINE = f"""
+SELECT target, name, argMax(last, t), min(low), max(high), sum(total) / sum(n), sum(n), max(t) + INTERVAL 1 HOUR
+FROM {{database}}.engine_metrics FINAL
+WHERE {PLACE} AND t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{b:Int64}})
+GROUP BY target, name ORDER BY target, name LIMIT {{limit:UInt32}}"""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetLine:
+    """
+    How one target answered one module.
+
+    failed: the provider's fault. unknown: failed, but the caller's fault or nobody knows whose. not_observed: ours.
+    """
+
+    target: str
+    kind: str
+    module: str
+    model: str
+    access_path: str
+    ok: int
+    degraded: int
+    failed: int
+    unknown: int
+    not_observed: int
+    last_tick: datetime
+
+    @property
+    def known(self) -> int:
+        """Good or bad, not unknown."""
+        return self.ok + self.degraded + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLine:
+    """One figure that a target's engine told, over the closed hours until *until*; n readings."""
+
+    target: str
+    name: str
+    last: float
+    low: float
+    high: float
+    mean: float
+    n: int
+    until: datetime
+
+
+def target_of(row: Sequence[Any]) -> TargetLine:
+    """One row of TARGETS."""
+    return TargetLine(*row)
+
+
+def engine_of(row: Sequence[Any]) -> EngineLine:
+    """One row of ENGINE."""
+    return EngineLine(*row)

@@ -1,0 +1,144 @@
+"""One cluster: what is claimed of it, how available it is, what it is asked, what went wrong and whose fault it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from collector.judgement import wording
+from collector.judgement.availability import Availability
+from collector.storage.cluster_queries import EngineLine, TargetLine
+from collector.storage.incident_queries import IncidentRow
+from collector.storage.series_queries import ErrorPoint
+from dashboard import days, incident_markup, markup, measured, reader
+from dashboard.markup import text
+from dashboard.pages import Pages
+from schemas.incident import Level
+from schemas.observation import BLAME, Blame, Reason
+
+INCIDENTS_READ, INCIDENTS = 200, 25
+OBSERVATIONS = 50
+_BLAME_LOOK = {Blame.PROVIDER: "severe", Blame.CALLER: "minor", Blame.OBSERVER: "unknown", Blame.UNKNOWN: "unknown"}
+
+
+def show(pages: Pages) -> None:
+    """Draw the page of the cluster that the address names: `provider/name`."""
+    cluster = str(st.query_params.get("cluster", ""))
+    provider, _, name = cluster.partition("/")
+    face = reader.page_settings().providers.get(provider)
+    bars = [bar for bar in reader.daily_bars() if bar.cluster == cluster]
+    if not name or not (bars or (face and cluster in face.clusters)):
+        st.html(f'<h1 class="ts-title">No cluster is called <code>{text(cluster[:130]) or "?"}</code></h1>')
+        return
+    st.page_link(
+        pages.provider,
+        label=markup.plain(f"Provider {face.name if face else provider}"),
+        icon=":material/arrow_back:",
+        query_params={"provider": provider},
+    )
+    st.html(f'<h1 class="ts-title">{text(name)} <code>{text(cluster)}</code></h1>')
+    window = measured.window()
+    start, end = measured.until_now(window)
+    claims = face.clusters.get(cluster, "") if face else ""
+    st.html(_claims(claims, reader.cluster_availability(provider, cluster, start, end), window))
+    today = reader.freshness().now.date()
+    st.html(markup.bars(days.row(bars, today, days.span(bars, today))))
+    st.html(_targets(reader.cluster_targets(provider, cluster, start, end)))
+    st.html("<h2>Measured</h2>")
+    incidents = _of(cluster, reader.recent_incidents(provider, INCIDENTS_READ))
+    errors = measured.over_time(provider, cluster, start, end, incidents)
+    st.html(
+        _blame(errors)
+        + _engines(reader.engine_figures(provider, cluster, start, end))
+        + incident_markup.section(incidents[:INCIDENTS])
+        + measured.observations(reader.recent_observations(provider, OBSERVATIONS, cluster))
+    )
+
+
+def _claims(claims: str, found: Availability | None, window: str) -> str:
+    """What is claimed beside what is measured; an interval with its n, or that nothing is known."""
+    policy = reader.page_settings().policy
+    if found is None:
+        said, sample, scale = wording.UNKNOWN, "n 0", ""
+    else:
+        said = wording.interval(found.lower, found.upper)
+        sample = f"n {wording.count(found.n)}, effective {wording.count(round(found.n_effective))}"
+        lines = (("gold", policy.gold.availability_lower), ("reliable", policy.reliable.availability_lower))
+        scale = markup.scale(found.lower, found.upper, "unrated", lines)
+    claimed = text(claims) if claims else '<span class="ts-dim">nothing: it is not in the configuration any more</span>'
+    return (
+        f'<div class="ts-provider"><div><dl class="ts-facts"><dt>Claimed</dt><dd>{claimed}</dd>'
+        f"<dt>Available</dt><dd><b>{text(said)}</b> in {text(window)}, {text(sample)}</dd></dl></div>"
+        f'<div>{scale}<p class="ts-dim">{text(f"{policy.confidence:.0%}")} one-sided bounds, unknown time counted as '
+        "down in the lower and as up in the upper one</p></div></div>"
+    )
+
+
+def _targets(lines: Sequence[TargetLine]) -> str:
+    """What is asked, of which model, and how that went."""
+    if not lines:
+        return f"<h2>Targets</h2>{measured.nothing('Nothing was asked in this window.')}"
+    header = ("Target", "Model", "Module", "Kind", "Access", "ok", "slow or wrong", "failed", "fault unknown",
+              "not observed", "n", "Last tick (UTC)")  # fmt: skip
+    rows = [
+        markup.row(
+            (
+                one.target.rpartition("/")[2], one.model, one.module, one.kind, one.access_path,
+                *map(wording.count, (one.ok, one.degraded, one.failed, one.unknown, one.not_observed)),
+                wording.count(one.known + one.unknown + one.not_observed), f"{one.last_tick:%d %b %H:%M:%S}",
+            )
+        )
+        for one in lines
+    ]  # fmt: skip
+    size = f'<span class="ts-dim">n {len({one.target for one in lines})}</span>'
+    return f"<h2>Targets and models {size}</h2>{markup.table(header, rows, 'ts-list')}"
+
+
+def _blame(points: Iterable[ErrorPoint]) -> str:
+    """How often each reason came in the window, and whose fault it is; '' when none did."""
+    counts: dict[str, int] = {}
+    for point in points:
+        counts[point.reason] = counts.get(point.reason, 0) + point.n
+    if not counts:
+        return ""
+    rows = []
+    for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        blame = BLAME[Reason(reason)] if reason in set(Reason) else Blame.UNKNOWN
+        fault = f'<b class="ts-result ts-{_BLAME_LOOK[blame]}">{text(blame)}</b>'
+        rows.append(markup.raw_row((text(reason), fault, text(wording.count(n)))))
+    total = wording.count(sum(counts.values()))
+    head = f'<h3>Whose fault <span class="ts-dim">n {text(total)}, slow and wrong answers included</span></h3>'
+    return head + markup.table(("Reason", "Blame", "n"), rows, "ts-list ts-narrow")
+
+
+def _engines(lines: Sequence[EngineLine]) -> str:
+    """What the engines say of themselves; '' where none is asked."""
+    if not lines:
+        return ""
+    rows = [
+        markup.row(
+            (
+                one.target.rpartition("/")[2],
+                one.name,
+                f"{one.last:.6g}",
+                f"{one.mean:.6g}",
+                f"{one.low:.6g} to {one.high:.6g}",
+                wording.count(one.n),
+                f"{one.until:%d %b %H:%M}",
+            )
+        )
+        for one in lines
+    ]
+    header = ("Target", "Figure", "Last", "Mean", "Least to most", "n", "Until (UTC)")
+    said = '<span class="ts-dim">closed hours; a tier does not look at them</span>'
+    return f"<h2>What its engines say {said}</h2>{markup.table(header, rows, 'ts-list')}"
+
+
+def _of(cluster: str, incidents: Iterable[IncidentRow]) -> list[IncidentRow]:
+    """Those that are about the cluster, something in it, or the whole provider."""
+    return [
+        one
+        for one in incidents
+        if one.level is Level.PROVIDER or one.scope == cluster or one.scope.startswith(f"{cluster}/")
+    ]
