@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Every provider over a window, side by side."),
     "sla": ("sla", "Billing months by their contracts: uptime, credit, deadline."),
     "claim": ("claim", "The evidence pack for a claim of service credits."),
+    "capacity": ("capacity", "How full each cluster is and until when, its GPUs, who can take its load."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md)."),
     "export": ("export", "Observations as files (parquet, csv, jsonl)."),
     "sql": ("sql", "A query of the store, for reading only."),

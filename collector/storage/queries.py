@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
+from collector.judgement.capacity.facts import CapacityFacts
 from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
@@ -24,6 +25,7 @@ from collector.judgement.sla.account import Share
 from collector.judgement.sla.record import Control, Record
 from collector.judgement.sla.statement import Statement
 from collector.storage import (
+    capacity_queries,
     contract_queries,
     day_bars,
     evidence_records,
@@ -156,6 +158,10 @@ class Reader:
     def controls(self, share: Share, at: datetime, numbers: Sequence[int]) -> dict[int, Control]:
         """How requests to all other providers fared in the slots *numbers*."""
         return contract_queries.controls(self._rows, share, at, numbers)
+
+    def capacity(self, start: datetime, at: datetime) -> CapacityFacts:
+        """What engines told of themselves over [start, at), and what was refused, as known at *at*."""
+        return capacity_queries.facts(self._rows, start, at)
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""
