@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import markup
 from dashboard.pages import Pages
 from dashboard.reader import page_settings
-from dashboard.views import incident, incidents, provider, sla, status
+from dashboard.views import capacity, incident, incidents, provider, sla, status
 from schemas.errors import StoreError
 
 STATIC = Path(__file__).with_name("static")
@@ -28,8 +28,10 @@ def main() -> None:
         incidents=st.Page(lambda: incidents.show(pages), title="Incidents", url_path="incidents", visibility="hidden"),
         incident=st.Page(lambda: incident.show(pages), title="Incident", url_path="incident", visibility="hidden"),
         sla=st.Page(lambda: sla.show(pages), title="SLA and credits", url_path="sla", visibility="hidden"),
+        capacity=st.Page(lambda: capacity.show(pages), title="Capacity", url_path="capacity", visibility="hidden"),
     )
-    page = st.navigation([pages.status, pages.provider, pages.incidents, pages.incident, pages.sla], position="hidden")
+    every = [pages.status, pages.provider, pages.incidents, pages.incident, pages.sla, pages.capacity]
+    page = st.navigation(every, position="hidden")
     try:
         page.run()
     except StoreError as error:

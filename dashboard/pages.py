@@ -15,3 +15,4 @@ class Pages:
     incidents: Any
     incident: Any
     sla: Any
+    capacity: Any

@@ -11,6 +11,7 @@ import streamlit as st
 
 from collector import response_client
 from collector.judgement.beside import Beside
+from collector.judgement.capacity.report import CapacityReport, report
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
@@ -31,6 +32,7 @@ COLLECTOR_S = 3.0  # a page waits no longer for a collector that does not answer
 CALM_S = 60  # what covers days changes slowly, and costs more
 ENTRIES_MAX = 64
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
+CAPACITY_WINDOW = timedelta(days=14)
 
 
 @cache
@@ -97,6 +99,15 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
 def statements() -> tuple[Statement, ...]:
     """Billing months as they were counted last, of those that are still counted."""
     return _reader().statements(freshness().now - COUNTED_WITHIN)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+def capacity() -> CapacityReport:
+    """The capacity of every cluster over the last days."""
+    settings, at = page_settings(), _reader().now()
+    start = at - CAPACITY_WINDOW
+    facts = _reader().capacity(start, at)
+    return report(settings.capacity, facts, start, at, confidence=settings.policy.confidence)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from collector.judgement.capacity.holdings import Holdings, holdings
 from schemas.config import Configuration, Store, TierPolicy
 from schemas.fleet import Strict
 
@@ -40,6 +41,7 @@ class PageSettings(Strict):
     policy: TierPolicy
     providers: dict[str, ProviderFace]
     contracts: tuple[str, ...]
+    capacity: Holdings
 
     @property
     def store(self) -> Store:
@@ -93,6 +95,7 @@ class PageSettings(Strict):
                 for id, provider in sorted(fleet.providers.items())
             },
             contracts=tuple(sorted(configuration.contracts)),
+            capacity=holdings(configuration),
         )
 
 

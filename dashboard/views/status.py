@@ -86,6 +86,7 @@ def _live(pages: Pages, provider: str) -> None:
     with st.container(horizontal=True, key="ways"):
         st.page_link(pages.incidents, label=f"All incidents{more}")
         st.page_link(pages.sla, label="SLA and credits")
+        st.page_link(pages.capacity, label="Capacity")
     seen = (judged, tuple((incident.id, incident.seq) for incident in found))
     before, st.session_state["seen"] = st.session_state.get("seen"), seen
     if before not in (None, seen):

@@ -243,5 +243,6 @@ def test_a_table_is_readable_in_a_narrow_terminal(house: tuple[Path, Store]) -> 
 
     assert done.returncode == 0, done.stderr
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert [words in done.stdout for words in ("if it dies", "not before", "by cache", "unknown")] == [True] * 4
     assert [name in done.stdout for name in ("acme/dark", "acme/east", "acme/west", "bolt")] == [True] * 3 + [False]
     assert (stranger.returncode, "there is acme, bolt" in stranger.stderr) == (2, True)

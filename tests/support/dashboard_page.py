@@ -5,9 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.pages import Pages
-from dashboard.views import incident, incidents, provider, sla, status
+from dashboard.views import capacity, incident, incidents, provider, sla, status
 
-VIEWS = {"status": status, "provider": provider, "incidents": incidents, "incident": incident, "sla": sla}
+VIEWS = {
+    "status": status,
+    "provider": provider,
+    "incidents": incidents,
+    "incident": incident,
+    "sla": sla,
+    "capacity": capacity,
+}
 
 
 def shown(name: str) -> None:
@@ -20,4 +27,5 @@ def shown(name: str) -> None:
         }
     )
     drawn.append(pages)
-    st.navigation([pages.status, pages.provider, pages.incidents, pages.incident, pages.sla], position="hidden").run()
+    every = [pages.status, pages.provider, pages.incidents, pages.incident, pages.sla, pages.capacity]
+    st.navigation(every, position="hidden").run()

@@ -61,7 +61,13 @@ def _report(session: Session, provider: str, days: int, at: datetime) -> Capacit
 def _print_tables(session: Session, found: CapacityReport) -> None:
     session.out.print(
         _table(
-            ("Cluster\nmodel\n429\nno capacity", "Cache", "Running\n\n\nqueueing", "Headroom", "Full\n\n\nif it dies"),
+            (
+                "Cluster\nmodel\n429\nno capacity",
+                "Cache\nnow\nn\nunread",
+                "Running\nnow\nn\nqueueing",
+                "Headroom\nof seats\nfull by\nn",
+                "Full\nnot before\nn\nif it dies",
+            ),
             (row for one in found.clusters for row in _cluster(one)),
         )
     )
@@ -111,11 +117,11 @@ def _engine(one: EngineCapacity) -> tuple[str, ...]:
     queued = page.queued / page.waiting.n if page.waiting.n else None
     return (
         f"{words.sign(page.kv.p95)} {words.spread(page.kv, is_share=True)}\n"
-        f"now {words.now_of(now.get('kv_cache_share'), is_share=True)}\nn {count(page.kv.n)}\n"
-        f"{words.share(page.unknown_share)} unread",
-        f"{words.spread(page.running)}\nnow {words.now_of(now.get('running'))}\nn {count(page.running.n)}\n"
+        f"{words.now_of(now.get('kv_cache_share'), is_share=True)}\nn {count(page.kv.n)}\n"
+        f"{words.share(page.unknown_share)}",
+        f"{words.spread(page.running)}\n{words.now_of(now.get('running'))}\nn {count(page.running.n)}\n"
         f"{words.share(queued)}",
-        f"{words.room(one.headroom)}\n{words.seats(one.headroom)}\n{words.bound(one.headroom)}",
+        f"{words.room(one.headroom)}\n{words.seats(one.headroom)}\n{words.bound(one.headroom)}\n{words.looks(one.headroom)}",
     )
 
 

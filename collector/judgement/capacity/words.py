@@ -58,8 +58,13 @@ def seats(one: Headroom | Insufficient) -> str:
 
 
 def bound(one: Headroom | Insufficient) -> str:
-    """What binds first, and how many looks say so."""
-    return f"n {count(one.n)}" if isinstance(one, Insufficient) else f"by {one.seats.bound}, n {count(one.seats.n)}"
+    """What it is full by first."""
+    return UNKNOWN if isinstance(one, Insufficient) else f"by {one.seats.bound}"
+
+
+def looks(one: Headroom | Insufficient) -> str:
+    """How many looks say so."""
+    return f"n {count(one.n if isinstance(one, Insufficient) else one.seats.n)}"
 
 
 def full_in(one: Saturation | Insufficient) -> str:
@@ -100,10 +105,10 @@ def slope(one: Saturation | Insufficient) -> str:
 
 
 def refused(one: Refused | None) -> str:
-    """A share that was refused: `0.31 % (0.22 to 0.45 %), n 20 160`."""
+    """A share that was refused: `0.31 % (0.22 to 0.45 %)`."""
     if one is None:
         return UNKNOWN
-    return f"{percent(one.share)} ({refused_between(one)}), n {count(one.n)}"
+    return f"{percent(one.share)} ({refused_between(one)})"
 
 
 def refused_between(one: Refused | None) -> str:
