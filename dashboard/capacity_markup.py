@@ -102,7 +102,8 @@ def _row(cluster: ClusterCapacity, engine: EngineCapacity | None) -> str:
             f"<small>{_now(now.get('gpu_util_share'), is_share=True)}, {_n(page.gpu_util.n)}</small>",
             f"{text(words.room(engine.headroom))}<small>{text(words.seats(engine.headroom))} "
             f"{text(words.bound(engine.headroom))}, {text(words.looks(engine.headroom))}</small>",
-            f'<span class="{f"ts-result ts-{full}" if full else ""}">{text(words.full_in(engine.saturation))}</span>'
+            f'<span title="{text(words.slope(engine.saturation))}" class="{f"ts-result ts-{full}" if full else ""}">'
+            f"{text(words.full_in(engine.saturation))}</span>"
             f"<small>{text(words.not_before(engine.saturation))}, {text(words.days(engine.saturation))}</small>",
             lost,
             refused,

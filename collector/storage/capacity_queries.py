@@ -1,16 +1,16 @@
 """
 What engines told of themselves, and what was refused, by target or cluster: only rows taken in before `at`.
 
-Parameters: a, at (ms since the epoch), and one of now (ms) or block (s). First attempts of our own probes only. Every
-look of a page is a row; a series that is not on it is no figure, so that nothing unknown is ever zero. Percentiles are
-exact, between two looks by interpolation.
+Parameters: a, at (ms since the epoch), and one of targets, now (ms), block (s). First attempts of our own probes only.
+A series that is not on a page is no figure, so that nothing unknown is ever zero. Percentiles are exact, between two
+looks by interpolation; so all values are held at once, and targets are asked for a few at a time.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 
 TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
+LOOKS_AT_ONCE = 2_000_000  # of the store's memory they take 56 bytes each
 BLOCK_S = 21_600
 _CALLER = "(" + ", ".join(sorted(f"'{reason}'" for reason, blame in BLAME.items() if blame is Blame.CALLER)) + ")"
 _ROWS = f"""{{database}}.observations
@@ -33,15 +34,11 @@ WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp
   AND {known_before("at")} AND attempt = 0 AND source = 'active'"""
 _PAGES = f"{_ROWS} AND kind = '{KIND}'"
 
-_TOLD = "mapContains(figures, '{0}') AS has_{0}, figures['{0}'] AS {0}"
-_FIGURES = ", ".join(_TOLD.format(name) for name in ("kv_cache_share", "running", "waiting", "gpu_util_share", "gpus"))
-
-
-def _spread(value: str, condition: str) -> str:
-    """How many rows hold *condition*, and the median and 95th percentile of *value* over them."""
-    return f"countIf({condition}), quantilesExactInclusiveIf(0.5, 0.95)({value}, {condition})"
-
-
+_FIGURES = ", ".join(
+    f"mapContains(figures, '{name}') AS has_{name}, figures['{name}'] AS {name}"
+    for name in ("kv_cache_share", "running", "waiting", "gpu_util_share", "gpus")
+)
+# Name of the spread, of what, over which looks.
 _SPREADS = (
     ("kv", "kv_cache_share", "has_kv_cache_share"),
     ("running", "running", "has_running"),
@@ -51,18 +48,25 @@ _SPREADS = (
     ("per_request", "kv_cache_share / running", "has_kv_cache_share AND has_running AND running > 0"),
     ("running_queued", "running", "has_running AND has_waiting AND waiting > 0"),
 )
-WINDOW = f"""
-SELECT target, count(), countIf(outcome IN ('ok', 'degraded')), toUnixTimestamp64Milli(min(tick)),
-       countIf(has_waiting AND waiting > 0), countIf(has_gpus),
-       {", ".join(_spread(value, condition) for _, value, condition in _SPREADS)}
-FROM (SELECT target, tick, outcome, {_FIGURES} FROM {_PAGES})
-GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
+_BY_DAY = ", ".join(
+    f"countIf({looks}) AS n_{name}, quantilesExactInclusiveStateIf(0.5, 0.95)({value}, {looks}) AS q_{name}"
+    for name, value, looks in _SPREADS
+)
+_OVER_ALL = ", ".join(f"sum(n_{name}), quantilesExactInclusiveMerge(0.5, 0.95)(q_{name})" for name, *_ in _SPREADS)
+LOOKS = f"""
+SELECT target, count() FROM {_PAGES}
+GROUP BY provider, cluster, target ORDER BY provider, cluster, target LIMIT {TARGETS_MAX}"""
 
-DAYS = f"""
-SELECT target, toDate(tick) AS day, count(), uniqExact(toHour(tick)), quantileExactInclusive(0.95)(share)
-FROM (SELECT target, tick, figures['kv_cache_share'] AS share
-      FROM {_PAGES} AND mapContains(figures, 'kv_cache_share'))
-GROUP BY target, day ORDER BY target, day LIMIT {ROWS_MAX}"""
+# A day's states hold every value, so that those of the whole window are as exact; a page is read once for both.
+PAGES = f"""
+SELECT target, sum(looks), sum(read), toUnixTimestamp64Milli(min(first)), sum(queued), sum(gpu_looks),
+       arraySort(groupArrayIf((day, n_kv, hours, finalizeAggregation(q_kv)[2]), n_kv > 0)), {_OVER_ALL}
+FROM (SELECT target, toDate(tick) AS day, count() AS looks, countIf(outcome IN ('ok', 'degraded')) AS read,
+             min(tick) AS first, countIf(has_waiting AND waiting > 0) AS queued, countIf(has_gpus) AS gpu_looks,
+             uniqExactIf(toHour(tick), has_kv_cache_share) AS hours, {_BY_DAY}
+      FROM (SELECT target, tick, outcome, {_FIGURES} FROM {_PAGES} AND target IN {{targets:Array(String)}})
+      GROUP BY target, day)
+GROUP BY target ORDER BY target"""
 
 NEWEST = f"""
 SELECT target, toUnixTimestamp64Milli(max(tick)), argMax(figures, tick)
@@ -86,18 +90,36 @@ def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
     newest = {
         target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))
     }
-    days: dict[str, list[DayLevel]] = defaultdict(list)
-    for target, *level in query(DAYS, **window):
-        days[target].append(DayLevel(*level))
-    pages = {}
-    for target, looks, read, first, queued, gpu_looks, *spreads in query(WINDOW, **window):
-        read_at, figures = newest.get(target, (None, {}))
-        pages[target] = PageFacts(
-            target=target, looks=looks, read=read, first=of_ms(first), queued=queued, gpu_looks=gpu_looks,
-            newest=dict(figures), read_at=read_at, days=tuple(days[target]),
-            **{name: _spread_of(*pair) for (name, *_), pair in zip(_SPREADS, _pairs(spreads), strict=True)},
-        )  # fmt: skip
+    pages = {
+        target: _page(target, values, *newest.get(target, (None, {})))
+        for targets in at_once(query(LOOKS, **window))
+        for target, *values in query(PAGES, **window, targets=targets)
+    }
     return CapacityFacts(pages, *_refusals(query(REFUSALS, **window, block=BLOCK_S)))
+
+
+def at_once(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+    """Targets in groups of at most LOOKS_AT_ONCE looks, or of one."""
+    group: list[str] = []
+    held = 0
+    for target, looks in counts:
+        if group and held + looks > LOOKS_AT_ONCE:
+            yield group
+            group, held = [], 0
+        group.append(target)
+        held += looks
+    if group:
+        yield group
+
+
+def _page(target: str, values: Sequence[Any], read_at: datetime | None, newest: Mapping[str, float]) -> PageFacts:
+    """A row of PAGES, with the newest page that was read."""
+    looks, read, first, queued, gpu_looks, days, *spreads = values
+    return PageFacts(
+        target=target, looks=looks, read=read, first=of_ms(first), queued=queued, gpu_looks=gpu_looks,
+        newest=dict(newest), read_at=read_at, days=tuple(DayLevel(*level) for level in days),
+        **{name: _spread_of(*pair) for (name, *_), pair in zip(_SPREADS, _pairs(spreads), strict=True)},
+    )  # fmt: skip
 
 
 def _pairs(values: Sequence[Any]) -> Iterable[tuple[int, Sequence[float]]]:

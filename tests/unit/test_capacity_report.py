@@ -14,6 +14,7 @@ from collector.judgement.capacity.facts import NOW_WITHIN, CapacityFacts, PageFa
 from collector.judgement.capacity.holdings import Holding, Holdings, Reservation, reservations
 from collector.judgement.capacity.report import CapacityReport, report
 from collector.judgement.facts import Block
+from collector.storage.capacity_queries import LOOKS_AT_ONCE, at_once
 from dashboard import capacity_markup
 from tests.support.contracts import contract, terms
 from tests.support.engine_pages import AT, days, page
@@ -117,6 +118,7 @@ def test_a_report_is_said_in_words() -> None:
         "not before 20 d",
         "n 14 days",
     ]
+    assert words.slope(engine.saturation) == "+1.00 (+1.00 to +1.00) points a day"
     assert words.refused(east.rate_limited).startswith("1.00 % (0.")
     assert (words.delivered(east.gpus), words.healthy(east.gpus)) == ("16 of 16", "unknown, at most 16")
     assert (words.in_use(east.gpus), words.finds_place(east.failover)) == ("12 to 16", "✗ 80 %")
@@ -144,6 +146,24 @@ def test_names_are_text_on_the_page() -> None:
     assert "<b>x</b>" not in drawn and "&lt;b&gt;x&lt;/b&gt;/east" in drawn and "<i>m</i>" not in drawn
     assert "If provider bolt dies, 57 % of its load finds a place." in capacity_markup.summary(found())
     assert "Nobody can say" in capacity_markup.summary(made)
+
+
+@pytest.mark.parametrize(
+    ("looks", "groups"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([LOOKS_AT_ONCE, 1], [1, 1]),
+        ([1, LOOKS_AT_ONCE - 1, LOOKS_AT_ONCE + 1, 2, 3], [2, 1, 2]),
+    ],
+)
+def test_targets_are_read_a_few_at_a_time(looks: list[int], groups: list[int]) -> None:
+    """Each once, in order, no group larger than the bound unless one target alone is."""
+    names = [f"a/b/{number}" for number in range(len(looks))]
+    found = list(at_once(zip(names, looks, strict=True)))
+
+    assert [len(group) for group in found] == groups
+    assert [name for group in found for name in group] == names
 
 
 @pytest.mark.parametrize(
