@@ -67,11 +67,16 @@ class EngineLoad:
         base, swing = 0.64 + 0.14 * self._drawn("base"), 0.05 + 0.05 * self._drawn("swing")
         demand = base + swing * np.cos(2 * math.pi * (local - PEAK_HOUR) / 24)
         demand += 0.012 * self._chance("day", np.floor(day)) + 0.02 * self._chance("slot", np.floor(seconds / SLOT_S))
-        if self._drawn("grows") < 0.15:
+        if self.grows:
             demand += GROWS_BY * ((day / GROWS_D + self._drawn("since")) % 1.0) - GROWS_BY / 2
         if (peak := self._peak) is not None:
             demand += np.where((hour >= peak.from_hour) & (hour < peak.to_hour), 0.35, 0.0)
         return np.maximum(0.02, demand)
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is one of those that fill up."""
+        return self._drawn("grows") < 0.15
 
     @property
     def _id(self) -> str:

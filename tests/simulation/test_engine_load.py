@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from statistics import median
 
 import numpy as np
 import pytest
 
+from collector.judgement.capacity.saturation import Saturation, saturation
 from probes.engine_series import NAMES, figures_of
 from probes.exposition import read_page
 from simulator.engine_load import DAY_S, FIGURES, EngineLoad
 from simulator.engine_metrics import EngineMetrics
 from simulator.world import MODEL, World
+from tests.support.engine_pages import days
 
 WORLD = World.of()
 AT = datetime(2026, 11, 24, tzinfo=UTC).timestamp()
+TODAY = date(2026, 11, 24)
 DAYS = np.arange(0, 14 * DAY_S, 600) + AT - 14 * DAY_S
 
 
@@ -58,7 +61,22 @@ def test_the_fleet_is_nearly_full() -> None:
     assert all(one["kv_cache_share"].min() > 0 and one["kv_cache_share"].max() < 1 for one in figures.values())
 
 
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_those_that_grow_are_found_and_hardly_any_other(seed: int) -> None:
+    """In a fortnight; but where capacity was added meanwhile. Trends of others are as rare as chance makes them."""
+    courses: dict[bool, list[str]] = {True: [], False: []}
+    for load in loads(World.of(seed)).values():
+        peaks = np.quantile(load.figures(DAYS)["kv_cache_share"].reshape(14, -1), 0.95, axis=1)
+        found = saturation(days([float(peak) for peak in peaks]), TODAY, confidence=0.95)
+        assert isinstance(found, Saturation)
+        courses[load.grows].append(found.course.value)
+    trends = sum(course in {"growing", "falling"} for course in courses[False])
+
+    assert sum(course in {"growing", "full"} for course in courses[True]) >= 0.75 * len(courses[True]) > 5
+    assert trends <= 0.08 * len(courses[False])
+
+
 def _growth(share: np.ndarray) -> float:
     """Of the daily mean, in a day."""
-    days = share.reshape(14, -1).mean(axis=1)
-    return float(np.polyfit(np.arange(14), days, 1)[0])
+    means = share.reshape(14, -1).mean(axis=1)
+    return float(np.polyfit(np.arange(14), means, 1)[0])
