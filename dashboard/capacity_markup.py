@@ -9,6 +9,7 @@ from collector.judgement.capacity.facts import Spread
 from collector.judgement.capacity.failover import Failover
 from collector.judgement.capacity.gpu_ledger import GpuLedger
 from collector.judgement.capacity.headroom import FULL
+from collector.judgement.capacity.insufficient import Insufficient
 from collector.judgement.capacity.report import CapacityReport, ClusterCapacity, EngineCapacity, ProviderCapacity
 from collector.judgement.capacity.saturation import Course, Saturation
 from collector.judgement.wording import count
@@ -21,6 +22,7 @@ CLUSTERS = (
 )  # fmt: skip
 GPUS = ("GPUs of", "Reserved", "Claimed", "On the pages", "Healthy", "In use", "If all of it dies")
 HOSTS_SHOWN = 1
+_DASH = '<span class="ts-dim">-</span>'
 _LOOK = {"▲": "severe", "◆": "minor", "●": "good", "?": "unknown"}
 
 
@@ -29,7 +31,7 @@ def summary(found: CapacityReport) -> str:
     engines = [engine for cluster in found.clusters for engine in cluster.engines]
     peaks = [engine.page.kv.p95 for engine in engines]
     full = sum(1 for p95 in peaks if p95 is not None and p95 >= FULL)
-    growing = sum(1 for one in engines if isinstance(one.saturation, Saturation) and _grows(one.saturation))
+    growing = sum(1 for one in engines if _grows(one.saturation))
     unknown = sum(1 for p95 in peaks if p95 is None) + sum(not cluster.engines for cluster in found.clusters)
     lead = f"<b>{full} of {len(engines)} engines are full at their peak</b>, {growing} grow towards it"
     doubt = f", of {unknown} clusters or engines nobody can say" if unknown else ""
@@ -58,9 +60,6 @@ def gpus(providers: Iterable[ProviderCapacity], of_one: Sequence[ClusterCapacity
     return markup.table(GPUS, rows, "ts-gpus")
 
 
-_DASH = '<span class="ts-dim">-</span>'
-
-
 def bar(one: Spread) -> str:
     """A share: filled up to its median, a mark at its 95th percentile; the numbers stand beside it."""
     look = _LOOK[words.sign(one.p95)]
@@ -86,7 +85,6 @@ def _row(cluster: ClusterCapacity, engine: EngineCapacity | None) -> str:
         cells = (f"{name}<small>no page is looked at</small>", bar(Spread()), *("unknown",) * 5, lost, refused)
         return markup.raw_row(cells)
     page, now = engine.page, engine.now
-    queued = page.queued / page.waiting.n if page.waiting.n else None
     look = _LOOK[words.sign(page.kv.p95)]
     full = "severe" if isinstance(engine.saturation, Saturation) and engine.saturation.course is Course.FULL else ""
     return markup.raw_row(
@@ -97,11 +95,10 @@ def _row(cluster: ClusterCapacity, engine: EngineCapacity | None) -> str:
             f"{text(words.spread(page.kv, is_share=True))}</b>"
             f"<small>{_now(now.get('kv_cache_share'), is_share=True)}, {_n(page.kv.n)}</small>",
             f"{text(words.spread(page.running))}<small>{_now(now.get('running'))}, {_n(page.running.n)}</small>",
-            f"{text(words.share(queued))}<small>{_now(now.get('waiting'))}, {_n(page.waiting.n)}</small>",
+            f"{text(words.share(page.queueing_share))}<small>{_now(now.get('waiting'))}, {_n(page.waiting.n)}</small>",
             f"{text(words.spread(page.gpu_util, is_share=True))}"
             f"<small>{_now(now.get('gpu_util_share'), is_share=True)}, {_n(page.gpu_util.n)}</small>",
-            f"{text(words.room(engine.headroom))}<small>{text(words.seats(engine.headroom))} "
-            f"{text(words.bound(engine.headroom))}, {text(words.looks(engine.headroom))}</small>",
+            _headroom(engine),
             f'<span title="{text(words.slope(engine.saturation))}" class="{f"ts-result ts-{full}" if full else ""}">'
             f"{text(words.full_in(engine.saturation))}</span>"
             f"<small>{text(words.not_before(engine.saturation))}, {text(words.days(engine.saturation))}</small>",
@@ -109,6 +106,13 @@ def _row(cluster: ClusterCapacity, engine: EngineCapacity | None) -> str:
             refused,
         )
     )
+
+
+def _headroom(engine: EngineCapacity) -> str:
+    """Requests that fit, and what that stands on; or why nobody can say."""
+    found = engine.headroom
+    basis = f"{words.seats(found)} {words.bound(found)}".strip()
+    return f"{text(words.room(found))}<small>{text(basis)}, {text(words.looks(found))}</small>"
 
 
 def _gpu_row(name: str, reserved: str, one: GpuLedger, lost: str) -> str:
@@ -136,10 +140,14 @@ def _lost(one: Failover) -> str:
         return f"{said}<small>no page is looked at</small>"
     placed = f"{count(round(one.placed))} of {count(round(one.load))} requests"
     hosts = [host for model in one.models for host in model.hosts if host.placed > 0]
-    where = ", ".join(f"{host.target.rpartition('/')[0]} {count(round(host.placed))}" for host in hosts[:HOSTS_SHOWN])
+    places = [f"{host.target.rpartition('/')[0]} {count(round(host.placed))}" for host in hosts]
+    where = ", ".join(places[:HOSTS_SHOWN])
     more = f" and {len(hosts) - HOSTS_SHOWN} more" if len(hosts) > HOSTS_SHOWN else ""
     unknown = f"; of {one.unknown_hosts} others nobody can say" if one.unknown_hosts else ""
-    return f'{said}<small title="{text(where)}">{text(placed)}</small><small>{text(where + more + unknown)}</small>'
+    return (
+        f'{said}<small title="{text(", ".join(places))}">{text(placed)}</small>'
+        f"<small>{text(where + more + unknown)}</small>"
+    )
 
 
 def _refused(one: ClusterCapacity) -> str:
@@ -156,8 +164,8 @@ def _n(n: int) -> str:
     return f"n {text(count(n))}"
 
 
-def _grows(one: Saturation) -> bool:
-    return one.course is Course.GROWING
+def _grows(one: Saturation | Insufficient) -> bool:
+    return isinstance(one, Saturation) and one.course is Course.GROWING
 
 
 def _worst(found: CapacityReport) -> str:

@@ -86,7 +86,7 @@ def _engine(one: EngineCapacity) -> dict[str, Any]:
         "read_at": page.read_at,
         "now": {name: one.now.get(name) for name in ("kv_cache_share", "running", "waiting", "gpu_util_share")},
         **{name: _spread(getattr(page, field)) for name, field in SPREADS},
-        "queueing_share": page.queued / page.waiting.n if page.waiting.n else None,
+        "queueing_share": page.queueing_share,
         "headroom": _headroom(one.headroom),
         "saturation": _saturation(one.saturation),
     }

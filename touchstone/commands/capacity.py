@@ -114,13 +114,12 @@ def _engine(one: EngineCapacity) -> tuple[str, ...]:
     from collector.judgement.wording import count
 
     page, now = one.page, one.now
-    queued = page.queued / page.waiting.n if page.waiting.n else None
     return (
         f"{words.sign(page.kv.p95)} {words.spread(page.kv, is_share=True)}\n"
         f"{words.now_of(now.get('kv_cache_share'), is_share=True)}\nn {count(page.kv.n)}\n"
         f"{words.share(page.unknown_share)}",
         f"{words.spread(page.running)}\n{words.now_of(now.get('running'))}\nn {count(page.running.n)}\n"
-        f"{words.share(queued)}",
+        f"{words.share(page.queueing_share)}",
         f"{words.room(one.headroom)}\n{words.seats(one.headroom)}\n{words.bound(one.headroom)}\n{words.looks(one.headroom)}",
     )
 

@@ -64,6 +64,11 @@ class PageFacts:
         return (self.looks - self.read) / self.looks if self.looks else None
 
     @property
+    def queueing_share(self) -> float | None:
+        """The share of looks with something waiting, 0 to 1; None where no look told."""
+        return self.queued / self.waiting.n if self.waiting.n else None
+
+    @property
     def is_engine(self) -> bool:
         """Whether it is an engine's page; one that was never read is taken for one."""
         return self.running.n + self.waiting.n + self.kv.n > 0 or self.read == 0

@@ -58,8 +58,8 @@ def seats(one: Headroom | Insufficient) -> str:
 
 
 def bound(one: Headroom | Insufficient) -> str:
-    """What it is full by first."""
-    return UNKNOWN if isinstance(one, Insufficient) else f"by {one.seats.bound}"
+    """What it is full by first; nothing when nobody can say."""
+    return "" if isinstance(one, Insufficient) else f"by {one.seats.bound}"
 
 
 def looks(one: Headroom | Insufficient) -> str:
