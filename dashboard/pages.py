@@ -32,6 +32,7 @@ CATALOGUE = (
     Entry("status", "Status", "Is anything broken, and whom can I trust?"),
     Entry("incidents", "Incidents", "What happened, who noticed, and what is held quiet?"),
     Entry("compare", "Compare", "Who gives most for the money?"),
+    Entry("capacity", "Capacity", "How full is it, when is it full, and who could take its load?"),
     Entry("sla", "SLA and credits", "What was promised, what is owed, until when must it be claimed?"),
     Entry("pages", "Pages", "Did the page go out?"),
     Entry("integrity", "Integrity", "Whose claims are contradicted, by which checks?"),

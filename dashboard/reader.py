@@ -14,6 +14,7 @@ from collector import response_client
 from collector.exports.scorecard import Scorecard
 from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
+from collector.judgement.capacity.report import CapacityReport, report
 from collector.judgement.correlation.relations import Relations
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.honesty.account import Honesty
@@ -48,6 +49,7 @@ CHANGES_SHOWN = 20  # verdicts that changed a tier
 RELATIONS_DAYS = 30
 UNWELL = 503  # the collector answers, and says what ails it
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
+CAPACITY_WINDOW = timedelta(days=14)
 
 
 @cache
@@ -137,6 +139,15 @@ def model_facts(days: int) -> ModelWindow:
     at = freshness().now
     start = at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     return ModelWindow(start, at, _reader().model_facts(start, at, block_s=page_settings().policy.block))
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+def capacity() -> CapacityReport:
+    """The capacity of every cluster over the last days."""
+    settings, at = page_settings(), _reader().now()
+    start = at - CAPACITY_WINDOW
+    facts = _reader().capacity(start, at)
+    return report(settings.capacity, facts, start, at, confidence=settings.policy.confidence)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=1, show_spinner=False)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
+from collector.judgement.capacity.holdings import Holdings, holdings
 from collector.judgement.value.gpu_hour import Purchase, purchases
 from collector.storage.records import configuration_digest
 from schemas.config import Configuration, Module, Retention, Store, TierPolicy, VantagePlace
@@ -85,6 +86,7 @@ class PageSettings(Strict):
     bought: dict[str, tuple[Purchase, ...]]
     capital_rate: Percent
     method: Method
+    capacity: Holdings
 
     @property
     def store(self) -> Store:
@@ -143,6 +145,7 @@ class PageSettings(Strict):
             bought={name: purchases(one) for name, one in sorted(configuration.contracts.items())},
             capital_rate=settings.value.capital_rate,
             method=Method.of(configuration),
+            capacity=holdings(configuration),
         )
 
 

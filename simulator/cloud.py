@@ -17,6 +17,7 @@ from simulator.answer import CODE, WORDS_MAX, Answer, Request, answer, structure
 from simulator.conduct import conduct, face, is_probe
 from simulator.deviation import CACHED_TTFT, DAY_S, Deviation
 from simulator.dice import fraction, throw
+from simulator.engine_load import EngineLoad
 from simulator.engine_metrics import EngineMetrics
 from simulator.event_stream import DONE, Frames, completion, models, refusal, spoken, token_logprobs, usage_of
 from simulator.geography import REGIONS, Point, round_trip_s
@@ -68,13 +69,14 @@ class Cluster:
     ) -> None:
         self._world, self._cloud, self._start, self._clock = world, cloud, start, clock
         self.id = f"{cloud.id}/{name}"
-        claimed = next(site.region for site in cloud.sites if site.name == name)
-        here = REGIONS[self._deviation.region or claimed]
+        site = next(site for site in cloud.sites if site.name == name)
+        here = REGIONS[self._deviation.region or site.region]
         self._round_trip_s = round_trip_s(vantage, here) if vantage else 0.0
         self._failed_before = False
         self._number = 0
         self._remembered: dict[str, None] = {}
         self._metrics = EngineMetrics(MODEL)
+        self._load = EngineLoad(world, cloud, site)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, as far as this cluster answers."""
@@ -83,7 +85,8 @@ class Cluster:
                 down = self._scripted() in (Mode.UNAVAILABLE, Mode.ERROR)
                 return web.Response(status=503 if down else 200)
             case "GET", "/metrics":
-                return web.Response(body=self._metrics.text().encode(), headers={"Content-Type": _METRICS_TYPE})
+                page = self._metrics.text(self._load.now(self._clock.now().timestamp()))
+                return web.Response(body=page.encode(), headers={"Content-Type": _METRICS_TYPE})
             case "GET", "/v1/models":
                 return self._unless_stranger(request) or _json(models(MODEL, self._created()))
             case "POST", "/v1/chat/completions":

@@ -13,10 +13,11 @@ from simulator.certificate import certificate
 from simulator.commerce import contract, token_price
 from simulator.dice import throw
 from simulator.sky import HOST, port_of, tls_cluster
-from simulator.world import MODEL, TARGET, VANTAGES, Cloud, Site, World
+from simulator.world import MODEL, PAGE_MODULE, TARGET, VANTAGES, Cloud, Site, World
 
 DATABASE = "touchstone_simulated"
 MODULE = "chat-short"
+PAGE_EVERY = "10s"  # three good ones end an incident: at 30 s the end of an outage was paged 80 s later
 _LINE = 120
 
 # name -> (file in the folder `secrets`, environment variable)
@@ -83,7 +84,10 @@ def write_configuration(
             **_secret("ingest", "token", secret_files),
         },
         "integrity": {"reply_days": 0},  # nobody reads letters there
-        "modules": {MODULE: _module()},
+        "modules": {
+            MODULE: _module(),
+            PAGE_MODULE: {"kind": "engine_metrics", "interval": PAGE_EVERY, "timeout": "5s"},
+        },
         "objectives": [{"name": "chat-availability", "providers": ["*"], "objective": "99.5%", "window": "30d"}],
         "paging": _paging(receiver_url, secret_files),
     }
@@ -158,7 +162,7 @@ def _provider(
             "auth": _secret("key", "bearer", secret_files, up="../"),
             **({"tls": {"ca_file": str(authority)}} if secure else {}),
             "access_path": "direct",
-            "modules": [MODULE],
+            "modules": [MODULE, PAGE_MODULE],
             "count_by": "words",
         }
         clusters[site.name] = {"region": site.region, "claims": _claims(site), "targets": {TARGET: target}}

@@ -1,5 +1,6 @@
 """
 The past of a simulated fleet: what probing it every step, and the real traffic of an application, would have left.
+Every ten minutes beside it a page of each engine.
 
 In bulk, one Arrow table per UTC day. The probes' rows do not depend on the traffic's.
 """
@@ -20,7 +21,8 @@ import pyarrow as pa
 from schemas.observation import Outcome, Reason
 from simulator.answer import RECORDED
 from simulator.dice import fraction, number
-from simulator.history_table import arrow_table, traffic_table
+from simulator.engine_load import FIGURES, EngineLoad
+from simulator.history_table import arrow_table, page_table, traffic_table
 from simulator.outages import DAY_S, outages
 from simulator.personality import Personality
 from simulator.world import TARGET, VANTAGES, Cloud, World
@@ -28,6 +30,7 @@ from simulator.world import TARGET, VANTAGES, Cloud, World
 STEP_S = 60
 TRAFFIC_STEP_S = 600  # one request of the application for each target in each of these, at any moment of it
 TRAFFIC_WORDS = (8, 40)  # of its prompts
+PAGE_STEP_S = 600  # a look at each engine's page
 CALM = timedelta(hours=1)  # before the end nothing fails, so that nothing looks down when the live part begins
 WORDS = (8, 24)
 TTFT_LIMIT_MS = 2000.0
@@ -56,17 +59,18 @@ WAYS: tuple[tuple[Outcome, Reason | None, int], ...] = (
 FINE, SLOW, WRONG, TRUNCATED, LOST, TIMED_OUT, UNAVAILABLE, ERROR, LIMITED, REFUSED = range(len(WAYS))
 # The application that sent it holds no answer against an objective or a content check.
 TRAFFIC_WAYS = tuple((Outcome.OK, None, 0) if way[0] is Outcome.DEGRADED else (way[0], way[1], 0) for way in WAYS)
-_OUTAGE_WAYS = (REFUSED, UNAVAILABLE, TIMED_OUT, ERROR)
+_OUTAGE_WAYS = (REFUSED, UNAVAILABLE, TIMED_OUT, ERROR)  # in all but the first an engine's page can still be read
 _ALONE = np.array((ERROR, LOST, UNAVAILABLE, TIMED_OUT), np.int8)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows of one UTC day: slots of the probes' grid and of the traffic's, for every target."""
+    """The rows of one UTC day: slots of the probes' grid, of the traffic's and of the pages', for every target."""
 
     day: datetime
     probes: range
     traffic: range
+    pages: range
     batch_id: int
     rows: int
 
@@ -105,8 +109,10 @@ class Past:
         targets = sum(len(cloud.sites) for cloud in self.world.clouds)
         while day < self.end:
             probes, traffic = self._slots(day, self.step_s), self._slots(day, TRAFFIC_STEP_S)
+            pages = self._slots(day, PAGE_STEP_S)
             batch_id = number(self.world.seed, "batch", self.world.shuffle, self.name, day.date())
-            found.append(Part(day, probes, traffic, batch_id, (len(probes) + len(traffic)) * targets))
+            rows = (len(probes) + len(traffic) + len(pages)) * targets
+            found.append(Part(day, probes, traffic, pages, batch_id, rows))
             day += timedelta(days=1)
         return tuple(found)
 
@@ -116,14 +122,17 @@ class Past:
         return sum(part.rows for part in self.parts())
 
     def table(self, part: Part, ingested_at: datetime) -> Any:
-        """The pyarrow.Table of one part: the probes' rows, then the traffic's; taken in at *ingested_at* (aware)."""
-        table = arrow_table(self.world, self.probes(part), WAYS, part.batch_id, ingested_at)
-        if not part.traffic:
-            return table
-        chance = self._chance("traffic", part)
-        traffic = _joined([self._traffic_of(cloud, part, chance) for cloud in self.world.clouds])
-        beside = traffic_table(self.world, traffic, TRAFFIC_WAYS, part.batch_id, ingested_at, first_seq=len(table))
-        return pa.concat_tables([table, beside]).unify_dictionaries().combine_chunks()
+        """The pyarrow.Table of one part: the rows of probes, traffic and pages; taken in at *ingested_at* (aware)."""
+        clouds = self.world.clouds
+        tables = [arrow_table(self.world, self.probes(part), WAYS, part.batch_id, ingested_at)]
+        if part.traffic:
+            chance = self._chance("traffic", part)
+            traffic, seq = _joined([self._traffic_of(cloud, part, chance) for cloud in clouds]), len(tables[0])
+            tables.append(traffic_table(self.world, traffic, TRAFFIC_WAYS, part.batch_id, ingested_at, first_seq=seq))
+        if part.pages:
+            pages, seq = _joined([self._pages_of(cloud, part) for cloud in clouds]), sum(map(len, tables))
+            tables.append(page_table(self.world, pages, WAYS, part.batch_id, ingested_at, first_seq=seq))
+        return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
 
     def probes(self, part: Part) -> dict[str, Varying]:
         """The columns of the probes' rows of one part, a cluster after the other, as history_table.py takes them."""
@@ -162,6 +171,26 @@ class Past:
         rows = len(columns["tick_ms"])
         spans = chance.integers(1, 2**64, rows, dtype=np.uint64)
         return columns | {"span": spans, "asked": chance.integers(*TRAFFIC_WORDS, rows, endpoint=True)}
+
+    def _pages_of(self, cloud: Cloud, part: Part) -> dict[str, Varying]:
+        """The same of the engines' pages: what is on each, and nan for what is not; no chance but the engines' own."""
+        shape = (len(cloud.sites), int(DAY_S) // PAGE_STEP_S)
+        seconds = np.broadcast_to(np.arange(shape[1]) * float(PAGE_STEP_S), shape)
+        code = self._down(cloud, part, seconds, np.zeros(shape, np.int8))
+        code[code != REFUSED] = FINE
+        phases = np.array([[fraction(self.world.seed, "page", cloud.id, name)] for name in cloud.clusters])
+        ms = (part.day - _EPOCH) // timedelta(milliseconds=1) + ((seconds + phases * PAGE_STEP_S) * 1000).astype(
+            np.int64
+        )
+        told = [
+            EngineLoad(self.world, cloud, site).figures(at / 1000) for site, at in zip(cloud.sites, ms, strict=True)
+        ]
+        unknown = np.full(shape[1], np.nan)
+        columns: dict[str, Varying] = {"tick_ms": ms, "code": code} | {
+            name: np.stack([one.get(name, unknown) for one in told]) for name in FIGURES
+        }
+        kept = slice(part.pages.start, part.pages.stop)
+        return {name: np.ascontiguousarray(values[:, kept]).ravel() for name, values in columns.items()}
 
     def _day_of(
         self,
@@ -216,6 +245,10 @@ class Past:
             peak, hour = personality.peak, seconds // 3600
             refused = (hour >= peak.from_hour) & (hour < peak.to_hour) & (draw > 1 - peak.refused_share)
             code[refused] = np.where(which[refused] < peak.rate_limited_share, LIMITED, UNAVAILABLE)
+        return self._down(cloud, part, seconds, code)
+
+    def _down(self, cloud: Cloud, part: Part, seconds: Floats, code: Codes) -> Codes:
+        """*code* with the outages over it, and the calm at the end."""
         for outage in outages(self.world, cloud, part.day):
             row = seconds[outage.cluster]
             down = (row >= outage.starts_s) & (row < outage.ends_s)
@@ -230,7 +263,7 @@ def _joined(days: Sequence[Mapping[str, Varying]]) -> dict[str, Varying]:
 
 
 def _head(world: World) -> str:
-    return f"simulated/vantages/{len(VANTAGES)}/seed/{world.seed}/shuffle/{world.shuffle}"
+    return f"simulated/pages/vantages/{len(VANTAGES)}/seed/{world.seed}/shuffle/{world.shuffle}"
 
 
 def _words(personality: Personality, chance: np.random.Generator, shape: tuple[int, ...]) -> Whole:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.observation import Outcome, Reason
-from simulator.world import MODEL, TARGET, VANTAGES, World
+from simulator.engine_load import FIGURES
+from simulator.world import MODEL, PAGE_MODULE, TARGET, VANTAGES, World
 
 PROMPT_WORDS = 16  # of the probe's prompt
 SERVICE = "storefront"  # the application whose traffic it is
@@ -44,6 +45,17 @@ _MISSING_TRAFFIC = (
     "gap_max_ms", "counted_out",
 )  # fmt: skip
 _ZERO_TRAFFIC = ("chunks", "bytes_in", "reads", "loop_lag_ms")
+PAGE_MS = 2.0  # it takes, all of it
+PAGE_BYTES = 24_000
+_SAME_PAGE = {
+    "vantage": VANTAGES[0],
+    "kind": "engine_metrics",
+    "module": PAGE_MODULE,
+    "connection": "cold",
+    "counted_by": "",
+    "finish_reason": "",
+}
+_MISSING_PAGE = ("billed_in", "billed_out", "counted_out")
 
 Columns = Mapping[str, npt.NDArray[Any]]
 Ways = Sequence[tuple[Outcome, Reason | None, int]]
@@ -90,6 +102,40 @@ def traffic_table(
         "seq": pa.array(np.arange(first_seq, first_seq + rows, dtype=np.uint32)),
     }
     return pa.table({name: said.get(name, table[name]) for name in table.column_names})
+
+
+def page_table(
+    world: World, columns: Columns, ways: Ways, batch_id: int, ingested_at: datetime, *, first_seq: int
+) -> Any:
+    """The same for looks at engines' pages. Columns: tick_ms, code, and each of FIGURES, nan where it is not told."""
+    rows = len(columns["code"])
+    none, zero = np.full(rows, np.nan), np.zeros(rows, np.int64)
+    read = np.array([outcome is not Outcome.FAILED for outcome, _, _ in ways])[columns["code"]]
+    timed = {"connect": np.full(rows, 0.3), "total": np.full(rows, PAGE_MS), "stream_end": np.where(read, 1.5, np.nan)}
+    timed["first_byte"] = np.where(read, 1.0, np.nan)
+    untimed = dict.fromkeys(("first_token", "last_token", "gap", "gap_max"), none)
+    whole = dict.fromkeys(("words", "billed", "warm", "abroad", "stopped"), zero)
+    digest = {"digest": zero.astype(np.uint64)}
+    table = arrow_table(world, {**columns, **timed, **untimed, **whole, **digest}, ways, batch_id, ingested_at)
+    same = np.zeros(rows, np.int32)
+    said = {
+        **{name: _dictionary(same, [word]) for name, word in _SAME_PAGE.items()},
+        **{name: pa.nulls(rows, table.schema.field(name).type) for name in _MISSING_PAGE},
+        "answer_digest": _hex_strings(columns["code"].astype(np.uint64), np.zeros(rows, np.bool_)),
+        "bytes_in": pa.array(np.where(read, PAGE_BYTES, 0).astype(np.uint32)),
+        "figures": _figures(columns, read),
+        "seq": pa.array(np.arange(first_seq, first_seq + rows, dtype=np.uint32)),
+    }
+    return pa.table({name: said.get(name, table[name]) for name in table.column_names})
+
+
+def _figures(columns: Columns, read: npt.NDArray[np.bool_]) -> Any:
+    """A map for each row: those of FIGURES that a page which was read tells."""
+    values = np.stack([columns[name] for name in FIGURES], axis=1)
+    told = ~np.isnan(values) & read[:, None]
+    offsets = np.concatenate(([0], np.cumsum(told.sum(axis=1)))).astype(np.int32)
+    names = pa.array(FIGURES).take(pa.array(np.nonzero(told)[1]))
+    return pa.MapArray.from_arrays(offsets, names, pa.array(values[told]))
 
 
 def _places(world: World, rows: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from simulator.script import ACTORS, Episode, script_of
 
 MODEL = "ours-70b"
 TARGET = "chat"
+PAGE_MODULE = "engine"  # looks at the page of its engine
 VANTAGES = ("local", "abroad")  # of its past; the living agent is at the first
 
 # Providers and their clusters are invented; the names say nothing of what they are like.

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "related": ("related", "Which providers fail together or share infrastructure; independent suppliers."),
     "honesty": ("honesty", "What status pages said, beside what we saw."),
     "claim": ("claim", "The evidence pack for a claim of service credits."),
+    "capacity": ("capacity", "How full each cluster is and until when, its GPUs, who can take its load."),
     "scorecard": ("scorecard", "A provider's exportable record (json, csv, md, html, pdf)."),
     "reports": ("reports", "Scorecards that went out by themselves."),
     "export": ("export", "Observations, a public status page, a Grafana dashboard, as files."),

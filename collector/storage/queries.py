@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
+from collector.judgement.capacity.facts import CapacityFacts
 from collector.judgement.correlation.buckets import Watched, seen_clearly
 from collector.judgement.correlation.relations import Relations, closed_window, relations
 from collector.judgement.double_standard import DoubleStandard, double_standard
@@ -31,6 +32,7 @@ from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange, changes
 from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
+    capacity_queries,
     cluster_queries,
     contract_queries,
     correlation_queries,
@@ -219,6 +221,10 @@ class Reader:
             correlation_queries.posts(self._rows, provider, begins, at, at),
             correlation_queries.reads(self._rows, provider, begins, at, at),
         )
+
+    def capacity(self, start: datetime, at: datetime) -> CapacityFacts:
+        """What engines told of themselves over [start, at), and what was refused, as known at *at*."""
+        return capacity_queries.facts(self._rows, start, at)
 
     def tier_since(self) -> dict[str, datetime]:
         """Since when each provider has been in its present tier, without a break."""

@@ -50,7 +50,7 @@ def test_every_command_explains_itself(name: str) -> None:
     assert max(len(line) for line in result.stdout.splitlines()) <= 60
 
 
-@pytest.mark.parametrize("name", ["tiers", "explain acme", "incidents", "scorecard acme", "judge"])
+@pytest.mark.parametrize("name", ["tiers", "explain acme", "incidents", "scorecard acme", "judge", "capacity"])
 def test_without_a_store_a_reading_command_says_so(name: str, tmp_path: Path) -> None:
     """Exit code 3, one line, no traceback."""
     house = Deployment(tmp_path)

@@ -16,6 +16,8 @@ import aiohttp
 import orjson
 import pytest
 
+from probes.engine_series import NAMES, figures_of
+from probes.exposition import read_page
 from simulator.personality import Personality
 from simulator.sky import port_of, tls_cluster
 from simulator.world import MODEL, Cloud, World
@@ -154,7 +156,7 @@ async def test_a_stranger_is_sent_away() -> None:
 
 
 async def test_models_health_and_the_engines_own_metrics_are_served() -> None:
-    """Under vLLM's names, counting what was really answered."""
+    """Under vLLM's names, counting what was really answered; what else the engine is busy with shows in its gauges."""
     async with calling(cloud_that_is("gold")) as caller:
         await caller.events(question(1, 12))
         models, health, metrics = [await caller.get(path) for path in ("/v1/models", "/health", "/metrics")]
@@ -162,10 +164,10 @@ async def test_models_health_and_the_engines_own_metrics_are_served() -> None:
     label = f'model_name="{MODEL}"'
     assert orjson.loads(models[1])["data"][0]["id"] == MODEL
     assert health == (200, "")
+    figures = figures_of(read_page(metrics[1].encode(), NAMES).samples)
+    assert figures["running"] > 100 and 0.3 < figures["kv_cache_share"] < 1
+    assert figures["gpus"] in {56, 64, 120, 128, 184, 192, 248, 256}
     for line in (
-        f"vllm:num_requests_running{{{label}}} 0",
-        f"vllm:num_requests_waiting{{{label}}} 0",
-        f"vllm:kv_cache_usage_perc{{{label}}} 0",
         f'vllm:request_success_total{{{label},finished_reason="length"}} 1',
         f"vllm:generation_tokens_total{{{label}}} 12",
         f"vllm:time_to_first_token_seconds_count{{{label}}} 1",

@@ -66,6 +66,8 @@ def test_it_says_that_all_is_simulated_and_pages_both_destinations(configuration
     assert isinstance(module, ChatStreamModule)
     assert (module.interval, module.timeout, module.ttft_timeout, module.max_tokens) == (3.0, 5.0, 2.0, 24)
     assert module.expect.echo_nonce
+    assert (settings.modules["engine"].kind, settings.modules["engine"].interval) == ("engine_metrics", 10.0)
+    assert {place.target.modules for place in configuration.fleet.places()} == {("chat-short", "engine")}
     assert {place.target.count_by for place in configuration.fleet.places()} == {"words"}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from collector.storage.rows import COLUMNS
 from schemas.observation import DEGRADED_REASONS, Observation, Outcome
+from simulator.engine_load import EngineLoad
 from simulator.history import WAYS, Past
 from simulator.world import World
 
@@ -26,8 +27,8 @@ def whole(past: Past) -> pa.Table:
 
 
 def rows_of(table: pa.Table, source: str) -> pa.Table:
-    """The probes' rows (`active`), or the traffic's (`passive`)."""
-    return table.filter(pc.equal(table["source"], source))
+    """The rows of the probes that serve (`active`), or the traffic's (`passive`)."""
+    return table.filter(pc.and_(pc.equal(table["source"], source), pc.not_equal(table["kind"], "engine_metrics")))
 
 
 def median_ms(table: pa.Table, provider: str) -> float:
@@ -68,7 +69,7 @@ def test_an_application_asks_every_target_once_in_ten_minutes(table: pa.Table) -
 
     assert [len(part.traffic) for part in PAST.parts()] == [144 - 44, 144, 43]
     assert len(traffic) == 90 * 287
-    assert PAST.rows == len(table) == 90 * (2 * 1440 + 287)
+    assert PAST.rows == len(table) == 90 * (2 * 1440 + 287 + 287)
     assert len(pc.unique(traffic["span"])) == len(traffic)
     assert PAST.start.replace(tzinfo=None) <= starts.min().item() <= starts.max().item() < END.replace(tzinfo=None)
     assert set(traffic["outcome"].to_pylist()) == {"ok", "failed"}
@@ -86,6 +87,22 @@ def test_probes_and_traffic_of_an_honest_cloud_are_alike_and_of_the_two_faced_on
 
     assert ratios.pop(two_faced) == pytest.approx(1.5, rel=0.05)
     assert set(ratios) == {id for id, ratio in ratios.items() if ratio == pytest.approx(1.0, rel=0.05)}
+
+
+def test_every_engines_page_is_looked_at_once_in_ten_minutes(table: pa.Table) -> None:
+    """The figures of the living engine at that instant; none where the machine could not be reached."""
+    pages = table.filter(pc.equal(table["kind"], "engine_metrics")).to_pylist()
+    failed = [page for page in pages if page["outcome"] == "failed"]
+    cloud = WORLD.clouds[0]
+    last = max((page for page in pages if page["cluster"].startswith(f"{cloud.id}/")), key=lambda page: page["tick"])
+    site = next(site for site in cloud.sites if last["cluster"] == f"{cloud.id}/{site.name}")
+
+    assert len(pages) == 90 * 287
+    assert 0 < len(failed) < 0.02 * len(pages)
+    assert {(page["reason"], len(page["figures"])) for page in failed} == {("connect_refused", 0)}
+    assert {len(page["figures"]) for page in pages if page["outcome"] == "ok"} == {7, 8}  # ECC is off at some
+    assert dict(last["figures"]) == EngineLoad(WORLD, cloud, site).now(last["tick"].timestamp())
+    assert len({(page["target"], page["tick"]) for page in pages}) == len(pages)
 
 
 def test_the_traffic_changes_nothing_in_the_probes_rows() -> None:
