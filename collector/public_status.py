@@ -12,7 +12,7 @@ from collector.exports.status_page import ProviderStatus, PublicIncident, Status
 from collector.judgement import day_marks
 from collector.scorecards import first_bar
 from collector.storage.incident_queries import IncidentRow
-from collector.storage.queries import ROWS_MAX, Reader
+from collector.storage.queries import Reader
 from collector.storage.records import configuration_body
 from schemas.config import Configuration
 from schemas.incident import IncidentState, Level, Signal
@@ -51,12 +51,10 @@ def status_at(reader: Reader, configuration: Configuration, at: datetime, wanted
 
 def _incidents(reader: Reader, at: datetime) -> Sequence[IncidentRow]:
     """Those of the days that are shown, and whatever was open still."""
-    recent = reader.recent_incidents(ROWS_MAX, first_bar(at), until=at)
-    found = {one.id: one for one in (*recent, *reader.open_incidents(at))}
     hidden = {Signal.DRILL, Signal.CLAIM_DUE, Signal.NO_DATA}
     return [
         one
-        for one in found.values()
+        for one in reader.incidents_over(first_bar(at), at)
         if one.level in _LEVELS and one.signal not in hidden and one.state is not IncidentState.CHILD
     ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from collector.exports.scorecard import BAR_DAYS, Scorecard, last_day, scorecard
-from collector.storage.queries import ROWS_MAX, Reader
+from collector.storage.queries import Reader
 from collector.storage.records import configuration_body
 from schemas.config import Configuration, Retention
 
@@ -61,7 +61,7 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
         verdict,
         summary.facts,
         summary.clusters,
-        reader.recent_incidents(ROWS_MAX, start, provider=provider, until=at),
+        reader.incidents_over(start, at, provider=provider),
         reader.beside(provider, start, at, confidence=terms.confidence),
         start=start,
         end=at,

@@ -22,7 +22,7 @@ from schemas.incident import IncidentState, Level, Severity
 from schemas.observation import BLAME, Reason
 from schemas.verdict import Verdict
 
-FORMAT = "touchstone.scorecard/2"
+FORMAT = "touchstone.scorecard/3"
 ALL_CONNECTIONS = "all"
 BAR_DAYS = 90
 
@@ -164,12 +164,13 @@ class Scorecard:
 
     @property
     def down_s(self) -> float:
-        """Seconds from first evidence to proven recovery, over incidents of the whole provider; open ones to *end*."""
-        return sum(
-            i.lasted_s if i.lasted_s is not None else (self.end - i.failed_at).total_seconds()
-            for i in self.incidents
-            if i.scope == self.provider
+        """Seconds of the period from first evidence to proven recovery, over incidents of the whole provider."""
+        lasted = (
+            min(one.resolved_at or self.end, self.end) - max(one.failed_at, self.start)
+            for one in self.incidents
+            if one.scope == self.provider
         )
+        return _seconds(sum((max(span, timedelta()) for span in lasted), timedelta()))
 
 
 def scorecard(

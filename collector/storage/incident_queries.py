@@ -10,7 +10,8 @@ from typing import Any
 from schemas.incident import Change, IncidentState, Level, Severity, Signal
 from schemas.response import Said
 
-# Parameters: until (ms; later transitions are not seen), since (ms), provider and incident ('' for all), limit, open.
+# Parameters: until (ms; later transitions are not seen), since (ms), provider and incident ('' for all), limit, open,
+# lasting (1: those that began before `since` and had not ended by then, too).
 INCIDENTS = """
 SELECT incident, argMax(provider, seq), argMax(severity, seq), argMax(state, seq) AS last_state, argMax(level, seq),
        argMax(scope, seq), argMax(reason, seq), argMaxIf(cause, seq, change IN ('opened', 'promoted', 'reopened')),
@@ -23,7 +24,9 @@ FROM {database}.incident_transitions FINAL
 WHERE at < fromUnixTimestamp64Milli({until:Int64}) AND ({provider:String} = '' OR provider = {provider:String})
   AND ({incident:String} = '' OR incident = {incident:String})
 GROUP BY incident
-HAVING first_failed >= fromUnixTimestamp64Milli({since:Int64})
+HAVING (first_failed >= fromUnixTimestamp64Milli({since:Int64})
+        OR ({lasting:UInt8} = 1 AND (last_state IN ('open', 'acked', 'recovering')
+                                     OR max(at) > fromUnixTimestamp64Milli({since:Int64}))))
    AND ({open:UInt8} = 0 OR last_state IN ('open', 'acked', 'recovering'))
 ORDER BY first_failed DESC, incident LIMIT {limit:UInt32}"""
 

@@ -286,9 +286,9 @@ class Reader:
         now: datetime = self._rows("SELECT now64(3, 'UTC')")[0][0]
         return now
 
-    def open_incidents(self, until: datetime = _FAR) -> tuple[IncidentRow, ...]:
-        """What is broken now, or was at *until*, the worst first, then the oldest."""
-        found = self._incidents(open=True, until=until)
+    def open_incidents(self) -> tuple[IncidentRow, ...]:
+        """What is broken now, the worst first, then the oldest."""
+        found = self._incidents(open=True)
         return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
 
     def recent_incidents(
@@ -296,6 +296,11 @@ class Reader:
     ) -> tuple[IncidentRow, ...]:
         """Incidents whose first evidence came at *since* or later, newest first, as they stood at *until*."""
         return self._incidents(limit=limit, since=since, provider=provider, until=until)
+
+    def incidents_over(self, start: datetime, end: datetime, *, provider: str = "") -> tuple[IncidentRow, ...]:
+        """Incidents of which any time lies in [start, end), however long ago they began, as they stood at *end*."""
+        found = self._incidents(since=start, provider=provider, until=end, lasting=True)
+        return tuple(one for one in found if one.failed_at >= start or one.open or _ended(one) > start)
 
     def incident(self, id: str) -> IncidentStory | None:
         """One incident with its transitions and tries to page; None when there is none of that id."""
@@ -541,6 +546,7 @@ class Reader:
         since: datetime = _EPOCH,
         provider: str = "",
         until: datetime = _FAR,
+        lasting: bool = False,
     ) -> tuple[IncidentRow, ...]:
         rows = self._rows(
             incident_queries.INCIDENTS,
@@ -550,6 +556,7 @@ class Reader:
             since=_ms(since),
             provider=provider,
             until=_ms(until),
+            lasting=int(lasting),
         )
         return tuple(incident_queries.incident_of(row) for row in rows)
 
@@ -577,6 +584,11 @@ class Reader:
             return self._client.query(
                 sql.replace("{database}", self._store.database), parameters=parameters, tz_mode="aware"
             )
+
+
+def _ended(one: IncidentRow) -> datetime:
+    """When an incident that is not open ended."""
+    return one.resolved_at or one.updated_at
 
 
 def _ms(stamp: datetime) -> int:

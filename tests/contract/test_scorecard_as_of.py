@@ -144,6 +144,19 @@ def test_between_two_verdicts_the_earlier_one_holds_and_says_so(known: Store) ->
     assert json.loads(rendered("json", between))["verdict"]["at"] == AT.isoformat()
 
 
+def test_an_incident_that_began_before_the_period_is_in_it_while_it_lasts(known: Store) -> None:
+    """Of the last five minutes: open since seven minutes before them. Not of a period after its end."""
+    with Reader.open(known) as reader:
+        short = card_at(reader, configuration(known, ""), "clay", AT, timedelta(minutes=5))
+        ids = {one.id for one in reader.incidents_over(AT - timedelta(minutes=5), AT)}
+        beryl = {one.id for one in reader.incidents_over(AT - timedelta(days=1, minutes=-1), AT, provider="beryl")}
+
+    assert short is not None and short.down_s == 300.0
+    assert [line.id for line in short.incidents] == ["inc-c1a4c1a4c1a4"]
+    assert ids == {"inc-c1a4c1a4c1a4"}
+    assert beryl == {"inc-be41be41be41"}
+
+
 def test_before_the_first_verdict_there_is_no_card(known: Store) -> None:
     """Nor of a provider that nobody has judged."""
     with Reader.open(known) as reader:

@@ -126,7 +126,7 @@ def test_the_json_card_holds_the_whole_verdict() -> None:
     made = card()
     plain = json.loads(catalog.renderer("json")(made))
 
-    assert plain["format"] == "touchstone.scorecard/2"
+    assert plain["format"] == "touchstone.scorecard/3"
     assert plain["verdict"] == json.loads(made.verdict.canonical_json())
     assert [line["name"] for line in plain["clusters"]] == ["acme/eu-west", "acme/us-east"]
     assert plain["whole"]["n_failed"] == 120
@@ -162,6 +162,20 @@ def test_an_open_incident_counts_as_down_to_the_end() -> None:
     still = replace(made.incidents[0], resolved_at=None, lasted_s=None)
 
     assert replace(made, incidents=(still,)).down_s == timedelta(days=2).total_seconds()
+
+
+def test_down_counts_what_lies_in_the_period_so_periods_add_up() -> None:
+    """An outage across a border is in both, each with its own part; and so is one that lasts all along."""
+    made = card()
+    border = made.start + timedelta(days=10)
+    for failed, resolved in ((-7200, 3600), (-60, None), (600, 900)):
+        one = replace(
+            made.incidents[0],
+            failed_at=border + timedelta(seconds=failed),
+            resolved_at=None if resolved is None else border + timedelta(seconds=resolved),
+        )
+        whole = replace(made, incidents=(one,))
+        assert whole.down_s == replace(whole, end=border).down_s + replace(whole, start=border).down_s
 
 
 def test_the_csv_card_has_a_row_for_every_figure_and_no_formula() -> None:
