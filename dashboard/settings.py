@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from itertools import count, takewhile
 
 from pydantic import SecretStr
 
@@ -16,6 +19,7 @@ from schemas.objectives import Objective
 from schemas.paging import Acknowledgement, FlapRule, HardDownRule, SeverityPolicy, SilenceRule
 
 SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
+PART_CHARS = 100_000
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
 TOKEN_VARIABLE = "TOUCHSTONE_DASHBOARD_TOKEN"
 STALE_INTERVALS = 3
@@ -94,8 +98,15 @@ class PageSettings(Strict):
         return Store(url=self.store_url, database=self.database, user=self.user, password=self.password, embedded=None)
 
     def to_environ(self) -> dict[str, str]:
-        """The variables that `from_environ` reads."""
-        variables = {SETTINGS_VARIABLE: self.model_dump_json(exclude={"password", "token"})}
+        """
+        The variables that `from_environ` reads; the settings packed, in as many as it takes.
+
+        No variable may be longer than 128 KiB on Linux, and all together not than 2 MiB: a large fleet is.
+        """
+        plain = self.model_dump_json(exclude={"password", "token"}).encode()
+        packed = b64encode(zlib.compress(plain)).decode()
+        parts = range(0, len(packed), PART_CHARS)
+        variables = {f"{SETTINGS_VARIABLE}_{n}": packed[at : at + PART_CHARS] for n, at in enumerate(parts)}
         for name, secret in ((PASSWORD_VARIABLE, self.password), (TOKEN_VARIABLE, self.token)):
             if secret is not None:
                 variables[name] = secret.get_secret_value()
@@ -104,7 +115,11 @@ class PageSettings(Strict):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> PageSettings:
         """The settings that the `dashboard` command put there; raises KeyError when it did not."""
-        settings = cls.model_validate_json(environ[SETTINGS_VARIABLE])
+        names = takewhile(environ.__contains__, (f"{SETTINGS_VARIABLE}_{n}" for n in count()))
+        packed = "".join(environ[name] for name in names)
+        if not packed:
+            raise KeyError(f"{SETTINGS_VARIABLE}_0")
+        settings = cls.model_validate_json(zlib.decompress(b64decode(packed)))
         secrets = {"password": environ.get(PASSWORD_VARIABLE), "token": environ.get(TOKEN_VARIABLE)}
         return settings.model_copy(update={name: SecretStr(value) for name, value in secrets.items() if value})
 

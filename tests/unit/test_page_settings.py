@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -35,9 +37,32 @@ def test_the_token_goes_by_a_variable_of_its_own(tmp_path: Path) -> None:
     variables = settings.to_environ()
 
     assert variables[TOKEN_VARIABLE] == "a-token-of-the-collector"
-    assert "a-token" not in variables[SETTINGS_VARIABLE] and "a-token" not in repr(settings)
+    assert "a-token" not in settings.model_dump_json() and "a-token" not in repr(settings)
+    assert settings.model_copy(update={"token": None, "password": None}).to_environ() == {
+        name: value for name, value in variables.items() if name != TOKEN_VARIABLE
+    }
     assert PageSettings.from_environ(variables) == settings
     assert (settings.collector_url, settings.read_only) == ("http://collect:4318", True)
+
+
+def test_a_large_fleet_can_be_handed_over(tmp_path: Path) -> None:
+    """Three thousand clusters, each with a name of its own: no variable is longer than Linux takes."""
+    path = written(tmp_path, "a-token-of-the-collector")
+    target = {"model": "m", "url": "http://127.0.0.1:9/v1", "modules": ["up"]}
+    clusters = {
+        f"cluster-{sha256(str(n).encode()).hexdigest()}"[:60]: {"region": f"region-{n}", "targets": {"chat": target}}
+        for n in range(3000)
+    }
+    (tmp_path / "fleet.yaml").write_text(json.dumps({"providers": {"acme": {"clusters": clusters}}}))
+    settings = PageSettings.of(load_configuration(path, {}))
+    variables = settings.to_environ()
+
+    assert len(variables) > 2
+    assert max(map(len, variables.values())) < 128 * 1024 - len(SETTINGS_VARIABLE) - 8
+    assert sum(map(len, variables.values())) < 1_000_000
+    assert PageSettings.from_environ(variables) == settings
+    with pytest.raises(KeyError, match=SETTINGS_VARIABLE):
+        PageSettings.from_environ({})
 
 
 def test_a_token_that_can_be_guessed_is_refused_by_name(tmp_path: Path) -> None:
