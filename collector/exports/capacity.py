@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import table
 from collector.judgement.capacity.facts import PageFacts, Spread
 from collector.judgement.capacity.failover import Failover
 from collector.judgement.capacity.gpu_ledger import GpuLedger
@@ -52,15 +50,7 @@ def plain(report: CapacityReport) -> dict[str, Any]:
 
 def as_csv(report: CapacityReport) -> str:
     """One line for each engine, and for each cluster without one; texts that a spreadsheet would run are harmless."""
-    rows = [_flat(row) for cluster in plain(report)["clusters"] for row in _lines(cluster)]
-    if not rows:
-        return ""
-    written = io.StringIO()
-    table = csv.DictWriter(written, rows[0].keys(), lineterminator="\r\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({key: cell(value) for key, value in row.items()})
-    return written.getvalue()
+    return table([_flat(row) for cluster in plain(report)["clusters"] for row in _lines(cluster)])
 
 
 def _cluster(one: ClusterCapacity) -> dict[str, Any]:

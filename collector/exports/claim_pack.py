@@ -18,7 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from collector.exports import statements
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import cell
 from collector.exports.scorecard_md import escaped
 from collector.judgement.sla import words
 from collector.judgement.sla.account import Share

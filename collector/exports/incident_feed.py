@@ -8,7 +8,8 @@ from typing import Protocol
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
-from schemas.incident import IncidentState, Severity, Signal
+from collector.exports.scorecard import IncidentFacts
+from schemas.incident import IncidentState, Signal
 
 PATH = "/api/v1/incidents.atom"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,52 +21,16 @@ STATE_WORDS = {
 }
 
 
-class Incident(Protocol):
-    """What the feed asks of one incident."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-
-    @property
-    def severity(self) -> Severity:
-        """How bad."""
-
-    @property
-    def state(self) -> IncidentState:
-        """As it stands."""
+class Incident(IncidentFacts, Protocol):
+    """What the feed asks of one incident beside what a scorecard does."""
 
     @property
     def signal(self) -> Signal:
         """What it was seen by."""
 
     @property
-    def scope(self) -> str:
-        """The id of what it is about."""
-
-    @property
-    def reason(self) -> str:
-        """The dominant reason."""
-
-    @property
-    def rule(self) -> str:
-        """The cause with its numbers."""
-
-    @property
-    def failed_at(self) -> datetime:
-        """First evidence."""
-
-    @property
-    def opened_at(self) -> datetime:
-        """When it was decided."""
-
-    @property
     def updated_at(self) -> datetime:
         """Its last transition."""
-
-    @property
-    def resolved_at(self) -> datetime | None:
-        """Proven recovery."""
 
     @property
     def simulated(self) -> bool:

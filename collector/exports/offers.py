@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import table
 from collector.judgement.plain_values import plain as rounded
 from collector.judgement.value.amount import Amount
 from collector.judgement.value.comparison import Comparison, Offer
@@ -39,14 +37,7 @@ def as_csv(found: Comparison) -> str:
         | {f"gpu_hour_{key}": value for key, value in hours.get(one.provider, blank).items() if key != "provider"}
         for one in found.offers
     ]
-    if not rows:
-        return ""
-    written = io.StringIO()
-    table = csv.DictWriter(written, rows[0].keys(), lineterminator="\r\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({key: cell(" ".join(value) if isinstance(value, list) else value) for key, value in row.items()})
-    return written.getvalue()
+    return table(rows)
 
 
 def _offer(one: Offer) -> dict[str, Any]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import table
 from collector.judgement.correlation.co_failure import CoFailure
 from collector.judgement.correlation.relations import Relations
 from collector.judgement.correlation.shared_infrastructure import Shared
@@ -28,15 +26,7 @@ def plain(found: Relations) -> dict[str, Any]:
 
 def as_csv(found: Relations) -> str:
     """One line for each pair, with a heading; texts that a spreadsheet would execute are made harmless."""
-    rows = [_pair(one) for one in found.pairs]
-    if not rows:
-        return ""
-    written = io.StringIO()
-    table = csv.DictWriter(written, rows[0].keys(), lineterminator="\r\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({key: cell(value) for key, value in row.items()})
-    return written.getvalue()
+    return table([_pair(one) for one in found.pairs])
 
 
 def _pair(one: CoFailure) -> dict[str, Any]:

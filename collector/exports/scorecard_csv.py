@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import cell
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
 from collector.judgement.beside import SideLine
 from collector.judgement.day_marks import day_title

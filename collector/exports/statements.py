@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any
 
-from collector.exports.csv_cell import cell
+from collector.exports.csv_table import table
 from collector.judgement.sla import words
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
@@ -64,15 +62,7 @@ def plain(one: Statement) -> dict[str, Any]:
 
 def as_csv(statements: Iterable[Statement]) -> str:
     """One line for each unit, with a heading; texts that a spreadsheet would execute are made harmless."""
-    rows = [plain(one) for one in statements]
-    if not rows:
-        return ""
-    written = io.StringIO()
-    table = csv.DictWriter(written, rows[0].keys(), lineterminator="\r\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow({key: cell(" ".join(value) if isinstance(value, list) else value) for key, value in row.items()})
-    return written.getvalue()
+    return table([plain(one) for one in statements])
 
 
 def _amount(credit: Credit | None) -> str | None:
