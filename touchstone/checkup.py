@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from collector.exports import printing
 from collector.storage.migrations import shipped
 from collector.storage.queries import Reader
 from probes.own_network import ANSWER_S, host_and_port
@@ -42,6 +43,7 @@ def checkup(settings: Settings, clock: Clock) -> Iterator[Check]:
     yield from disk(settings)
     yield from ports(settings)
     yield from canaries(settings)
+    yield from paper(settings)
     yield from store(settings.store, clock)
 
 
@@ -97,6 +99,14 @@ def canaries(settings: Settings) -> Iterator[Check]:
     silent = [canary for canary in asked if not _reached(canary)]
     text = f"cannot be reached: {', '.join(silent)}" if silent else f"all {len(asked)} can be reached"
     yield Check("canaries", "fail" if len(silent) == len(asked) else _warn(bool(silent)), text)
+
+
+def paper(settings: Settings) -> Iterator[Check]:
+    """A report that is to be a PDF needs something that prints it."""
+    named = [report.name for report in settings.reports if report.format == "pdf"]
+    if named:
+        browser = printing.installed()
+        yield Check("pdf", "ok" if browser else "fail", browser or f"{', '.join(named)}: {printing.MISSING}")
 
 
 def _reached(canary: str) -> bool:

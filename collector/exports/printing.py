@@ -38,9 +38,14 @@ _FLAGS = (
 _DATE = re.compile(rb"/(CreationDate|ModDate) \(D:[0-9]{14}[^)]{0,7}\)")
 
 
+def installed() -> str | None:
+    """The program that prints; None without one."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
 def printed(html: str, dated: datetime) -> bytes:
     """*html* as PDF that says it was made at *dated*; raises ExportError."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = installed()
     if browser is None:
         raise ExportError(MISSING)
     with TemporaryDirectory(prefix="touchstone-print-") as folder:

@@ -1,13 +1,16 @@
-"""`touchstone doctor` asks the canaries, because those that nobody can reach would excuse every provider."""
+"""`touchstone doctor`: canaries that nobody can reach would excuse every provider; a PDF needs who prints it."""
 
 from __future__ import annotations
 
 import socket
 
+import pytest
+
 from probes.kinds.http_request import HttpRequestModule
 from schemas.config import Agent, Settings
+from schemas.reports import Report, ReportTo
 from touchstone.address import free_port
-from touchstone.checkup import canaries
+from touchstone.checkup import canaries, paper
 
 
 def settings(*asked: str) -> Settings:
@@ -28,3 +31,14 @@ def test_canaries_are_fine_when_all_can_be_reached_and_wrong_when_none_can() -> 
         ("fail", f"cannot be reached: {down}, {also_down}"),
     ]
     assert list(canaries(settings())) == []
+
+
+def test_a_report_on_paper_needs_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It fails by the name of the report; other formats need none."""
+    reports = tuple(Report(name=form, format=form, to=ReportTo(folder="out")) for form in ("html", "pdf"))
+    monkeypatch.setenv("PATH", "/nowhere")
+    (found,) = paper(settings().model_copy(update={"reports": reports}))
+
+    assert (found.name, found.result) == ("pdf", "fail")
+    assert found.text.startswith("pdf: a PDF is printed by Chromium, and none is installed")
+    assert list(paper(settings().model_copy(update={"reports": reports[:1]}))) == []
