@@ -24,6 +24,7 @@ from collector.judgement.incidents import Decision, Inputs, decide
 from collector.judgement.integrity.suspicion import Suspicion
 from collector.judgement.peer_latency import p95s
 from collector.judgement.sla.claim_due import claims_due
+from collector.judgement.sla.conduct import Conduct
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tiers import judge
 from collector.vital_signs import VitalSigns, ailments
@@ -65,6 +66,10 @@ class Facts(Protocol):
 
     async def previous_verdicts(self, at: datetime) -> dict[str, Verdict]:
         """The last verdict on each provider before *at*."""
+        ...
+
+    async def conduct(self, at: datetime) -> Mapping[str, Conduct]:
+        """How each provider kept its contract, as it was known at *at*."""
         ...
 
     async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
@@ -136,7 +141,7 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
     """The verdict on every provider of the fleet at *at* (whole milliseconds): the same for the same rows."""
     policy = configuration.settings.tiers
     facts, previous = await facts_of.facts(at, policy), await facts_of.previous_verdicts(at)
-    suspicions, others = await facts_of.suspicions(at), p95s(facts)
+    suspicions, others, conduct = await facts_of.suspicions(at), p95s(facts), await facts_of.conduct(at)
     verdicts = []
     for provider in sorted(configuration.fleet.providers):
         before = previous.get(provider)
@@ -144,7 +149,7 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
         verdicts.append(
             judge(
                 provider, facts.get(provider), policy, at, before.tier if before else None, suspicions.get(provider),
-                parts, others,
+                parts, others, conduct.get(provider),
             )
         )  # fmt: skip
     return tuple(verdicts)

@@ -370,6 +370,7 @@ class GoldGates(Strict):
     evidence: DurationS = 28 * 86400.0
     ttft_p95: DurationS = 1.0
     ttft_peers_max: Times = 2.0
+    contract_broken_max: Annotated[int, Field(ge=0, le=10)] = 0
     degraded_share_max: Ratio = 0.01
 
 
@@ -381,6 +382,7 @@ class ReliableGates(Strict):
     evidence: DurationS = 7 * 86400.0
     ttft_p95: DurationS = 3.0
     ttft_peers_max: Times = 4.0
+    contract_broken_max: Annotated[int, Field(ge=0, le=10)] = 2
     degraded_share_max: Ratio = 0.05
 
 

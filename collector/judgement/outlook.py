@@ -17,6 +17,7 @@ from itertools import accumulate
 from collector.judgement.availability import Availability, Moments, availability_of, wilson
 from collector.judgement.facts import Block, ProviderFacts, histogram_ms
 from collector.judgement.peer_latency import TTFT_SHARE
+from collector.judgement.sla.conduct import Conduct
 from collector.judgement.tier_gates import DAY_S, SHARES
 from schemas.config import TierPolicy
 from schemas.observation import Reason
@@ -27,9 +28,14 @@ _REASONS = {name: reasons for name, reasons, _, _ in SHARES}
 
 
 def outlook(
-    tier: Tier, gates: Sequence[Gate], facts: ProviderFacts | None, policy: TierPolicy, at: datetime
+    tier: Tier,
+    gates: Sequence[Gate],
+    facts: ProviderFacts | None,
+    policy: TierPolicy,
+    at: datetime,
+    conduct: Conduct | None = None,
 ) -> Outlook | None:
-    """What the next tier up still needs; None for gold, above which there is nothing."""
+    """What the next tier up still needs; None for gold, above which there is nothing. *conduct* as of `judge`."""
     if tier is Tier.GOLD:
         return None
     towards = Tier.GOLD if tier is Tier.RELIABLE else Tier.RELIABLE
@@ -37,7 +43,7 @@ def outlook(
         days = policy.reliable.evidence / DAY_S
         need = Need(name="evidence", value=0.0, threshold=days, unit="d", at=at + timedelta(days=days))
         return Outlook(towards=towards, earliest=need.at, needs=(need,))
-    ahead = _Ahead.of(facts, policy, at)
+    ahead = _Ahead.of(facts, policy, at, conduct)
     needs = tuple(_need(gate, facts, policy, ahead) for gate in gates if _stands_in_the_way(gate, towards))
     instants = [need.at for need in needs]
     known = [at for at in instants if at is not None]
@@ -65,9 +71,10 @@ class _Ahead:
     kept: tuple[Moments, ...]
     perfect: Moments
     confidence: float
+    conduct: Conduct | None
 
     @classmethod
-    def of(cls, facts: ProviderFacts, policy: TierPolicy, at: datetime) -> _Ahead:
+    def of(cls, facts: ProviderFacts, policy: TierPolicy, at: datetime, conduct: Conduct | None) -> _Ahead:
         """What is to be expected after *facts*."""
         steps = math.ceil(policy.window / policy.block)
         begins = at - timedelta(seconds=policy.window)
@@ -78,7 +85,7 @@ class _Ahead:
         kept = tuple(accumulate(reversed(gone)))[::-1]
         return cls(
             at, policy.block, policy.window, min(facts.span_s, policy.window), (*kept[2:], Moments()),
-            _perfect(facts.blocks, policy, at), policy.confidence,
+            _perfect(facts.blocks, policy, at), policy.confidence, conduct,
         )  # fmt: skip
 
     def first(self, holds: Callable[[Availability], bool]) -> datetime | None:
@@ -150,6 +157,8 @@ def _when(gate: Gate, facts: ProviderFacts, policy: TierPolicy, ahead: _Ahead) -
             if over is None:
                 return None, "no time to first token is known"
             return ahead.first_share(lambda times, _: over * times <= 1 - TTFT_SHARE), EVENLY
+        case "contract_kept":
+            return ahead.conduct.better_from() if ahead.conduct else None, "the months to come are kept"
         case "ttft_peers":
             return None, "it depends on the others"
         case name if name in _REASONS:

@@ -8,6 +8,7 @@ from collector.judgement.availability import Availability, wilson
 from collector.judgement.facts import ProviderFacts, quantile_ms
 from collector.judgement.integrity.suspicion import E_MIN, Stage, Suspicion
 from collector.judgement.peer_latency import TTFT_SHARE, Beside
+from collector.judgement.sla.conduct import Conduct
 from schemas.config import GoldGates, ReliableGates, TierPolicy
 from schemas.evidence import Standing
 from schemas.observation import Reason
@@ -33,8 +34,14 @@ def earned_gates(
     policy: TierPolicy,
     previous: Tier | None,
     beside: Beside | None,
+    conduct: Conduct | None,
 ) -> tuple[Gate, ...]:
-    """The gates of gold or reliable; all must pass. *beside*: others with the same model, where there are enough."""
+    """
+    The gates of gold or reliable; all must pass.
+
+    *beside*: others with the same model, where there are enough. *conduct*: how its contract was kept, where a month
+    of it is over.
+    """
     held = previous is tier or (tier is Tier.RELIABLE and previous is Tier.GOLD)
     needed = line.hold_availability_lower if held else line.availability_lower
     p95 = quantile_ms(facts.ttft_hist, TTFT_SHARE)
@@ -52,6 +59,7 @@ def earned_gates(
             note=f"95th percentile of the time to first token, all clusters, within 1 %; {_connections(facts)}",
         ),
         *(() if beside is None else (_peers_gate(tier, line, beside),)),
+        *(() if conduct is None else (_conduct_gate(tier, line, conduct),)),
         _at_most(
             "degraded", tier, slow_share, line.degraded_share_max, n=answered, note="answers over the latency objective"
         ),
@@ -63,6 +71,13 @@ def _peers_gate(tier: Tier, line: GoldGates | ReliableGates, beside: Beside) -> 
         "ttft_peers", tier, beside.ratio, line.ttft_peers_max, unit="times", n=beside.n,
         note=f"{beside.model}: p95 {beside.p95_ms:.0f} ms beside {beside.peers_ms:.0f} ms, the median of the p95 of "
         f"{beside.peers} other providers",
+    )  # fmt: skip
+
+
+def _conduct_gate(tier: Tier, line: GoldGates | ReliableGates, conduct: Conduct) -> Gate:
+    return _at_most(
+        "contract_kept", tier, float(conduct.broken), line.contract_broken_max, unit="months", n=conduct.months,
+        note="billing months of the last 90 days in which a promise of its contract was broken, as the contract counts",
     )  # fmt: skip
 
 

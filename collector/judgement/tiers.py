@@ -14,13 +14,14 @@ from collector.judgement.facts import ProviderFacts, quantile_ms, together
 from collector.judgement.integrity.suspicion import Suspicion
 from collector.judgement.outlook import outlook
 from collector.judgement.peer_latency import TTFT_SHARE, P95s, slowest
+from collector.judgement.sla.conduct import Conduct
 from collector.judgement.tier_gates import earned_gates, misrepresented, rounded, suspect_gates
 from schemas.config import TierPolicy
 from schemas.verdict import Gate, Part, PartKey, PartLevel, Tier, Verdict
 
 # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial;
 # 5: claims are examined; 6: what is billed and recorded is a claim, and examined as one;
-# 7: latency beside others; tiers of clusters and models, and an outlook, go with it
+# 7: latency beside others, conduct; tiers of clusters and models, and an outlook, go with it
 RULE_VERSION = 7
 
 REASONS: Mapping[str, str] = MappingProxyType(
@@ -36,17 +37,20 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "evidence_short_of_gold": "there is not yet enough evidence for gold",
         "latency_short_of_gold": "its first token comes later than gold allows",
         "peers_short_of_gold": "it takes much longer to the first token than others with the same model",
+        "contract_short_of_gold": "it broke a promise of its contract",
         "degraded_short_of_gold": "more of its answers are slow than gold allows",
         "availability_straddles": "its availability is neither proven good nor proven bad",
         "latency_short_of_reliable": "its first token comes later than reliable allows",
         "peers_short_of_reliable": "it takes far longer to the first token than others with the same model",
+        "contract_short_of_reliable": "it broke promises of its contract month after month",
         "degraded_short_of_reliable": "more of its answers are slow than reliable allows",
         "too_little_evidence": "there are too few observations, or too few days of them",
         "no_evidence": "nothing was observed in the window",
     }
 )
 _NO_EVIDENCE: tuple[str, ...] = ("no_evidence",)
-_MISSED = {"availability_lower": "availability", "evidence": "evidence", "ttft_p95": "latency", "ttft_peers": "peers",
+_MISSED = {"availability_lower": "availability", "evidence": "evidence", "ttft_p95": "latency",
+           "ttft_peers": "peers", "contract_kept": "contract",
            "degraded": "degraded"}  # fmt: skip
 
 
@@ -64,14 +68,15 @@ def judge(
     suspicion: Suspicion | None = None,
     parts_before: Mapping[PartKey, Tier] = MappingProxyType({}),
     others: P95s = MappingProxyType({}),
+    conduct: Conduct | None = None,
 ) -> Verdict:
     """
     The verdict at *at*; *previous* gives hysteresis: what was earned is held at a slightly lower line.
 
     *suspicion* is what the last examination of its claims came to, *parts_before* are the tiers of its parts,
-    *others* the times to first token of all providers.
+    *others* the times to first token of all providers, *conduct* is how it kept its contract.
     """
-    tier, reasons, gates = _ruled(facts, policy, previous, suspicion, others)
+    tier, reasons, gates = _ruled(facts, policy, previous, suspicion, others, conduct)
     blocks = facts.blocks if facts else ()
     return Verdict(
         provider=provider,
@@ -88,7 +93,7 @@ def judge(
         n_not_observed=sum(b.n_not_observed for b in blocks),
         policy=policy_hash(policy),
         rule_version=RULE_VERSION,
-        outlook=outlook(tier, gates, facts, policy, at),
+        outlook=outlook(tier, gates, facts, policy, at, conduct),
         parts=tuple(_parts(facts, policy, suspicion, parts_before, others)) if facts else (),
     )
 
@@ -99,6 +104,7 @@ def _ruled(
     previous: Tier | None,
     suspicion: Suspicion | None,
     others: P95s,
+    conduct: Conduct | None,
 ) -> tuple[Tier, tuple[str, ...], tuple[Gate, ...]]:
     """The tier by the rule, its reasons, and every gate."""
     measured = availability(facts.blocks, confidence=policy.confidence) if facts else None
@@ -106,8 +112,8 @@ def _ruled(
         return Tier.UNRATED, _NO_EVIDENCE, ()
     suspect = (*suspect_gates(facts, measured, policy, previous), misrepresented(suspicion))
     beside = slowest(facts, others)
-    gold = earned_gates(Tier.GOLD, policy.gold, facts, measured, policy, previous, beside)
-    reliable = earned_gates(Tier.RELIABLE, policy.reliable, facts, measured, policy, previous, beside)
+    gold = earned_gates(Tier.GOLD, policy.gold, facts, measured, policy, previous, beside, conduct)
+    reliable = earned_gates(Tier.RELIABLE, policy.reliable, facts, measured, policy, previous, beside, conduct)
     return (*_decide(suspect, gold, reliable), (*suspect, *gold, *reliable))
 
 
@@ -121,7 +127,7 @@ def _parts(
     """
     The tiers of its clusters, then of its models, by the same rule over their own observations.
 
-    Its claims are the provider's: what is proven of them counts for every part.
+    Its claims are the provider's: what is proven of them counts for every part. Its contract is held against it alone.
     """
     for place, level in enumerate((PartLevel.CLUSTER, PartLevel.MODEL)):
         for name in sorted({key[place] for key in facts.parts}):
@@ -139,7 +145,7 @@ def _part(
     previous: Tier | None,
     others: P95s,
 ) -> Part:
-    tier, reasons, _ = _ruled(facts, policy, previous, suspicion, others)
+    tier, reasons, _ = _ruled(facts, policy, previous, suspicion, others, None)
     measured = availability(facts.blocks, confidence=policy.confidence)
     return Part(
         level=level,
@@ -174,6 +180,7 @@ def _why_unrated(reliable: tuple[Gate, ...]) -> tuple[str, ...]:
         "evidence": "too_little_evidence",
         "ttft_p95": "latency_short_of_reliable",
         "ttft_peers": "peers_short_of_reliable",
+        "contract_kept": "contract_short_of_reliable",
         "degraded": "degraded_short_of_reliable",
     }
     missed = {names[gate.name] for gate in reliable if not gate.passed}

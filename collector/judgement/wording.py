@@ -67,6 +67,8 @@ def gate_value(gate: Gate | Need, value: float | None) -> str:
     """A value or threshold of *gate* in the unit that it is in."""
     if value is None:
         return UNKNOWN
+    if gate.unit == "months":
+        return f"{value:.0f} month{'s' if value != 1 else ''}"
     if gate.unit == "times":
         return f"{value:.3g} times"
     if gate.unit in {"ms", "d"}:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
+from collector.judgement.sla.conduct import LOOKED_BACK, Conduct
 from collector.judgement.sla.statement import Statement
 from collector.storage import (
     evidence_records,
@@ -217,6 +218,11 @@ class ClickHouse:
     def burn_rates(self, configuration: Configuration) -> BurnRates:
         """The burn of every objective of *configuration*; keep it, it remembers the windows of tickets."""
         return BurnRates(self._client.rows, configuration)
+
+    async def conduct(self, at: datetime) -> dict[str, Conduct]:
+        """How each provider kept its contract, as it was known at *at*; nothing of one without a month that is over."""
+        window = {"at": to_ms(at), "since": to_ms(at - LOOKED_BACK)}
+        return statement_records.conduct_of(await self._client.rows(statement_records.CONDUCT, **window))
 
     async def previous_verdicts(self, at: datetime) -> dict[str, Verdict]:
         """The last stored verdict on each provider before *at*."""

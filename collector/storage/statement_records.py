@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from collector.judgement.sla.conduct import Conduct
 from collector.judgement.sla.statement import Statement
-from collector.storage.client import Client
+from collector.storage.client import Client, of_ms
 
 _STATEMENT = TypeAdapter(Statement)
 _NAMES = ("at", "provider", "month", "commitment", "unit", "promised", "uptime", "credit", "claim_by", "body")
@@ -19,6 +21,31 @@ SELECT argMax(body, at) FROM {database}.statements
 WHERE {provider:String} = '' OR provider = {provider:String}
 GROUP BY provider, month, commitment, unit HAVING max(at) >= fromUnixTimestamp64Milli({since:Int64})
 ORDER BY provider, month DESC, commitment, unit"""
+
+
+# By provider: months that ended in [since, at), those of them in which any unit was below its promise, and when the
+# last such ended. Only what was counted an hour before: whoever counts at an instant has stored it long before that.
+CONDUCT = """
+SELECT provider, uniqExact(name), uniqExactIf(name, broken), toUnixTimestamp64Milli(maxIf(ended, broken)) FROM
+  (SELECT provider, name, max(kept = 0) AS broken, max(ends) AS ended FROM
+    (SELECT provider, month AS name,
+            argMax(if(uptime IS NULL, 2, uptime >= promised), at) AS kept,
+            parseDateTime64BestEffort(JSONExtractString(argMax(body, at), 'month', 'ends'), 3, 'UTC') AS ends,
+            parseDateTime64BestEffort(JSONExtractString(argMax(body, at), 'until'), 3, 'UTC') AS counted
+     FROM {database}.statements
+     WHERE at < fromUnixTimestamp64Milli({at:Int64}) - INTERVAL 1 HOUR
+     GROUP BY provider, month, commitment, unit
+     HAVING counted >= ends AND ends >= fromUnixTimestamp64Milli({since:Int64}) AND kept != 2)
+   GROUP BY provider, name)
+GROUP BY provider ORDER BY provider"""
+
+
+def conduct_of(rows: Iterable[Sequence[Any]]) -> dict[str, Conduct]:
+    """Rows of CONDUCT by provider."""
+    return {
+        provider: Conduct(int(months), int(broken), of_ms(last_ms) if broken else None)
+        for provider, months, broken, last_ms in rows
+    }
 
 
 def statement_of(body: str) -> Statement:

@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from collector.judgement.sla.billing_month import billing_month
+from collector.judgement.sla.conduct import Conduct
+from collector.judgement.sla.record import Slot
+from collector.judgement.sla.statement import statement
 from collector.storage.queries import Reader
 from schemas.config import Store
 from schemas.observation import Observation, Outcome
-from tests.support.contracts import LADDER
+from tests.support.contracts import LADDER, commitment, record, terms
 from tests.support.observations import seen
 from tests.support.processes import answer_of, touchstone
 from tests.support.stores import ask, fresh_database, on_store, put
@@ -184,3 +189,31 @@ def test_there_is_nothing_to_claim_of_a_month_that_was_kept(house: tuple[Path, S
     assert (nobody.returncode, "there is no contract with 'bolt'; there is one with acme" in nobody.stderr) == (2, True)
     assert (month.returncode, "'2026-13' is not a month" in month.stderr) == (2, True)
     assert (full.returncode, "holds files already" in full.stderr) == (2, True)
+
+
+def test_how_a_contract_was_kept_is_known_an_hour_later(store: Store) -> None:
+    """Months that are over, as they were counted last; what is counted now does not change what was given before."""
+    by = commitment(per="cluster")
+    held = terms(by)
+    october = billing_month("2026-10", "UTC", 1)
+    down = {n: Slot(failed=5) for n in range(100, 112)}
+    kept = statement("acme", held, by, october, replace(record(days=31, unit="acme/west"), until=october.ends))
+    broken = statement("acme", held, by, october, replace(record(down, days=31, unit="acme/east"), until=october.ends))
+    fine = replace(broken, provider="bolt", uptime=kept.uptime)
+    running = replace(broken, provider="calm", until=october.ends - timedelta(hours=1))
+    unknown = replace(broken, provider="dusk", uptime=None)
+    at = october.ends + timedelta(hours=2)
+    on_store(store, lambda house: house.insert_statements([kept, broken, fine, running, unknown], at))
+    corrected = replace(broken, uptime=kept.uptime)
+    on_store(store, lambda house: house.insert_statements([corrected], at + timedelta(days=1)))
+
+    def conduct(instant: datetime) -> Any:
+        return on_store(store, lambda house: house.conduct(instant))
+
+    assert conduct(at + timedelta(hours=1)) == {}
+    assert conduct(at + timedelta(hours=2)) == {
+        "acme": Conduct(1, 1, october.ends),
+        "bolt": Conduct(1, 0, None),
+    }
+    assert conduct(at + timedelta(days=1, hours=2))["acme"] == Conduct(1, 0, None)
+    assert conduct(october.ends + timedelta(days=91)) == {}

@@ -240,6 +240,10 @@ class QuietStore:
         """None."""
         return {}
 
+    async def conduct(self, at: datetime) -> dict[str, Any]:
+        """None."""
+        return {}
+
     async def suspicions(self, at: datetime) -> dict[str, Any]:
         """None."""
         return {}

@@ -103,9 +103,10 @@ def test_what_is_known_gives_its_tier_and_its_reasons(name: str) -> None:
 
 
 def test_the_cases_reach_every_tier_and_every_reason() -> None:
-    """A reason that nothing can reach is no reason; that of claims is reached below, those of peers in their file."""
+    """A reason that nothing can reach is no reason; that of claims is reached below, the others in their files."""
     assert {tier for _, tier, _ in CASES.values()} == set(Tier)
     elsewhere = {"misrepresented", "peers_short_of_gold", "peers_short_of_reliable"}
+    elsewhere |= {"contract_short_of_gold", "contract_short_of_reliable"}
     assert elsewhere.union(*(reasons for _, _, reasons in CASES.values())) == set(REASONS)
 
 
