@@ -145,7 +145,14 @@ def reads(query: Query, provider: str, begins: datetime, ends: datetime, at: dat
 
 def _incidents(query: Query, provider: str, begins: datetime, at: datetime) -> tuple[IncidentRow, ...]:
     rows = query(
-        INCIDENTS, incident="", open=0, limit=INCIDENTS_MAX, since=to_ms(begins), provider=provider, until=to_ms(at)
+        INCIDENTS,
+        incident="",
+        open=0,
+        limit=INCIDENTS_MAX,
+        since=to_ms(begins),
+        provider=provider,
+        until=to_ms(at),
+        lasting=0,
     )
     return tuple(map(incident_of, rows))
 
