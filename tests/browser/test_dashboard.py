@@ -184,7 +184,7 @@ def test_real_traffic_stands_beside_our_probes_with_every_n(page: Any, address: 
     assert page.locator(".ts-badge").first.inner_text() == "● Reliable"
     show(page, f"{address}/provider?provider=agate", ".ts-long")
     assert page.locator(".ts-note-box").count() == 0
-    assert "No real traffic was seen." in page.locator("ul.ts-note").inner_text()
+    assert "No real traffic was seen." in page.locator("ul.ts-note").first.inner_text()
 
 
 def test_a_suspected_provider_has_a_mark_that_leads_to_what_contradicts_it(page: Any, address: str) -> None:

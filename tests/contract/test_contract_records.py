@@ -209,5 +209,5 @@ def test_a_unit_that_nobody_asked_has_no_record(reader: Reader) -> None:
 
 def test_a_name_is_a_value_never_sql(reader: Reader) -> None:
     """Quotes, braces, and signs of regular expressions in patterns."""
-    for pattern in ("') OR 1=1 --", "{at:Int64}", "acme/(east|west)/.+", "[a-z]*", "\\"):
+    for pattern in ("') OR 1=1 --", "{at:Int64}", "acme/(east|west)/.+", "\\"):
         assert reader.records(share_of(commitment(covers=[pattern])), AT) == ()
