@@ -37,7 +37,7 @@ def _row(one: Offer, hour: GpuHour | None, tier: Tier) -> str:
     price = one.price
     return markup.raw_row(
         (
-            f"<b>{text(one.provider)}</b><small>{markup.badge(tier)}</small>",
+            f"<b>{text(one.provider)}</b><br>{markup.badge(tier)}",
             f'<b class="ts-result ts-{_LOOK[one.standing.place]}">{text(words.standing(one.standing))}</b>',
             _figure(words.available(one), f"n {wording.count(one.n)}"),
             _figure(words.milliseconds(one.ttft_p50), words.bounds(one.ttft_p50), f"n {wording.count(one.ttft_n)}"),
