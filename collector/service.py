@@ -146,12 +146,11 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
     for provider in sorted(configuration.fleet.providers):
         before = previous.get(provider)
         parts = {part.key: part.tier for part in before.parts} if before else {}
-        verdicts.append(
-            judge(
-                provider, facts.get(provider), policy, at, before.tier if before else None, suspicions.get(provider),
-                parts, others, conduct.get(provider),
-            )
+        given = await asyncio.to_thread(  # one by one, so that pages need not wait for all of them
+            judge, provider, facts.get(provider), policy, at, before.tier if before else None,
+            suspicions.get(provider), parts, others, conduct.get(provider),
         )  # fmt: skip
+        verdicts.append(given)
     return tuple(verdicts)
 
 

@@ -37,8 +37,9 @@ def quantile_ms(histogram: Mapping[int, int], share: float) -> float | None:
 
 def summed(tables: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
     """Tables of counts as one."""
-    total: dict[Key, int] = {}
-    for table in tables:
+    several = iter(tables)
+    total = dict(next(several, {}))
+    for table in several:
         for key, count in table.items():
             total[key] = total.get(key, 0) + count
     return total

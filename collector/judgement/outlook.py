@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from collector.judgement.availability import Availability, Moments, availability_of, wilson
+from collector.judgement.availability import Availability, Moments, availability_of, moments, wilson
 from collector.judgement.facts import Block, ProviderFacts, histogram_ms
 from collector.judgement.peer_latency import TTFT_SHARE
 from collector.judgement.sla.conduct import Conduct
@@ -78,11 +78,11 @@ class _Ahead:
         """What is to be expected after *facts*."""
         steps = math.ceil(policy.window / policy.block)
         begins = at - timedelta(seconds=policy.window)
-        gone = [Moments()] * (steps + 1)  # by the step with which a block leaves the window
+        leaving: list[list[Block]] = [[] for _ in range(steps + 1)]  # by the step with which they leave the window
         for block in facts.blocks:
             step = math.floor((block.start - begins).total_seconds() / policy.block) + 1
-            gone[min(max(step, 1), steps)] += Moments.of(block)
-        kept = tuple(accumulate(reversed(gone)))[::-1]
+            leaving[min(max(step, 1), steps)].append(block)
+        kept = tuple(accumulate(moments(several) for several in reversed(leaving)))[::-1]
         return cls(
             at, policy.block, policy.window, min(facts.span_s, policy.window), (*kept[2:], Moments()),
             _perfect(facts.blocks, policy, at), policy.confidence, conduct,
@@ -130,8 +130,7 @@ def _perfect(blocks: Sequence[Block], policy: TierPolicy, at: datetime) -> Momen
         if block.start >= since:
             asked[block.cluster] = asked.get(block.cluster, 0) + block.known + block.n_unknown + block.n_not_observed
     parts = max(1, math.floor(max(DAY_S, policy.block) / policy.block))
-    each = (round(n / parts) for n in asked.values())
-    return sum((Moments.of(Block("", at, n_ok=n)) for n in each), Moments())
+    return moments(Block("", at, n_ok=round(n / parts)) for n in asked.values())
 
 
 def _need(gate: Gate, facts: ProviderFacts, policy: TierPolicy, ahead: _Ahead) -> Need:

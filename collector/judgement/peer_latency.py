@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
-from collector.judgement.facts import ProviderFacts, quantile_ms, together
+from collector.judgement.facts import ProviderFacts, quantile_ms, summed
 
 TTFT_SHARE = 0.95  # the percentile that is compared
 PEERS_MIN = 3  # fewer are no measure
@@ -54,5 +54,5 @@ def slowest(facts: ProviderFacts, known: P95s) -> Beside | None:
 
 
 def _p95(facts: ProviderFacts, model: str) -> tuple[float | None, int]:
-    histogram = together(facts.provider, (one for key, one in facts.parts.items() if key[1] == model)).ttft_hist
+    histogram = summed(one.ttft_hist for key, one in facts.parts.items() if key[1] == model)
     return quantile_ms(histogram, TTFT_SHARE), sum(histogram.values())
