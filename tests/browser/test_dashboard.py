@@ -218,7 +218,7 @@ def test_compare_draws_price_against_latency_and_says_it_in_words(page: Any, add
     assert "/compare" in page.url
     assert "Nobody beats: agate." in page.get_by_test_id("stVegaLiteChart").get_attribute("aria-label")
     assert ["on the front" in rows[0], "beaten by agate" in rows[1], "a figure is unknown" in rows[2]] == [True] * 3
-    assert "99.95 to 100.00 % n 5\u202f" in rows[0] and "0.20 in, 0.60 out" in rows[1]
+    assert rows[0].count("99.95 to ") == 1 and "0.20 in, 0.60 out" in rows[1]
     page.set_viewport_size({"width": 390, "height": 844})
     show(page, f"{address}/compare?providers=beryl&days=90d", ".ts-value")
     assert page.locator(".ts-value tbody tr").count() == 1
