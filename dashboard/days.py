@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from collector.judgement.day_marks import MEANING, Day, Mark, row
 from collector.storage.day_bars import DayBar
-
-__all__ = ["MEANING", "SPANS", "Day", "Mark", "row", "span"]
 
 SPANS = (30, 60, 90)
 

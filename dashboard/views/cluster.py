@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from collector.judgement import wording
+from collector.judgement import day_marks, wording
 from collector.judgement.availability import Availability
 from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.incident_queries import IncidentRow
@@ -43,7 +43,7 @@ def show(pages: Pages) -> None:
     claims = face.clusters.get(cluster, "") if face else ""
     st.html(_claims(claims, reader.cluster_availability(provider, cluster, start, end), window))
     today = reader.freshness().now.date()
-    st.html(markup.bars(days.row(bars, today, days.span(bars, today))))
+    st.html(markup.bars(day_marks.row(bars, today, days.span(bars, today))))
     st.html(_targets(reader.cluster_targets(provider, cluster, start, end)))
     st.html("<h2>Measured</h2>")
     incidents = _of(cluster, reader.recent_incidents(provider, INCIDENTS_READ))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from collector.judgement import wording
+from collector.judgement import day_marks, wording
 from collector.judgement.beside import Beside, SideLine
 from collector.judgement.double_standard import DoubleStandard
 from collector.storage.day_bars import DayBar
@@ -114,14 +114,14 @@ def _clusters(provider: str, face: ProviderFace) -> None:
             bars[bar.cluster].append(bar)
     rows = []
     for cluster in sorted({*face.clusters, *bars}):
-        month = days.row(bars[cluster], today, MONTH_DAYS)
+        month = day_marks.row(bars[cluster], today, MONTH_DAYS)
         known, failed = sum(day.known for day in month), sum(day.failed for day in month)
         share = wording.percent((known - failed) / known) if known else wording.UNKNOWN
         sample = f"{MONTH_DAYS} d, n {wording.count(known)}"
         rows.append(
             f'<div class="ts-cluster"><div><b>{markup.cluster_link(cluster)}</b>'
             f"<small>{text(face.clusters.get(cluster, ''))}</small></div>"
-            f"{markup.bars(days.row(bars[cluster], today, shown))}"
+            f"{markup.bars(day_marks.row(bars[cluster], today, shown))}"
             f'<div class="ts-figure"><b>{share}</b><small>{text(sample)}</small></div></div>'
         )
     st.html(f"<h2>Clusters</h2>{''.join(rows)}")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from collector.judgement import wording
+from collector.judgement import day_marks, wording
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.wording import TIER_ORDER, TIER_SIGN, duration
 from collector.storage.day_bars import DayBar
@@ -53,7 +53,7 @@ def show(pages: Pages) -> None:
                     pages.provider, label=markup.plain(face.name if face else name), query_params={"provider": name}
                 )
                 st.html(_about(name, verdict, since.get(name), stages.get(name, Stage.BELOW)))
-                st.html(markup.bars(days.row(bars[name], today, shown)))
+                st.html(markup.bars(day_marks.row(bars[name], today, shown)))
                 st.html(markup.figure(verdict))
     st.html(_foot(settings))
 
@@ -122,7 +122,7 @@ def _filter() -> Sequence[str]:
 
 
 def _legend(shown: int) -> str:
-    keys = "".join(f'<span><i class="ts-{mark}"></i>{text(words)}</span>' for mark, words in days.MEANING.items())
+    keys = "".join(f'<span><i class="ts-{mark}"></i>{text(words)}</span>' for mark, words in day_marks.MEANING.items())
     return f'<div class="ts-legend"><em>{shown} days, UTC, oldest left</em>{keys}</div>'
 
 

@@ -6,9 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from collector.judgement import day_marks
+from collector.judgement.day_marks import Day, Mark
 from collector.storage.day_bars import DayBar
 from dashboard import days, markup
-from dashboard.days import Day, Mark
 
 TODAY = date(2026, 11, 24)
 
@@ -37,7 +38,7 @@ def test_a_day_is_one_word(day: Day, mark: Mark) -> None:
 def test_days_without_a_bar_are_unknown() -> None:
     """Thirty days, one of them seen, its two clusters added up."""
     bars = [DayBar("acme", f"acme/{name}", TODAY, 10, 9, 0, 1, 0, 0) for name in ("a", "b")]
-    row = days.row(bars, TODAY, 30)
+    row = day_marks.row(bars, TODAY, 30)
 
     assert len(row) == 30
     assert [day.mark for day in row[:-1]] == [Mark.UNKNOWN] * 29
