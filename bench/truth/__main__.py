@@ -15,7 +15,7 @@ from rich.table import Table
 from bench.chart import Panel, log_chart
 from bench.machine import Watch
 from bench.results import FOLDER, figures_table, write_results
-from bench.truth.figures import TIERS, confusion, curves, figures
+from bench.truth.figures import TIERS, confusion, curves, errors, figures
 from bench.truth.trial import JUDGED, STEP_S, Judged, all_judged
 
 MARKETS, QUICK_MARKETS, QUICK_STEP_S = 1000, 4, 600
@@ -37,6 +37,9 @@ def main() -> int:
     found, matrix = figures(several), confusion(several)
     console.print(_matrix(matrix))
     console.print(figures_table("bench-truth", found))
+    wrong = errors(several)
+    for one in wrong:
+        console.print(one)
     run = {
         "quick": asked.quick,
         "markets": markets,
@@ -44,6 +47,7 @@ def main() -> int:
         "judged_on_days": list(JUDGED),
         "confusion_after_30_days": matrix,
         "confusion_by_the_point": confusion(several, lambda one: one.points),
+        "errors": wrong,
         "curves": curves(several),
     }
     versions = {"numpy": version("numpy"), "python": sys.version.partition(" ")[0]}

@@ -52,6 +52,23 @@ def curves(several: Sequence[Judged]) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
+def errors(several: Iterable[Judged]) -> list[str]:
+    """Who was called what it must not be, and on which days, so that each can be looked into."""
+    found = []
+    for one in several:
+        for tier in (Tier.GOLD, Tier.SUSPECT):
+            days = [day for day in JUDGED if one.tiers[day] is tier]
+            if days and _is_wrong(one.truth, tier):
+                found.append(
+                    f"market {one.market}, {one.provider} ({one.kind}): {tier} on day {', '.join(map(str, days))}"
+                )
+    return found
+
+
+def _is_wrong(truth: Tier, called: Tier) -> bool:
+    return truth is not Tier.GOLD if called is Tier.GOLD else truth in HONEST
+
+
 def _beside(
     some: Sequence[Judged], holds: Callable[[Judged, Mapping[int, Tier]], bool], unit: str, times: float,
     limit: float | None,

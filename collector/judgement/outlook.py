@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from collector.judgement.availability import Availability, Moments, availability_of, moments, wilson
+from collector.judgement.availability import (
+    Availability,
+    Moments,
+    availability_of,
+    design_effect,
+    freedom_of,
+    moments,
+    wilson,
+)
 from collector.judgement.facts import Block, ProviderFacts, histogram_ms
 from collector.judgement.peer_latency import TTFT_SHARE
 from collector.judgement.sla.conduct import Conduct
@@ -71,6 +79,7 @@ class _Ahead:
     kept: tuple[Moments, ...]
     perfect: Moments
     confidence: float
+    freedom: int | None
     conduct: Conduct | None
 
     @classmethod
@@ -85,7 +94,7 @@ class _Ahead:
         kept = tuple(accumulate(moments(several) for several in reversed(leaving)))[::-1]
         return cls(
             at, policy.block, policy.window, min(facts.span_s, policy.window), (*kept[2:], Moments()),
-            _perfect(facts.blocks, policy, at), policy.confidence, conduct,
+            _perfect(facts.blocks, policy, at), policy.confidence, freedom_of(kept[0], design_effect(kept[0])), conduct,
         )  # fmt: skip
 
     def first(self, holds: Callable[[Availability], bool]) -> datetime | None:
@@ -182,9 +191,12 @@ def _shares(
     if not gate.n or not gate.n_effective:
         return None
     share, effective = sum(facts.reasons.get(one, 0) for one in reasons) / gate.n, gate.n_effective
-    return ahead.first_share(
-        lambda times, grown: wilson(share * times, effective * grown, confidence=policy.confidence)[0] <= gate.threshold
-    )
+
+    def holds(times: float, grown: float) -> bool:
+        low, _ = wilson(share * times, effective * grown, confidence=policy.confidence, freedom=ahead.freedom)
+        return low <= gate.threshold
+
+    return ahead.first_share(holds)
 
 
 def _share_over(facts: ProviderFacts, limit_ms: float) -> float | None:

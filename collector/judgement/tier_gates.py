@@ -126,7 +126,7 @@ def _share_gate(
     if observed < policy.observations_min:
         return _unknown(name, threshold, observed, f"{note}; fewer than {policy.observations_min} observations")
     effective = observed / measured.design_effect
-    low, high = wilson(count / observed, effective, confidence=policy.confidence)
+    low, high = wilson(count / observed, effective, confidence=policy.confidence, freedom=measured.freedom)
     return Gate(
         name=name, tier=Tier.SUSPECT, op=">", value=rounded(low), threshold=threshold, low=rounded(low),
         high=rounded(high), n=observed, n_effective=rounded(effective), passed=low > threshold,

@@ -22,7 +22,8 @@ from schemas.verdict import Gate, Part, PartKey, PartLevel, Tier, Verdict
 # 2: untrusted timings do not count in ttft_p95; 3: only serving kinds count; 4: exact tails of t and the binomial;
 # 5: claims are examined; 6: what is billed and recorded is a claim, and examined as one;
 # 7: latency beside others, conduct; tiers of clusters and models, and an outlook, go with it
-RULE_VERSION = 7
+# 8: an outage of several clusters at once is one event, and bounds from few blocks are wider
+RULE_VERSION = 8
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {

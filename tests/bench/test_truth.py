@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bench.truth.figures import confusion, figures
+from bench.truth.figures import confusion, errors, figures
 from bench.truth.fold import Fold
 from bench.truth.market import market
 from bench.truth.trial import DAYS, Judged, judged
@@ -70,3 +71,12 @@ def test_markets_differ_and_are_the_same_again() -> None:
     assert {cloud.personality.down_share for cloud in market(5).clouds} != {
         cloud.personality.down_share for cloud in market(6).clouds
     }
+
+
+def test_who_was_called_wrong_is_named(found: tuple[Judged, ...]) -> None:
+    """Nobody of the market is; an honest one that had been suspect on a day would be, with the day."""
+    one = next(one for one in found if one.truth is Tier.RELIABLE)
+    accused = replace(one, tiers={**one.tiers, 3: Tier.SUSPECT})
+
+    assert errors(found) == []
+    assert errors([accused]) == [f"market 0, {one.provider} ({one.kind}): suspect on day 3"]

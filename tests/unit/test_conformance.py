@@ -9,7 +9,7 @@ from scipy import stats
 
 from collector.judgement.availability import wilson
 from collector.judgement.integrity.conformance import ALPHA, INVALID_MAX, ONE_SIDED, conformance, smallest_share
-from collector.judgement.integrity.tails import binomial_point
+from collector.judgement.tails import binomial_point
 from schemas.evidence import ACCUSING, Grade, Standing
 
 TARGET = "acme/east/m"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from collector.judgement.integrity.tails import binomial_point, binomial_tail, student_point, student_tail
+from collector.judgement.tails import binomial_point, binomial_tail, student_point, student_tail
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 7, 8, 18, 500, 100_000])

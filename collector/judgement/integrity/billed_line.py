@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from collector.judgement.integrity.tails import student_tail
+from collector.judgement.tails import student_tail
 
 RESIDUAL_SD_MIN = 0.3
 VARIANCE_MIN = 1.0  # tokens squared, of the lengths within cells: below it they say nothing about a slope

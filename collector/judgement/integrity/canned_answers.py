@@ -28,7 +28,7 @@ from collector.judgement.integrity.repetition import (
     repetition,
     smallest_share,
 )
-from collector.judgement.integrity.tails import binomial_tail
+from collector.judgement.tails import binomial_tail
 from schemas.evidence import Evidence, Family, Grade, Standing
 from schemas.sample import KeptSample
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from collector.judgement.availability import wilson
 from collector.judgement.integrity.declared_events import declared
-from collector.judgement.integrity.tails import binomial_point, binomial_tail
+from collector.judgement.tails import binomial_point, binomial_tail
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "conformance"

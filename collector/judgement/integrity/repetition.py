@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from collector.judgement.integrity.tails import binomial_tail
+from collector.judgement.tails import binomial_tail
 
 ANSWERS_MIN = 25
 HONEST_SHARE_MAX = 0.05

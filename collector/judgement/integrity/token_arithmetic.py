@@ -24,8 +24,8 @@ from typing import TypeVar
 
 from collector.judgement.integrity.billed_line import RESIDUAL_SD_MIN, Line, TokenArithmetic, line_of, merged
 from collector.judgement.integrity.declared_events import declared
-from collector.judgement.integrity.tails import binomial_tail, student_point
 from collector.judgement.integrity.token_facts import Bills, Side, TokenSums
+from collector.judgement.tails import binomial_tail, student_point
 from schemas.evidence import Evidence, Family, Grade, Standing
 
 CHECK = "token_arithmetic"

@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from statistics import NormalDist
 
-from collector.judgement.availability import design_effect, moments, wilson
+from collector.judgement.availability import design_effect, freedom_of, moments, wilson
 from collector.judgement.facts import Block
 from collector.judgement.value.amount import Amount
 from collector.judgement.value.facts import TargetBlock, by_cluster
@@ -104,5 +104,6 @@ def _good_shares(counts: Sequence[Block], confidence: float) -> tuple[Decimal, D
     """By which factors the price changes with the share of good answers at its lower bound, and at its upper one."""
     right = moments(Block(one.cluster, one.start, n_ok=one.n_ok, n_failed=one.n_degraded) for one in counts)
     share = (right.known - right.failed) / right.known
-    low, high = wilson(share, right.known / design_effect(right), confidence=confidence)
+    effect = design_effect(right)
+    low, high = wilson(share, right.known / effect, confidence=confidence, freedom=freedom_of(right, effect))
     return Decimal(share) / Decimal(low), Decimal(share) / Decimal(high)
