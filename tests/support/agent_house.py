@@ -88,7 +88,7 @@ class AgentHouse:
             await self.process.wait()
 
 
-async def until(what: str, look: Callable[[], Any], *, timeout_s: float = 20.0) -> Any:
+async def until(what: str, look: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
     """What *look* returns as soon as it is true; fails saying *what* was waited for."""
     for _ in range(round(timeout_s / 0.05)):
         if found := look():
