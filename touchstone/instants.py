@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 import click
 
+_DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _MONTH = re.compile(r"^[0-9]{4}-(0[1-9]|1[0-2])$")
 
 
 class Instant(click.ParamType[datetime]):
-    """An instant in ISO 8601 with its offset, in UTC."""
+    """An instant in ISO 8601 with its offset, in UTC; a day alone is its beginning."""
 
     name = "ISO8601"
 
@@ -24,6 +25,8 @@ class Instant(click.ParamType[datetime]):
             at = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value!r} is not ISO 8601", param, ctx)
+        if _DAY.match(value):
+            at = datetime.combine(at, time(), UTC)
         if at.tzinfo is None:
             self.fail(f"{value!r} has no offset; write 2026-01-31T12:00:00Z", param, ctx)
         if not 1970 < at.year < 2200:

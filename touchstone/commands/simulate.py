@@ -10,6 +10,7 @@ import click
 
 from schemas.errors import TouchstoneError
 from touchstone import exit_codes
+from touchstone.instants import INSTANT
 from touchstone.session import Session, json_option, pass_session
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command() -> None:
 
 @command.command("serve")
 @click.option("--base-port", type=click.IntRange(1024, 65535 - 90), required=True, help="Port of the first of 90.")
-@click.option("--start", metavar="ISO8601", help="When the script of live incidents begins (default: now).")
+@click.option("--start", type=INSTANT, help="When the script of live incidents begins (default: now).")
 @click.option("--ca-dir", type=click.Path(path_type=Path), help="Serve one cluster over TLS, under an authority here.")
 @click.option("--deviate", multiple=True, metavar="PROVIDER.KNOB=VALUE", help="Make a cloud differ from its claims.")
 @click.option("--vantage", metavar="LAT,LON", help="Where it is asked from; else from next door.")
@@ -51,7 +52,7 @@ def serve(
     session: Session,
     /,
     base_port: int,
-    start: str | None,
+    start: datetime | None,
     ca_dir: Path | None,
     deviate: tuple[str, ...],
     vantage: str | None,
@@ -67,7 +68,7 @@ def serve(
 
     world = _deviating(_world(seed, shuffle), deviate)
     here = _point(vantage) if vantage else None
-    begins = _instant(start, "--start") if start else session.clock.now()
+    begins = start or session.clock.now()
 
     def ready(clusters: int) -> None:
         if as_json:
@@ -333,17 +334,6 @@ def _point(text: str) -> tuple[float, float]:
     except ValueError:
         raise click.BadParameter(f"{text!r} is not LAT,LON, as 50.11,8.68", param_hint="--vantage") from None
     return latitude, longitude
-
-
-def _instant(text: str, option: str) -> datetime:
-    """An ISO 8601 instant with its offset, in UTC."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not ISO 8601", param_hint=option) from None
-    if instant.tzinfo is None:
-        raise click.BadParameter(f"{text!r} has no offset; write 2026-01-31T12:00:00Z", param_hint=option)
-    return instant.astimezone(UTC)
 
 
 def _print_table(session: Session, names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
