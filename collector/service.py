@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from collector.judgement.blind_spans import BlindSpan, blind_spans
 from collector.judgement.burn_rate import BurnReading
+from collector.judgement.charged_incidents import IncidentRecord
 from collector.judgement.delivery_objective import standing
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.fleet_index import FleetIndex
@@ -50,6 +51,7 @@ EXAMINE_S = 5.0  # between two looks whether an examination is due
 KNOWN_AFTER = timedelta(seconds=10)  # an insert of a few rows takes less
 COPY_S = 0.5
 COPY_ROWS_MAX = 500
+COPY_ROUNDS_MAX = 20  # before verdicts are given; what is left then waits for the next
 ROLLUP_S = 300.0
 LOOK_S = 1.0
 RETRY_S = 2.0
@@ -70,6 +72,10 @@ class Facts(Protocol):
 
     async def conduct(self, at: datetime) -> Mapping[str, Conduct]:
         """How each provider kept its contract, as it was known at *at*."""
+        ...
+
+    async def incident_records(self, at: datetime, policy: TierPolicy) -> Mapping[str, IncidentRecord]:
+        """The incidents that each provider is charged with, as they were known at *at*."""
         ...
 
     async def suspicions(self, at: datetime) -> Mapping[str, Suspicion]:
@@ -142,13 +148,14 @@ async def verdicts_at(facts_of: Facts, configuration: Configuration, at: datetim
     policy = configuration.settings.tiers
     facts, previous = await facts_of.facts(at, policy), await facts_of.previous_verdicts(at)
     suspicions, others, conduct = await facts_of.suspicions(at), p95s(facts), await facts_of.conduct(at)
+    records = await facts_of.incident_records(at, policy)
     verdicts = []
     for provider in sorted(configuration.fleet.providers):
         before = previous.get(provider)
         parts = {part.key: part.tier for part in before.parts} if before else {}
         given = await asyncio.to_thread(  # one by one, so that pages need not wait for all of them
             judge, provider, facts.get(provider), policy, at, before.tier if before else None,
-            suspicions.get(provider), parts, others, conduct.get(provider),
+            suspicions.get(provider), parts, others, conduct.get(provider), records.get(provider),
         )  # fmt: skip
         verdicts.append(given)
     return tuple(verdicts)
@@ -317,6 +324,9 @@ class Service:
         if at is None:
             logger.info("no verdicts now: an insert is unsettled, or a past is being loaded")
             return ()
+        if not await self._all_copied():  # a verdict stands on the copies of incidents, and must when it is recomputed
+            logger.info("no verdicts now: not all that was decided is copied")
+            return ()
         verdicts = await verdicts_at(self.facts, self.configuration, at)
         await self.facts.insert_verdicts(verdicts)
         return verdicts
@@ -377,12 +387,21 @@ class Service:
         if settled is not None:
             await self.roll_up(settled, self.clock.now())
 
-    async def _copy(self) -> None:
+    async def _all_copied(self) -> bool:
+        """Copy until nothing is left that was decided before; False when there is more than that takes in."""
+        for _ in range(COPY_ROUNDS_MAX):
+            if not await self._copy():
+                return True
+        return False
+
+    async def _copy(self) -> bool:
+        """Copy what ClickHouse has not got, up to a bound; whether there may be more."""
         rows = await self.on_disk(self.state.uncopied, COPY_ROWS_MAX)
         if any(rows.values()):
             for table, several in rows.items():
                 await self.facts.insert_copies(table, several)
             await self.on_disk(self.state.copied, rows)
+        return any(len(several) >= COPY_ROWS_MAX for several in rows.values())
 
     async def _keep(
         self,

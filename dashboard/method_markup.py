@@ -83,6 +83,13 @@ def tiers(policy: TierPolicy) -> str:
          percent(reliable.hold_availability_lower)),
         ("from first to last tick, at least", duration(gold.evidence), duration(reliable.evidence)),
         ("first token p95, at most", duration(gold.ttft_p95), duration(reliable.ttft_p95)),
+        ("the same over the median of others with the same model, at most", f"{gold.ttft_peers_max:g} times",
+         f"{reliable.ttft_peers_max:g} times"),
+        ("months of the last 90 days in which its contract was broken, at most", str(gold.contract_broken_max),
+         str(reliable.contract_broken_max)),
+        ("P0 and P1 incidents a cluster in 30 d, upper bound at most", f"{gold.incidents_max:g}",
+         f"{reliable.incidents_max:g}"),
+        ("the longest of them, at most", duration(gold.recovery_max), duration(reliable.recovery_max)),
         ("answers over the latency objective, at most", percent(gold.degraded_share_max),
          percent(reliable.degraded_share_max)),
     )  # fmt: skip

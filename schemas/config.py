@@ -360,6 +360,9 @@ class Integrity(Strict):
 
 
 Times = Annotated[float, Field(ge=1, le=1000)]
+Monthly = Annotated[
+    float, Field(gt=0, le=10_000, description="incidents that a cluster has in 30 days: their upper bound at most")
+]
 
 
 class GoldGates(Strict):
@@ -371,6 +374,8 @@ class GoldGates(Strict):
     ttft_p95: DurationS = 1.0
     ttft_peers_max: Times = 2.0
     contract_broken_max: Annotated[int, Field(ge=0, le=10)] = 0
+    incidents_max: Monthly = 15.0
+    recovery_max: DurationS = Field(default=3600.0, description="how long the longest incident may last")
     degraded_share_max: Ratio = 0.01
 
 
@@ -383,6 +388,8 @@ class ReliableGates(Strict):
     ttft_p95: DurationS = 3.0
     ttft_peers_max: Times = 4.0
     contract_broken_max: Annotated[int, Field(ge=0, le=10)] = 2
+    incidents_max: Monthly = 60.0
+    recovery_max: DurationS = Field(default=4 * 3600.0, description="how long the longest incident may last")
     degraded_share_max: Ratio = 0.05
 
 

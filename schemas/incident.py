@@ -60,6 +60,9 @@ class IncidentState(StrEnum):
     CHILD = "child"  # superseded: its cause turned out to be a wider one
 
 
+OVER = frozenset({IncidentState.RESOLVED, IncidentState.CHILD})  # nothing of its own goes on
+
+
 class Change(StrEnum):
     """What a transition did; docs/paging.md says which ones page."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from collector.judgement.charged_incidents import Charged, IncidentRecord
 from collector.judgement.facts import HISTOGRAM_BASE, HISTOGRAM_FLOOR_MS, ProviderFacts
 from collector.judgement.integrity.canned_answers import DayAnswers
 from collector.judgement.integrity.repetition import Answers
@@ -22,6 +23,7 @@ from collector.judgement.integrity.token_arithmetic import SHORT_TOKENS
 from collector.judgement.integrity.token_facts import Bills, Side, TokenSums
 from collector.storage.fact_queries import facts_of
 from schemas.fleet import Claims
+from schemas.incident import Level
 from schemas.observation import BLAME, Blame, Outcome
 from simulator.history import WAYS, Past
 from simulator.world import MODEL, TARGET, VANTAGES
@@ -92,6 +94,27 @@ class Fold:
             n = int(total[place, connection, bucket])
             yield (*self.names[place], CONNECTIONS[connection], int(bucket), n)
 
+    def record(self, provider: str) -> IncidentRecord:
+        """What the judge would have written of *provider*: who is down at several ticks in a row is an incident."""
+        places = [place for place, name in enumerate(self.names) if name[0] == provider]
+        failing = np.concatenate([day.failing[places] for day in self.days], axis=1)
+        down = _down(failing)
+        wide = _down(2 * down.sum(axis=0) >= len(places)) & (down.sum(axis=0) >= min(2, len(places)))
+        step_s = BLOCK.total_seconds() * BLOCKS_A_DAY / self.days[0].failing.shape[1]
+        apart = [(provider, wide), *((self.names[place][1], down[row]) for row, place in enumerate(places))]
+        begins = self.days[0].begins
+        found = []
+        for scope, ticks in apart:
+            level = Level.PROVIDER if scope == provider else Level.CLUSTER
+            for first, after in _runs(ticks):
+                if level is Level.CLUSTER and wide[first:after].any():
+                    continue  # part of the wider one
+                ended = begins + timedelta(seconds=after * step_s)
+                id = f"{scope}@{first}"
+                found.append(Charged(id, level, scope, ended, (after - first) * step_s))
+        judged = frozenset(day.begins + BLOCK * number for day in self.days for number in range(BLOCKS_A_DAY))
+        return IncidentRecord(begins, judged, tuple(found))
+
     def subjects(self) -> Iterator[Subject]:
         """Every target with the bills and the answers of all days; the others' bills beside, as the judge has them."""
         several = [
@@ -132,13 +155,14 @@ class Fold:
 @dataclass(frozen=True, slots=True)
 class _Day:
     """
-    One UTC day by place. sorts: (place, block, sort); span_ms: first and last tick of these. ways: (place, way).
+    One UTC day by place. failing: (place, tick). sorts: (place, block, sort); span_ms: first and last tick of these.
 
-    buckets: (place, connection, bucket). sums: (place, vantage, short or not, [n, x, y, xx, xy, yy]). answers: (place,
-    vantage, [n, distinct, most of one]).
+    ways: (place, way). buckets: (place, connection, bucket). sums: (place, vantage, short or not, [n, x, y, xx, xy,
+    yy]). answers: (place, vantage, [n, distinct, most of one]).
     """
 
     begins: datetime
+    failing: npt.NDArray[np.bool_]
     sorts: Whole
     span_ms: Whole
     ways: Whole
@@ -161,6 +185,7 @@ class _Day:
         vantage = columns["abroad"].astype(np.int64)
         return cls(
             begins=begins,
+            failing=_SORT_OF[code.reshape(places, -1)] == _SORTS.index("failed"),
             sorts=np.stack([(_SORT_OF[code] == sort).sum(-1) for sort in range(len(_SORTS))], axis=-1),
             span_ms=np.stack([tick_ms.min(-1), tick_ms.max(-1)], axis=-1),
             ways=_counted(place * len(WAYS) + flat, (places, len(WAYS))),
@@ -168,6 +193,20 @@ class _Day:
             sums=_sums(columns, (place * 2 + vantage)[answered], answered, places),
             answers=_answers(columns["digest"], place * 2 + vantage, answered, places),
         )
+
+
+def _runs(ticks: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where *ticks* hold: the first of each run, and the first after it."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], ticks, [False]]).astype(np.int8)))
+    return [(int(first), int(after)) for first, after in edges.reshape(-1, 2)]
+
+
+def _down(failing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Ticks (the last axis) that fail beside another: what fails alone answers when it is asked again."""
+    beside = np.zeros_like(failing)
+    beside[..., 1:] |= failing[..., :-1]
+    beside[..., :-1] |= failing[..., 1:]
+    return failing & beside
 
 
 def _counted(index: Whole, shape: tuple[int, ...]) -> Whole:

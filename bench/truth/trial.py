@@ -70,7 +70,8 @@ def judged(number: int, *, step_s: int = STEP_S) -> tuple[Judged, ...]:
             previous = before[max(before)] if before else None
             known = facts[cloud.id]
             verdict = judge(
-                cloud.id, known, POLICY, at, previous, _still(found.get(cloud.id), at), others=others
+                cloud.id, known, POLICY, at, previous, _still(found.get(cloud.id), at), others=others,
+                record=fold.record(cloud.id),
             )  # fmt: skip
             tiers[cloud.id][day], reasons[cloud.id] = verdict.tier, verdict.reasons
             points[cloud.id][day] = by_point(known)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
-from collector.judgement import wording
+from collector.judgement import outlook_words, wording
 from collector.judgement.beside import SideLine
 from collector.judgement.first_token import Percentiles
 from collector.judgement.integrity import words
@@ -41,6 +41,31 @@ def gates(card: Scorecard) -> Table:
                 gate.note,
             )
             for gate in card.verdict.gates
+        ),
+    )
+
+
+def outlook(card: Scorecard) -> tuple[str, ...]:
+    """What would move it up and when at the earliest, then what each gate in the way needs; nothing at the top."""
+    one = card.verdict.outlook
+    return () if one is None else (outlook_words.headline(one), *map(outlook_words.need, one.needs))
+
+
+def parts(card: Scorecard) -> Table:
+    """The tier of each cluster, then of each model."""
+    return Table(
+        ("", "Of", "Tier", "Availability, bounds", "TTFT p95", "n", "Why"),
+        tuple(
+            (
+                one.name,
+                one.level.value,
+                f"{wording.TIER_SIGN[one.tier]} {one.tier.value}",
+                wording.interval(one.availability_low, one.availability_high),
+                wording.milliseconds(one.ttft_p95_ms),
+                str(one.n),
+                "; ".join(wording.reason_words(code) for code in one.reasons),
+            )
+            for one in card.verdict.parts
         ),
     )
 

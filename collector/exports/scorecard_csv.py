@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from collector.exports.csv_table import cell
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
+from collector.judgement import outlook_words
 from collector.judgement.beside import SideLine
 from collector.judgement.day_marks import day_title
 from collector.judgement.double_standard import Comparison
@@ -55,6 +56,12 @@ def _rows(card: Scorecard) -> Iterator[Row]:
             "op": gate.op, "threshold": gate.threshold, "n": gate.n, "low": gate.low, "high": gate.high,
             "result": gate_result(gate), "note": gate.note,
         }  # fmt: skip
+    yield from _outlook(card)
+    for part in card.verdict.parts:
+        yield {
+            "section": "part", "item": part.name, "figure": part.level.value, "value": part.tier.value, "n": part.n,
+            "low": part.availability_low, "high": part.availability_high, "note": " ".join(part.reasons),
+        }  # fmt: skip
     if card.examination is not None:
         yield from _examination(card.provider, card.examination)
     for line in (card.whole, *card.clusters):
@@ -69,6 +76,23 @@ def _rows(card: Scorecard) -> Iterator[Row]:
         }  # fmt: skip
     for incident in card.incidents:
         yield from _incident(incident)
+
+
+def _outlook(card: Scorecard) -> Iterator[Row]:
+    """What would move it up: the instant of the whole, then of each gate; empty where time alone does not bring it."""
+    one = card.verdict.outlook
+    if one is None:
+        return
+    yield {
+        "section": "outlook", "item": card.provider, "figure": "earliest", "result": one.towards.value,
+        "value": one.earliest.isoformat() if one.earliest else "", "note": outlook_words.headline(one),
+    }  # fmt: skip
+    for need in one.needs:
+        yield {
+            "section": "outlook", "item": card.provider, "figure": need.name, "result": one.towards.value,
+            "value": need.at.isoformat() if need.at else "", "threshold": need.threshold, "unit": need.unit,
+            "note": outlook_words.need(need),
+        }  # fmt: skip
 
 
 def _examination(provider: str, one: Examination) -> Iterator[Row]:

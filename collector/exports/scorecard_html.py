@@ -28,7 +28,7 @@ _LOOK: Mapping[str, str] = MappingProxyType(
 
 def render(card: Scorecard) -> str:
     """The card as one self-contained page that ends in a newline."""
-    parts = (_head, _tiles, _days, _why, _claims, _measured, _beside, _errors, _incidents, _foot)
+    parts = (_head, _tiles, _days, _why, _outlook, _parts, _claims, _measured, _beside, _errors, _incidents, _foot)
     body = "\n".join(said for part in parts if (said := part(card)))
     return page.document(f"{card.name or card.provider}: {card.verdict.tier.value}", f"<main>\n{body}\n</main>")
 
@@ -80,6 +80,18 @@ def _lane(line: Line) -> str:
 
 def _why(card: Scorecard) -> str:
     return f"<h2>Why this tier</h2>{_table(tables.gates(card))}" if card.verdict.gates else ""
+
+
+def _outlook(card: Scorecard) -> str:
+    said = tables.outlook(card)
+    if not said:
+        return ""
+    needs = "".join(f"<li>{text(line)}</li>" for line in said[1:])
+    return f"<h2>What would move it up</h2><p>{text(said[0])}.</p><ul>{needs}</ul>"
+
+
+def _parts(card: Scorecard) -> str:
+    return f"<h2>Its clusters and models</h2>{_table(tables.parts(card))}" if card.verdict.parts else ""
 
 
 def _claims(card: Scorecard) -> str:

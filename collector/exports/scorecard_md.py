@@ -41,6 +41,17 @@ def _why(card: Scorecard) -> Iterator[str]:
         yield "## Why this tier"
         yield ""
         yield from _table(tables.gates(card))
+    if said := tables.outlook(card):
+        yield "## What would move it up"
+        yield ""
+        yield f"{escaped(said[0])}."
+        yield ""
+        yield from (f"- {escaped(line)}" for line in said[1:])
+        yield ""
+    if card.verdict.parts:
+        yield "## Its clusters and models"
+        yield ""
+        yield from _table(tables.parts(card))
 
 
 def _claims(card: Scorecard) -> Iterator[str]:

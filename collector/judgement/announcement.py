@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from collector.judgement.causes import Sight
-from collector.judgement.incident_book import OVER, IncidentBook
-from schemas.incident import Change, Incident, IncidentState, Signal
+from collector.judgement.incident_book import IncidentBook
+from schemas.incident import OVER, Change, Incident, IncidentState, Signal
 
 
 def announce(book: IncidentBook, sight: Sight) -> None:

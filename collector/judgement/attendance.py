@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from collector.judgement.blind_spans import BLINDNESS_REMEMBERED, is_blindness
 from collector.judgement.causes import Cause, Sight
-from collector.judgement.incident_book import OVER, IncidentBook, unheld
+from collector.judgement.incident_book import IncidentBook, unheld
 from collector.judgement.incident_words import ended_words
 from collector.judgement.reach import as_grave, burns, contains, within
-from schemas.incident import GRAVITY, Change, Incident, IncidentState, Level, Signal, incident_id
+from schemas.incident import GRAVITY, OVER, Change, Incident, IncidentState, Level, Signal, incident_id
 
 REMEMBERED = timedelta(hours=6)  # a burn rate's windows still hold the outage for so long
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

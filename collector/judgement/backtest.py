@@ -18,9 +18,8 @@ from collector.judgement.blind_spans import blind_spans
 from collector.judgement.burn_past import BurnReader
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
-from collector.judgement.incident_book import OVER
 from collector.judgement.incidents import Inputs, decide
-from schemas.incident import Change, Scope, Severity, Signal
+from schemas.incident import OVER, Change, Scope, Severity, Signal
 from schemas.objectives import Objective
 from schemas.observation import Observation, Outcome
 from schemas.paging import Paging

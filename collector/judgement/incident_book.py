@@ -7,12 +7,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from collector.judgement.incident_words import summary
-from schemas.incident import Change, Incident, IncidentState, PageIntent, Scope, Signal, Transition
+from schemas.incident import OVER, Change, Incident, IncidentState, PageIntent, Scope, Signal, Transition
 from schemas.page import CLOSING
 from schemas.paging import Paging
 from schemas.response import Suppression
 
-OVER = frozenset({IncidentState.RESOLVED, IncidentState.CHILD})
 FLIPS = frozenset({Change.OPENED, Change.REOPENED, Change.RELAPSED, Change.RECOVERING, Change.RESOLVED})
 
 

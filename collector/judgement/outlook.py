@@ -23,7 +23,9 @@ from collector.judgement.availability import (
     moments,
     wilson,
 )
+from collector.judgement.charged_incidents import IncidentRecord
 from collector.judgement.facts import Block, ProviderFacts, histogram_ms
+from collector.judgement.incident_outlook import fewer_from, shorter_from
 from collector.judgement.peer_latency import TTFT_SHARE
 from collector.judgement.sla.conduct import Conduct
 from collector.judgement.tier_gates import DAY_S, SHARES
@@ -32,6 +34,7 @@ from schemas.observation import Reason
 from schemas.verdict import Gate, Need, Outlook, Tier
 
 EVENLY = "what is in the window lies evenly in it"
+ENDS_NOW = "what goes on is over now, and no incident comes"
 _REASONS = {name: reasons for name, reasons, _, _ in SHARES}
 
 
@@ -42,8 +45,9 @@ def outlook(
     policy: TierPolicy,
     at: datetime,
     conduct: Conduct | None = None,
+    record: IncidentRecord | None = None,
 ) -> Outlook | None:
-    """What the next tier up still needs; None for gold, above which there is nothing. *conduct* as of `judge`."""
+    """What the next tier up still needs; None for gold, above which there is nothing. The others as of `judge`."""
     if tier is Tier.GOLD:
         return None
     towards = Tier.GOLD if tier is Tier.RELIABLE else Tier.RELIABLE
@@ -51,7 +55,7 @@ def outlook(
         days = policy.reliable.evidence / DAY_S
         need = Need(name="evidence", value=0.0, threshold=days, unit="d", at=at + timedelta(days=days))
         return Outlook(towards=towards, earliest=need.at, needs=(need,))
-    ahead = _Ahead.of(facts, policy, at, conduct)
+    ahead = _Ahead.of(facts, policy, at, conduct, record)
     needs = tuple(_need(gate, facts, policy, ahead) for gate in gates if _stands_in_the_way(gate, towards))
     instants = [need.at for need in needs]
     known = [at for at in instants if at is not None]
@@ -69,7 +73,7 @@ class _Ahead:
     The window as it moves on by whole blocks, if nothing fails.
 
     kept: moments of what is left of the blocks of now after so many blocks. perfect: of one block to come. span_s: how
-    long it has been looked at, as far as the window reaches.
+    long it has been looked at, as far as the window reaches. freedom: of the design effect of now.
     """
 
     at: datetime
@@ -81,9 +85,17 @@ class _Ahead:
     confidence: float
     freedom: int | None
     conduct: Conduct | None
+    record: IncidentRecord | None
 
     @classmethod
-    def of(cls, facts: ProviderFacts, policy: TierPolicy, at: datetime, conduct: Conduct | None) -> _Ahead:
+    def of(
+        cls,
+        facts: ProviderFacts,
+        policy: TierPolicy,
+        at: datetime,
+        conduct: Conduct | None,
+        record: IncidentRecord | None,
+    ) -> _Ahead:
         """What is to be expected after *facts*."""
         steps = math.ceil(policy.window / policy.block)
         begins = at - timedelta(seconds=policy.window)
@@ -95,6 +107,7 @@ class _Ahead:
         return cls(
             at, policy.block, policy.window, min(facts.span_s, policy.window), (*kept[2:], Moments()),
             _perfect(facts.blocks, policy, at), policy.confidence, freedom_of(kept[0], design_effect(kept[0])), conduct,
+            record,
         )  # fmt: skip
 
     def first(self, holds: Callable[[Availability], bool]) -> datetime | None:
@@ -167,6 +180,12 @@ def _when(gate: Gate, facts: ProviderFacts, policy: TierPolicy, ahead: _Ahead) -
             return ahead.first_share(lambda times, _: over * times <= 1 - TTFT_SHARE), EVENLY
         case "contract_kept":
             return ahead.conduct.better_from() if ahead.conduct else None, "the months to come are kept"
+        case "incidents":
+            at = fewer_from(ahead.record, facts, policy, ahead.at, gate.threshold) if ahead.record else None
+            return at, ENDS_NOW
+        case "recovery":
+            at = shorter_from(ahead.record, policy, ahead.at, gate.threshold) if ahead.record else None
+            return at, ENDS_NOW
         case "ttft_peers":
             return None, "it depends on the others"
         case name if name in _REASONS:

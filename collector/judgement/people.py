@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from collector.judgement.causes import Sight
 from collector.judgement.hard_down import Watch
-from collector.judgement.incident_book import OVER, IncidentBook
+from collector.judgement.incident_book import IncidentBook
 from collector.judgement.reach import burns, within
 from schemas.incident import (
+    OVER,
     Acknowledged,
     Change,
     Evidence,

@@ -54,20 +54,20 @@ def earned_gates(
             note=f"lower bound, unknown time counted as down; {_bursts(measured)}" + ("; held" if held else ""),
         ),
         _evidence_gate(tier, line.evidence, facts, measured, policy),
-        _at_most(
+        at_most(
             "ttft_p95", tier, p95, line.ttft_p95 * 1000, unit="ms", n=sum(facts.ttft_hist.values()),
             note=f"95th percentile of the time to first token, all clusters, within 1 %; {_connections(facts)}",
         ),
         *(() if beside is None else (_peers_gate(tier, line, beside),)),
         *(() if conduct is None else (_conduct_gate(tier, line, conduct),)),
-        _at_most(
+        at_most(
             "degraded", tier, slow_share, line.degraded_share_max, n=answered, note="answers over the latency objective"
         ),
     )  # fmt: skip
 
 
 def _peers_gate(tier: Tier, line: GoldGates | ReliableGates, beside: Beside) -> Gate:
-    return _at_most(
+    return at_most(
         "ttft_peers", tier, beside.ratio, line.ttft_peers_max, unit="times", n=beside.n,
         note=f"{beside.model}: p95 {beside.p95_ms:.0f} ms beside {beside.peers_ms:.0f} ms, the median of the p95 of "
         f"{beside.peers} other providers",
@@ -75,7 +75,7 @@ def _peers_gate(tier: Tier, line: GoldGates | ReliableGates, beside: Beside) -> 
 
 
 def _conduct_gate(tier: Tier, line: GoldGates | ReliableGates, conduct: Conduct) -> Gate:
-    return _at_most(
+    return at_most(
         "contract_kept", tier, float(conduct.broken), line.contract_broken_max, unit="months", n=conduct.months,
         note="billing months of the last 90 days in which a promise of its contract was broken, as the contract counts",
     )  # fmt: skip
@@ -168,13 +168,22 @@ def _at_least(
     )  # fmt: skip
 
 
-def _at_most(
-    name: str, tier: Tier, value: float | None, threshold: float, *, unit: str = "", n: int = 0, note: str = ""
+def at_most(
+    name: str,
+    tier: Tier,
+    value: float | None,
+    threshold: float,
+    *,
+    unit: str = "",
+    n: int = 0,
+    low: float | None = None,
+    high: float | None = None,
+    note: str = "",
 ) -> Gate:
-    passed = None if value is None else value <= threshold
+    """A gate that is passed by a *value* of at most *threshold*; unknown without one."""
     return Gate(
-        name=name, tier=tier, op="<=", value=rounded(value), threshold=threshold, unit=unit, n=n, passed=passed,
-        note=note,
+        name=name, tier=tier, op="<=", value=rounded(value), threshold=threshold, low=rounded(low),
+        high=rounded(high), unit=unit, n=n, passed=None if value is None else value <= threshold, note=note,
     )  # fmt: skip
 
 

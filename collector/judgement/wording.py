@@ -11,6 +11,7 @@ from collector.judgement import double_standard
 from collector.judgement.beside import SideLine
 from collector.judgement.double_standard import Comparison, DoubleStandard
 from collector.judgement.first_token import Percentiles
+from collector.judgement.incident_gates import A_CLUSTER
 from collector.judgement.tiers import REASONS
 from schemas.verdict import Gate, Need, Tier, Verdict
 
@@ -71,6 +72,10 @@ def gate_value(gate: Gate | Need, value: float | None) -> str:
         return f"{value:.0f} month{'s' if value != 1 else ''}"
     if gate.unit == "times":
         return f"{value:.3g} times"
+    if gate.unit == A_CLUSTER:
+        return f"{value:.3g} {A_CLUSTER}"
+    if gate.unit == "s":
+        return duration(value)
     if gate.unit in {"ms", "d"}:
         return f"{value:,.0f} ms".replace(",", "\u202f") if gate.unit == "ms" else f"{value:.4g} d"
     if gate.name in _SHARES:

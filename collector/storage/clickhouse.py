@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from collector.judgement.charged_incidents import IncidentRecord
 from collector.judgement.facts import ProviderFacts
 from collector.judgement.integrity.suspicion import Reply, Suspicion
 from collector.judgement.integrity.token_facts import TokenSums
@@ -18,6 +19,7 @@ from collector.storage import (
     evidence_records,
     fact_queries,
     history_loads,
+    incident_records,
     records,
     sample_queries,
     sample_rows,
@@ -223,6 +225,10 @@ class ClickHouse:
         """How each provider kept its contract, as it was known at *at*; nothing of one without a month that is over."""
         window = {"at": to_ms(at), "since": to_ms(at - LOOKED_BACK)}
         return statement_records.conduct_of(await self._client.rows(statement_records.CONDUCT, **window))
+
+    async def incident_records(self, at: datetime, policy: TierPolicy) -> dict[str, IncidentRecord]:
+        """The incidents that each provider is charged with, as known at *at*; of those judged before."""
+        return await incident_records.records_at(self._client, at, policy)
 
     async def previous_verdicts(self, at: datetime) -> dict[str, Verdict]:
         """The last stored verdict on each provider before *at*."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,12 +24,16 @@ GROUP BY provider, month, commitment, unit HAVING max(at) >= fromUnixTimestamp64
 ORDER BY provider, month DESC, commitment, unit"""
 
 
-# By provider: months that ended in [since, at), those of them in which any unit was below its promise, and when the
-# last such ended. Only what was counted an hour before: whoever counts at an instant has stored it long before that.
+# By provider, and by each cluster that a unit is about alone: months that ended in [since, at), those of them in which
+# any unit was below its promise, and when the last such ended. Only what was counted an hour before: whoever counts at
+# an instant has stored it long before that.
 CONDUCT = """
-SELECT provider, uniqExact(name), uniqExactIf(name, broken), toUnixTimestamp64Milli(maxIf(ended, broken)) FROM
-  (SELECT provider, name, max(kept = 0) AS broken, max(ends) AS ended FROM
+SELECT provider, place, uniqExact(name), uniqExactIf(name, broken), toUnixTimestamp64Milli(maxIf(ended, broken)) FROM
+  (SELECT provider, arrayJoin(if(length(clusters) = 1, ['', clusters[1]], [''])) AS place, name,
+          max(kept = 0) AS broken, max(ends) AS ended FROM
     (SELECT provider, month AS name,
+            arrayDistinct(arrayMap(target -> arrayStringConcat(arraySlice(splitByChar('/', target), 1, 2), '/'),
+                                   JSONExtract(argMax(body, at), 'targets', 'Array(String)'))) AS clusters,
             argMax(if(uptime IS NULL, 2, uptime >= promised), at) AS kept,
             parseDateTime64BestEffort(JSONExtractString(argMax(body, at), 'month', 'ends'), 3, 'UTC') AS ends,
             parseDateTime64BestEffort(JSONExtractString(argMax(body, at), 'until'), 3, 'UTC') AS counted
@@ -36,15 +41,19 @@ SELECT provider, uniqExact(name), uniqExactIf(name, broken), toUnixTimestamp64Mi
      WHERE at < fromUnixTimestamp64Milli({at:Int64}) - INTERVAL 1 HOUR
      GROUP BY provider, month, commitment, unit
      HAVING counted >= ends AND ends >= fromUnixTimestamp64Milli({since:Int64}) AND kept != 2)
-   GROUP BY provider, name)
-GROUP BY provider ORDER BY provider"""
+   GROUP BY provider, place, name)
+GROUP BY provider, place ORDER BY provider, place"""
 
 
 def conduct_of(rows: Iterable[Sequence[Any]]) -> dict[str, Conduct]:
     """Rows of CONDUCT by provider."""
+    found: dict[str, dict[str, Conduct]] = {}
+    for provider, place, months, broken, last_ms in rows:
+        one = Conduct(int(months), int(broken), of_ms(last_ms) if broken else None)
+        found.setdefault(provider, {})[place] = one
     return {
-        provider: Conduct(int(months), int(broken), of_ms(last_ms) if broken else None)
-        for provider, months, broken, last_ms in rows
+        provider: replace(places[""], clusters={place: one for place, one in places.items() if place})
+        for provider, places in found.items()
     }
 
 

@@ -200,10 +200,11 @@ def test_how_a_contract_was_kept_is_known_an_hour_later(store: Store) -> None:
     kept = statement("acme", held, by, october, replace(record(days=31, unit="acme/west"), until=october.ends))
     broken = statement("acme", held, by, october, replace(record(down, days=31, unit="acme/east"), until=october.ends))
     fine = replace(broken, provider="bolt", uptime=kept.uptime)
+    both = replace(fine, provider="both", targets=("both/east/m", "both/west/m"))
     running = replace(broken, provider="calm", until=october.ends - timedelta(hours=1))
     unknown = replace(broken, provider="dusk", uptime=None)
     at = october.ends + timedelta(hours=2)
-    on_store(store, lambda house: house.insert_statements([kept, broken, fine, running, unknown], at))
+    on_store(store, lambda house: house.insert_statements([kept, broken, fine, both, running, unknown], at))
     corrected = replace(broken, uptime=kept.uptime)
     on_store(store, lambda house: house.insert_statements([corrected], at + timedelta(days=1)))
 
@@ -212,8 +213,11 @@ def test_how_a_contract_was_kept_is_known_an_hour_later(store: Store) -> None:
 
     assert conduct(at + timedelta(hours=1)) == {}
     assert conduct(at + timedelta(hours=2)) == {
-        "acme": Conduct(1, 1, october.ends),
-        "bolt": Conduct(1, 0, None),
+        "acme": Conduct(
+            1, 1, october.ends, {"acme/east": Conduct(1, 1, october.ends), "acme/west": Conduct(1, 0, None)}
+        ),
+        "both": Conduct(1, 0, None),
+        "bolt": Conduct(1, 0, None, {"acme/east": Conduct(1, 0, None)}),
     }
-    assert conduct(at + timedelta(days=1, hours=2))["acme"] == Conduct(1, 0, None)
+    assert conduct(at + timedelta(days=1, hours=2))["acme"].broken == 0
     assert conduct(october.ends + timedelta(days=91)) == {}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from collector.judgement.facts import together
 from collector.judgement.outlook_words import need
 from collector.judgement.sla.conduct import Conduct
 from collector.judgement.tiers import judge
@@ -45,6 +47,20 @@ def test_without_a_month_that_is_over_there_is_no_gate() -> None:
 
     assert found.tier is Tier.GOLD
     assert "contract_kept" not in {gate.name for gate in found.gates}
+
+
+def test_a_cluster_is_held_to_what_was_promised_of_it_alone() -> None:
+    """Its neighbour is not, nor is a model; what covers the whole provider is the provider's."""
+    west = [replace(one, cluster="acme/west") for one in steady()]
+    parts = {("acme/east", "m"): facts(steady()), ("acme/west", "m"): facts(west)}
+    known = replace(together("acme", parts.values()), parts=parts)
+    conduct = Conduct(3, 1, ENDED, {"acme/east": Conduct(3, 1, ENDED), "acme/west": Conduct(3, 0, None)})
+    found = judge("acme", known, TierPolicy(), AT, None, conduct=conduct)
+
+    assert [(one.name, one.tier) for one in found.parts] == [
+        ("acme/east", Tier.RELIABLE), ("acme/west", Tier.GOLD), ("m", Tier.GOLD),
+    ]  # fmt: skip
+    assert "contract_short_of_gold" in found.parts[0].reasons
 
 
 def test_it_is_forgotten_after_ninety_days() -> None:

@@ -21,6 +21,7 @@ from collector.judgement.integrity.findings import Examination
 from collector.judgement.tiers import judge
 from schemas.config import TierPolicy
 from schemas.incident import IncidentState, Level, Severity
+from schemas.verdict import Part, PartLevel, Tier
 from tests.support.claims import HOSTILE, suspected
 
 AT = datetime(2026, 11, 24, 7, 0, tzinfo=UTC)
@@ -102,6 +103,12 @@ def beside() -> Beside:
     ]
     worse = Comparison(0.09, 0.07, 0.11, 1e-9, 0.03, 1000, 1000, 40)
     return Beside("acme", START, AT, 0.95, side_lines("acme", sides, confidence=0.95), DoubleStandard(worse, None))
+
+
+PART = Part(
+    level=PartLevel.CLUSTER, name="", tier=Tier.RELIABLE, previous=None, reasons=(), availability_low=0.9991,
+    availability_high=0.9999, ttft_p95_ms=1240.0, n=40_000,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("form", ["csv", "html", "json", "md"])
@@ -284,3 +291,28 @@ def test_the_markdown_card_has_a_line_for_each_check() -> None:
     assert not {"\u202e", "\u2028"} & set(section)
     assert "verified" not in section
     assert "Nothing had been examined yet." in catalog.renderer("md")(card(examination=None))
+
+
+def test_what_would_move_it_up_is_in_every_format() -> None:
+    """The headline, each need with its instant, and the tiers of clusters and models; nothing of it at the top."""
+    made = card()
+    outlook = made.verdict.outlook
+    assert outlook is not None and outlook.earliest is not None
+    part = replace(PART, name="acme/us-east", reasons=("latency_short_of_gold",))
+    made = replace(made, verdict=replace(made.verdict, parts=(part,)))
+    made_up = replace(made, verdict=replace(made.verdict, outlook=None, parts=()))
+    rows = list(csv.DictReader(io.StringIO(catalog.renderer("csv")(made))))
+    plain = json.loads(catalog.renderer("json")(made))["verdict"]
+
+    for form in ("md", "html"):
+        text = catalog.renderer(form)(made)
+        assert "What would move it up" in text
+        assert f"gold on {outlook.earliest:%Y-%m-%d %H:%M} UTC at the earliest" in text
+        assert "Its clusters and models" in text and "its first token comes later than gold allows" in text
+        assert "What would move it up" not in catalog.renderer(form)(made_up)
+    assert {row["figure"] for row in rows if row["section"] == "outlook"} == {
+        "earliest", *(need.name for need in outlook.needs),
+    }  # fmt: skip
+    assert [row["item"] for row in rows if row["section"] == "part"] == ["acme/us-east"]
+    assert plain["outlook"]["earliest"] == outlook.earliest.isoformat()
+    assert "outlook" not in {row["section"] for row in csv.DictReader(io.StringIO(catalog.renderer("csv")(made_up)))}

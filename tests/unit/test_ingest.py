@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -244,6 +244,10 @@ class QuietStore:
         """None."""
         return {}
 
+    async def incident_records(self, at: datetime, policy: object) -> dict[str, Any]:
+        """None."""
+        return {}
+
     async def suspicions(self, at: datetime) -> dict[str, Any]:
         """None."""
         return {}
@@ -281,10 +285,13 @@ def service_of(store: QuietStore, watermark: datetime | None) -> Service:
     async def never(*_: Any) -> None:
         raise AssertionError("nothing is decided here")
 
-    state: Any = None
+    async def at_once(work: Callable[..., Any], *arguments: Any) -> Any:
+        return work(*arguments)
+
+    state: Any = SimpleNamespace(uncopied=lambda limit: {})
     return Service(
         configuration=configuration, index=FleetIndex.of(configuration), clock=SteppedClock(), facts=store,
-        state=state, on_disk=never,
+        state=state, on_disk=at_once,
         deliveries=lambda intents, known: (), roll_up=never, burn_rates=never, examine=never, account=never,
         watermark=lambda: watermark, wake_sender=lambda: None,
     )  # fmt: skip

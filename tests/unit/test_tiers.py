@@ -107,6 +107,7 @@ def test_the_cases_reach_every_tier_and_every_reason() -> None:
     assert {tier for _, tier, _ in CASES.values()} == set(Tier)
     elsewhere = {"misrepresented", "peers_short_of_gold", "peers_short_of_reliable"}
     elsewhere |= {"contract_short_of_gold", "contract_short_of_reliable"}
+    elsewhere |= {f"{what}_short_of_{tier}" for what in ("incidents", "recovery") for tier in ("gold", "reliable")}
     assert elsewhere.union(*(reasons for _, _, reasons in CASES.values())) == set(REASONS)
 
 

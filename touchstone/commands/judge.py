@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,9 @@ def command(session: Session, at: datetime | None, as_json: bool) -> int:
         for verdict in verdicts:
             state = "not stored" if verdict.provider not in stored else "as stored"
             if verdict.provider in differing:
-                state = "DIFFERS from the stored verdict"
+                rule = json.loads(stored[verdict.provider])["rule_version"]
+                other = "" if rule == verdict.rule_version else f", which is of rule {rule}"
+                state = f"DIFFERS from the stored verdict{other}"
             click.echo(f"{verdict.provider:24} {verdict.tier:9} {state:12} {', '.join(verdict.reasons)}")
     if differing:
         session.err.print(f"{len(differing)} of {len(stored)} stored verdicts differ: {', '.join(differing)}")

@@ -1,0 +1,34 @@
+"""
+The gates of incidents: how often a cluster has one, by the upper bound of that rate, and how long the longest was.
+
+They are there once incidents were looked out for as long as the tier's evidence asks: a past that nobody watched has
+none, and is no better for it.
+"""
+
+from __future__ import annotations
+
+from collector.judgement.charged_incidents import Toll
+from collector.judgement.tier_gates import DAY_S, at_most, rounded
+from schemas.config import GoldGates, ReliableGates
+from schemas.verdict import Gate, Tier
+
+A_CLUSTER = "a cluster in 30 d"
+
+
+def incident_gates(tier: Tier, line: GoldGates | ReliableGates, toll: Toll | None) -> tuple[Gate, ...]:
+    """The gates of gold or reliable; none without a measure."""
+    if toll is None or toll.recorded.total_seconds() < line.evidence:
+        return ()
+    often = toll.often
+    return (
+        at_most(
+            "incidents", tier, often.high, line.incidents_max, unit=A_CLUSTER, n=often.n, low=often.low,
+            high=often.high,
+            note=f"upper bound; {often.wide} of the whole provider and {often.narrow} of one cluster in "
+            f"{often.watched_s / DAY_S:.1f} days of clusters are {often.rate:.2g} a cluster in 30 d",
+        ),
+        at_most(
+            "recovery", tier, rounded(toll.longest_s), line.recovery_max, unit="s", n=often.n,
+            note="the longest of these incidents, without planned windows and our own blindness",
+        ),
+    )  # fmt: skip
