@@ -43,7 +43,7 @@ def identified(claims: Mapping[str, Any], login: Login, now: datetime) -> Person
         return Stranger(f"{login.shown} does not say that it has verified the address {name}.")
     role = _role(name, _groups(claims.get(login.groups_claim)), login)
     if role is None:
-        return Stranger(f"{name} has no role on this dashboard.")
+        return Stranger(f"{name} has no role on this dashboard; whoever keeps its settings can give one.")
     return Person(name, role)
 
 
@@ -71,7 +71,7 @@ def _lasts(claims: Mapping[str, Any], login: Login, now: datetime) -> bool:
 
 
 def _email(claim: Any) -> str | None:
-    """An address as it is compared; None when it is none. Of ASCII only: other letters can look, or fold, like these."""
+    """An address as it is compared; None when it is none. In ASCII only: others can look, or fold, like its letters."""
     if not isinstance(claim, str) or not 3 <= len(claim) <= NAME_CHARS_MAX or claim.count("@") != 1:
         return None
     return claim.lower() if claim.isascii() and claim.isprintable() and " " not in claim else None

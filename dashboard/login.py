@@ -92,4 +92,6 @@ def _draw(stranger: Stranger) -> None:
             return
         if st.button(markup.plain(f"Log in with {login.shown}"), type="primary", key="login"):
             st.login()
+        if st.user.get("is_logged_in") and st.button("Log out", key="logout", type="tertiary"):
+            log_out()
         st.html('<p class="ts-note">What is done here stands on the record in your name.</p>')

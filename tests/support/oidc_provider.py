@@ -38,7 +38,6 @@ class Provider:
     redirect_uris: set[str] = field(default_factory=set)
     issuer: str = ""
     fault: str = ""
-    issued_before_s: float = 0.0
     asked: list[str] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
@@ -107,9 +106,8 @@ class Provider:
 
     def id_token(self, who: str, nonce: str) -> str:
         """An ID token for *who*, as honest as *fault* allows."""
-        issued = time.time() - self.issued_before_s
         claims = {
-            "iss": self.issuer, "aud": CLIENT, "sub": who, "iat": int(issued), "exp": int(time.time() + TOKEN_S),
+            "iss": self.issuer, "aud": CLIENT, "sub": who, "iat": int(time.time()), "exp": int(time.time()) + TOKEN_S,
             "nonce": "another" if self.fault == "nonce" else nonce,
         }  # fmt: skip
         key = self._other if self.fault == "key" else self._key
