@@ -36,7 +36,8 @@ def _origin(url: str) -> str:
     parts = urlsplit(url)
     if parts.path.strip("/"):
         raise ValueError("the dashboard is served at the root of its address: give no path")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    port = {"https": ":443", "http": ":80"}[parts.scheme]  # a browser leaves it out
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(port)}"
 
 
 def _email(text: str) -> str:

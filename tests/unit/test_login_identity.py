@@ -137,6 +137,24 @@ def test_whatever_a_cookie_claims_somebody_is_let_in_only_by_the_rule(odd: dict[
     assert isinstance(found, Stranger) or found.name in {"ana@acme.example", "vic@acme.example"} or "groups" in odd
 
 
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Touchstone.acme.example/", "https://touchstone.acme.example"),
+        ("https://touchstone.acme.example:443", "https://touchstone.acme.example"),
+        ("https://touchstone.acme.example:8443/", "https://touchstone.acme.example:8443"),
+        ("http://127.0.0.1:8501", "http://127.0.0.1:8501"),
+        ("http://localhost:80/", "http://localhost"),
+    ],
+)
+def test_the_address_is_written_as_a_browser_writes_it(url: str, origin: str) -> None:
+    """A cookie holds where it was given, to the letter."""
+    login = Login.model_validate(LOGIN | {"url": url})
+
+    assert (login.url, login.redirect_uri) == (origin, f"{origin}/oauth2callback")
+    assert login.metadata == f"{ISSUER}/.well-known/openid-configuration"
+
+
 def test_a_login_is_told_from_the_next_one_of_the_same_person() -> None:
     """By its nonce; by who and when if an issuer keeps that to itself."""
     assert login_key(CLAIMS) != login_key(CLAIMS | {"nonce": "m"})
