@@ -28,7 +28,7 @@ Person = Annotated[
 ]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]*$")]
 Pattern = Annotated[str, StringConstraints(max_length=200, pattern=r"^[a-z0-9*?][a-z0-9._*?/-]*$")]
-Via = Literal["api", "cli", "dashboard"]
+Via = Literal["api", "cli", "dashboard", "login"]
 
 
 class By(Strict):

@@ -1,4 +1,4 @@
-"""The frame around every page: look, navigation, and what is said when the store does not answer."""
+"""The frame around every page: look, the door, navigation, and what is said when the store does not answer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import frame, markup
+from dashboard import frame, login, markup
+from dashboard.identity import Stranger
 from dashboard.pages import Pages
 from dashboard.reader import page_settings
 from schemas.errors import StoreError
@@ -16,15 +17,19 @@ RETRY_S = 5
 
 
 def main() -> None:
-    """Draw the page that the address names."""
+    """Draw the page that the address names, for whoever is let in; nothing of any page is read before."""
     st.set_page_config(page_title="Touchstone", page_icon=str(STATIC / "icon.png"), layout="wide")
     st.html(STATIC / "style.css")
+    visitor = login.visitor()
+    if isinstance(visitor, Stranger):
+        login.door(visitor)
+        return
     if page_settings().simulated:
         st.html('<div class="ts-watermark" aria-hidden="true">simulated</div>')
     pages = Pages()
     page = st.navigation(pages.every, position="hidden")
     frame.head()
-    frame.navigation(pages)
+    frame.navigation(pages, visitor)
     try:
         page.run()
     except StoreError as error:

@@ -9,7 +9,8 @@ import streamlit as st
 from collector.judgement import wording
 from collector.judgement.wording import duration
 from collector.storage.queries import Freshness
-from dashboard import markup, reader
+from dashboard import login, markup, reader
+from dashboard.identity import Person, Stranger
 from dashboard.markup import text
 from dashboard.pages import CATALOGUE, Pages
 from dashboard.settings import PageSettings
@@ -20,7 +21,13 @@ LIVE_S = 5
 
 @st.fragment(run_every=LIVE_S)
 def head() -> None:
-    """Name and freshness, drawn again every few seconds; a banner when what the pages show is old."""
+    """
+    Name and freshness, drawn again every few seconds; a banner when what the pages show is old.
+
+    A session that has ended is at the door by then, whatever page it shows.
+    """
+    if isinstance(login.visitor(), Stranger):
+        st.rerun()
     settings = reader.page_settings()
     try:
         fresh = reader.freshness()
@@ -31,12 +38,17 @@ def head() -> None:
     st.html(_head(settings, *freshness(fresh, settings.stale_after_s), judged) + banner(fresh, settings.stale_after_s))
 
 
-def navigation(pages: Pages) -> None:
-    """A link to every page that is listed."""
+def navigation(pages: Pages, visitor: Person | None) -> None:
+    """A link to every page that is listed; and who looks at them, with the way out."""
     with st.container(horizontal=True, key="nav"):
         for entry in CATALOGUE:
             if entry.listed:
                 st.page_link(getattr(pages, entry.name), label=entry.title)
+        if visitor is not None:
+            with st.container(horizontal=True, vertical_alignment="center", key="who"):
+                st.html(f'<span class="ts-dim">{text(visitor.name)}, {text(visitor.role)}</span>')
+                if st.button("Log out", key="logout", type="tertiary"):
+                    login.log_out()
 
 
 def freshness(fresh: Freshness, stale_after_s: float) -> tuple[str, str]:

@@ -11,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from dashboard.login_routes import LoginRoutes
 from dashboard.pages import CATALOGUE
+from dashboard.reader import page_settings
+from schemas.login import Login
 
 READY_VARIABLE = "TOUCHSTONE_DASHBOARD_READY"  # "json" or "text": how to say that it is ready
 URL_VARIABLE = "TOUCHSTONE_DASHBOARD_URL"
@@ -34,4 +38,29 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).with_name("app.py"), lifespan=lifespan)
+def secrets_of(login: Login | None) -> dict[str, Any]:
+    """What Streamlit's login reads; handed over in memory, so that no file holds it."""
+    if login is None:
+        return {}
+    assert login.client_secret is not None and login.cookie_secret is not None, "handed over with its secrets"
+    return {
+        "auth": {
+            "redirect_uri": login.redirect_uri,
+            "cookie_secret": login.cookie_secret.get_secret_value(),
+            "client_id": login.client_id,
+            "client_secret": login.client_secret.get_secret_value(),
+            "server_metadata_url": login.metadata,
+            "client_kwargs": {"scope": " ".join(login.scopes)},
+        }
+    }
+
+
+def middleware_of(login: Login | None) -> list[Middleware]:
+    """What stands before Streamlit's routes."""
+    return [] if login is None else [Middleware(LoginRoutes, login=login)]
+
+
+LOGIN = page_settings().login
+app = st.App(
+    Path(__file__).with_name("app.py"), lifespan=lifespan, secrets=secrets_of(LOGIN), middleware=middleware_of(LOGIN)
+)

@@ -6,6 +6,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from itertools import count, takewhile
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -15,6 +16,7 @@ from collector.storage.records import configuration_digest
 from schemas.config import Configuration, Module, Retention, Store, TierPolicy, VantagePlace
 from schemas.contract import Percent
 from schemas.fleet import Price, Strict
+from schemas.login import Login
 from schemas.objectives import Objective
 from schemas.paging import Acknowledgement, FlapRule, HardDownRule, SeverityPolicy, SilenceRule
 
@@ -22,6 +24,9 @@ SETTINGS_VARIABLE = "TOUCHSTONE_DASHBOARD"
 PART_CHARS = 100_000
 PASSWORD_VARIABLE = "TOUCHSTONE_STORE_PASSWORD"
 TOKEN_VARIABLE = "TOUCHSTONE_DASHBOARD_TOKEN"
+CLIENT_VARIABLE = "TOUCHSTONE_DASHBOARD_CLIENT_SECRET"
+COOKIE_VARIABLE = "TOUCHSTONE_DASHBOARD_COOKIE_SECRET"
+APART: dict[str, Any] = {"password": True, "token": True, "login": {"client_secret", "cookie_secret"}}
 STALE_INTERVALS = 3
 STALE_MIN_S = 60.0
 
@@ -70,7 +75,7 @@ class Method(Strict):
 
 
 class PageSettings(Strict):
-    """Everything the pages need beside the store; its secrets are the store's password and the collector's token."""
+    """Everything the pages need; secrets are the store's password, the collector's token and the login's two."""
 
     store_url: str
     database: str
@@ -79,6 +84,7 @@ class PageSettings(Strict):
     collector_url: str
     token: SecretStr | None = None
     read_only: bool
+    login: Login | None = None
     deployment: str
     simulated: bool
     stale_after_s: float
@@ -103,25 +109,29 @@ class PageSettings(Strict):
 
         No variable may be longer than 128 KiB on Linux, and all together not than 2 MiB: a large fleet is.
         """
-        plain = self.model_dump_json(exclude={"password", "token"}).encode()
+        plain = self.model_dump_json(exclude=APART).encode()
         packed = b64encode(zlib.compress(plain)).decode()
         parts = range(0, len(packed), PART_CHARS)
         variables = {f"{SETTINGS_VARIABLE}_{n}": packed[at : at + PART_CHARS] for n, at in enumerate(parts)}
-        for name, secret in ((PASSWORD_VARIABLE, self.password), (TOKEN_VARIABLE, self.token)):
-            if secret is not None:
-                variables[name] = secret.get_secret_value()
-        return variables
+        secrets = {PASSWORD_VARIABLE: self.password, TOKEN_VARIABLE: self.token}
+        if self.login is not None:
+            secrets |= {CLIENT_VARIABLE: self.login.client_secret, COOKIE_VARIABLE: self.login.cookie_secret}
+        return variables | {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> PageSettings:
-        """The settings that the `dashboard` command put there; raises KeyError when it did not."""
+        """The settings that the `dashboard` command put there, a login whole; raises KeyError when it did not."""
         names = takewhile(environ.__contains__, (f"{SETTINGS_VARIABLE}_{n}" for n in count()))
         packed = "".join(environ[name] for name in names)
         if not packed:
             raise KeyError(f"{SETTINGS_VARIABLE}_0")
         settings = cls.model_validate_json(zlib.decompress(b64decode(packed)))
         secrets = {"password": environ.get(PASSWORD_VARIABLE), "token": environ.get(TOKEN_VARIABLE)}
-        return settings.model_copy(update={name: SecretStr(value) for name, value in secrets.items() if value})
+        update: dict[str, Any] = {name: SecretStr(value) for name, value in secrets.items() if value}
+        if settings.login is not None:
+            two = {"client_secret": environ[CLIENT_VARIABLE], "cookie_secret": environ[COOKIE_VARIABLE]}
+            update["login"] = settings.login.model_copy(update={name: SecretStr(value) for name, value in two.items()})
+        return settings.model_copy(update=update)
 
     @classmethod
     def of(cls, configuration: Configuration) -> PageSettings:
@@ -137,6 +147,7 @@ class PageSettings(Strict):
             collector_url=settings.dashboard.collector_url,
             token=settings.dashboard.token,
             read_only=settings.dashboard.read_only,
+            login=settings.dashboard.login,
             deployment=settings.paging.deployment,
             simulated=settings.simulated,
             stale_after_s=max(STALE_MIN_S, STALE_INTERVALS * shortest_s),

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_
 
 from schemas.contract import Contract, Percent
 from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
+from schemas.login import Login
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
 from schemas.paging import Paging
@@ -330,6 +331,7 @@ class Dashboard(Strict):
     token: SecretStr | None = Field(default=None, description="one of the collector's tokens")
     token_file: str | None = None
     read_only: bool = Field(default=False, description="show everything, and let nobody acknowledge or silence")
+    login: Login | None = Field(default=None, description="nobody is asked who they are while this is null")
 
     @model_validator(mode="after")
     def _one_token(self) -> Dashboard:
@@ -470,6 +472,13 @@ class Settings(Strict):
         names = [report.name for report in self.reports]
         if double := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"reports: two are called {double!r}; give each a name of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _pages_lead_to_where_the_login_holds(self) -> Settings:
+        login, linked = self.dashboard.login, self.paging.dashboard_url
+        if login is not None and linked is not None and not f"{linked.lower()}/".startswith(f"{login.url}/"):
+            raise ValueError(f"pages link to {linked} (paging.dashboard_url), and dashboard.login holds at {login.url}")
         return self
 
     @model_validator(mode="after")

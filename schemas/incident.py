@@ -107,7 +107,11 @@ def incident_id(signal: Signal, scope: Scope, first_failed_at: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Somebody has it, until *until*; *via* is how we were told (`cli`, `api`, `link`, `pagerduty`, `dashboard`)."""
+    """
+    Somebody has it, until *until*.
+
+    *via* is how we were told: `cli`, `api`, `link`, `pagerduty`, `dashboard`, or `login` of who had logged in there.
+    """
 
     by: str
     via: str

@@ -11,6 +11,7 @@ from schemas.config import Settings, Store, check_token
 from schemas.destinations import Destination
 from schemas.errors import Finding
 from schemas.fleet import Auth, Fleet, Target
+from schemas.login import Login
 from schemas.paging import Heartbeat, Paging
 from schemas.private_address import literal_private
 from touchstone.yaml_document import Document, PathKey
@@ -33,6 +34,9 @@ def settings_with_secrets(settings: Settings, document: Document, findings: list
     dashboard = settings.dashboard
     if token := _token(dashboard.token_file, document, ("dashboard", "token_file"), findings):
         dashboard = dashboard.model_copy(update={"token": token})
+    if dashboard.login is not None:
+        login = _login_with_secrets(dashboard.login, document, findings)
+        dashboard = dashboard.model_copy(update={"login": login})
     tokens = {
         name: one.model_copy(update={"secret": _token(one.secret_file, document, path, findings) or one.secret})
         for name, one in collector.tokens.items()
@@ -47,6 +51,20 @@ def settings_with_secrets(settings: Settings, document: Document, findings: list
     paging = _paging_with_secrets(settings.paging, document, findings)
     parts = {"store": store, "agent": agent, "collector": collector, "dashboard": dashboard}
     return settings.model_copy(update=parts | {"telemetry": telemetry, "integrity": integrity, "paging": paging})
+
+
+def _login_with_secrets(login: Login, document: Document, findings: list[Finding]) -> Login:
+    """The login with both of its secrets: half of a login would let nobody in, or anybody."""
+    path: tuple[PathKey, ...] = ("dashboard", "login")
+    for key in ("client_secret", "cookie_secret"):
+        file = getattr(login, f"{key}_file")
+        if secret := _secret(file, document, (*path, f"{key}_file"), findings):
+            login = login.model_copy(update={key: secret, f"{key}_file": None})
+        elif file is None and getattr(login, key) is None:
+            findings.append(document.finding(path, f"missing: {key!r} or '{key}_file' is needed here"))
+    if problem := login.problem_of_cookie_secret():
+        findings.append(document.finding((*path, "cookie_secret_file"), problem))
+    return login
 
 
 def _paging_with_secrets(paging: Paging, document: Document, findings: list[Finding]) -> Paging:

@@ -21,7 +21,9 @@ from touchstone.yaml_document import Document, PathKey
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_HIDDEN: frozenset[PathKey] = frozenset({"bearer", "headers", "link_secret", "password", "secret", "token"})
+_HIDDEN: frozenset[PathKey] = frozenset(
+    {"bearer", "client_secret", "cookie_secret", "headers", "link_secret", "password", "secret", "token"}
+)
 _HIDDEN_OF_DESTINATIONS: frozenset[PathKey] = frozenset(
     name for kind in get_args(get_args(Destination)[0]) for name in (*kind.SECRETS, *kind.OPTIONAL_SECRETS)
 )

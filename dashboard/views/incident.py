@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from collector.storage.incident_queries import IncidentRow
-from dashboard import incident_markup, markup, reader
+from dashboard import incident_markup, login, markup, reader
+from dashboard.identity import Person
 from dashboard.markup import text
 from dashboard.pages import Pages
 from schemas.errors import DeliveryError, StoreError
@@ -77,8 +78,8 @@ def _act(incident: IncidentRow) -> None:
     if not incident.open:
         return
     said_of(incident.id, incident.seq)
-    if reader.page_settings().read_only:
-        st.html('<div class="ts-calm">This dashboard is read-only: nothing can be acknowledged from here.</div>')
+    if barred := login.barred():
+        st.html(f'<div class="ts-calm">{text(barred)}: nothing can be acknowledged from here.</div>')
         return
     _held, silent = reader.suppressions()
     if silent:
@@ -111,7 +112,11 @@ def _act(incident: IncidentRow) -> None:
 
 
 def responder() -> str:
-    """Who acts, asked once a session."""
+    """Who acts: whoever is logged in; without a login they are asked, once a session."""
+    visitor = login.visitor()
+    if isinstance(visitor, Person):
+        st.html(f'<p class="ts-note">On the record as {text(visitor.name)}</p>')
+        return visitor.name
     st.session_state.setdefault("by", st.session_state.get("responder", ""))  # a widget's own goes with its page
     name = st.text_input("Your name", key="by", max_chars=NAME_CHARS_MAX, placeholder="others see it")
     st.session_state["responder"] = name.strip()
@@ -131,13 +136,22 @@ def _say(incident: IncidentRow, path: str, by: str, done: str, **more: Any) -> N
 
 
 def act(path: str, by: str, done: str, **more: Any) -> tuple[bool, str]:
-    """POST to the collector in the name of *by*: whether it is done, and what to say."""
+    """
+    POST to the collector in the name of *by*, or of whoever is logged in: whether it is done, and what to say.
+
+    What the session may do is looked at here again: a button may have been drawn before that changed.
+    """
+    if barred := login.barred():
+        return False, f"{barred}: nothing was done"
+    visitor, via = login.visitor(), "dashboard"
+    if isinstance(visitor, Person):
+        by, via = visitor.name, "login"
     if not by:
         return False, "Give your name first: others see who has it"
     if more.get("why") == "":
         return False, "Say why: others see it when they wonder"
     try:
-        reader.ask(path, {"by": by, "via": "dashboard"} | more)
+        reader.ask(path, {**more, "by": by, "via": via})
     except DeliveryError as error:
         return False, str(error)
     reader.suppressions.clear()

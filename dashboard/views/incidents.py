@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from collector.judgement.wording import duration
-from dashboard import incident_markup, markup, reader
+from dashboard import incident_markup, login, markup, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.views import incident
@@ -68,7 +68,7 @@ def _quiet() -> None:
     if not held:
         st.html('<div class="ts-calm">None: every page goes out.</div>')
         return
-    may = not reader.page_settings().read_only
+    may = not login.barred()
     name = incident.responder() if may else ""
     for one in held:
         with st.container(horizontal=True, vertical_alignment="center", key=f"held-{one['id']}"):

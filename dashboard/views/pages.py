@@ -8,7 +8,7 @@ import streamlit as st
 
 from collector.judgement.wording import duration
 from collector.storage.delivery_queries import DeliveryRow
-from dashboard import delivery_markup, measured, reader
+from dashboard import delivery_markup, login, measured, reader
 from dashboard.frame import LIVE_S
 from dashboard.markup import text
 from dashboard.pages import Pages
@@ -82,8 +82,8 @@ def _outbox() -> str:
 def _drill(names: Sequence[str]) -> None:
     """A button that sends a marked P0 the way a real one goes, or why there is none."""
     st.html("<h2>Drill</h2>")
-    if reader.page_settings().read_only:
-        st.html('<div class="ts-calm">This dashboard is read-only: no drill can be sent from here.</div>')
+    if barred := login.barred():
+        st.html(f'<div class="ts-calm">{text(barred)}: no drill can be sent from here.</div>')
         return
     signs, silent = reader.vital_signs()
     if signs is None:

@@ -21,7 +21,7 @@ from collector.judgement.tiers import REASONS
 from collector.paging.catalog import DESTINATIONS
 from collector.paging.outbox import RETRY_S
 from probes.catalog import KINDS
-from schemas import config, contract, destinations, fleet, objectives, paging, reports
+from schemas import config, contract, destinations, fleet, login, objectives, paging, reports
 from schemas.config import TierPolicy
 from schemas.incident import Change
 from schemas.observation import BLAME, Reason, Timings
@@ -51,6 +51,9 @@ SECTIONS: Mapping[str, type[BaseModel]] = MappingProxyType(
         "collector.vantages": config.VantagePlace,
         "telemetry": config.Telemetry,
         "dashboard": config.Dashboard,
+        "dashboard.login": login.Login,
+        "dashboard.login.roles": login.Roles,
+        "role": login.Members,
         "objectives": objectives.Objective,
         "objectives.burn": objectives.BurnPolicy,
         "objectives.burn.pairs": objectives.BurnPair,
@@ -330,7 +333,7 @@ def test_every_part_of_the_configuration_has_its_section() -> None:
     """Every model of the settings, of the fleet and of contracts, once."""
     models = {
         value
-        for module in (config, contract, destinations, fleet, objectives, paging, reports)
+        for module in (config, contract, destinations, fleet, login, objectives, paging, reports)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, fleet.Strict)
     }

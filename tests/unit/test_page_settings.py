@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import SETTINGS_VARIABLE, TOKEN_VARIABLE, PageSettings
+from dashboard.settings import CLIENT_VARIABLE, COOKIE_VARIABLE, SETTINGS_VARIABLE, TOKEN_VARIABLE, PageSettings
 from schemas.errors import ConfigurationError
+from tests.unit.test_login_identity import LOGIN
 from touchstone.config_file import load_configuration
 
 SETTINGS = """
@@ -43,6 +44,23 @@ def test_the_token_goes_by_a_variable_of_its_own(tmp_path: Path) -> None:
     }
     assert PageSettings.from_environ(variables) == settings
     assert (settings.collector_url, settings.read_only) == ("http://collect:4318", True)
+
+
+def test_a_login_is_handed_over_with_its_secrets_apart_or_not_at_all(tmp_path: Path) -> None:
+    """Each in a variable of its own; without one of them there is no dashboard."""
+    path = written(tmp_path, "a-token-of-the-collector")
+    login = LOGIN | {"client_secret": "the-secret-of-the-client", "cookie_secret": "the-secret-that-signs-the-cookies"}
+    path.write_text(SETTINGS.replace("read_only: true", f"login: {json.dumps(login)}"))
+    settings = PageSettings.of(load_configuration(path, {}))
+    variables = settings.to_environ()
+
+    assert variables[CLIENT_VARIABLE] == "the-secret-of-the-client"
+    assert variables[COOKIE_VARIABLE] == "the-secret-that-signs-the-cookies"
+    assert "the-secret" not in repr(settings) + settings.model_dump_json()
+    assert PageSettings.from_environ(variables) == settings
+    for name in (CLIENT_VARIABLE, COOKIE_VARIABLE):
+        with pytest.raises(KeyError, match=name):
+            PageSettings.from_environ({one: value for one, value in variables.items() if one != name})
 
 
 def test_a_large_fleet_can_be_handed_over(tmp_path: Path) -> None:

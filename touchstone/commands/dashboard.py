@@ -27,6 +27,9 @@ def command(session: Session, listen: str | None, as_json: bool) -> NoReturn:
     if find_spec("streamlit") is None:
         raise click.ClickException("the dashboard needs Streamlit: install touchstone[dashboard]")
     configuration = session.configuration
+    login = configuration.settings.dashboard.login
+    if login is not None and not (find_spec("authlib") and find_spec("httpx")):
+        raise click.ClickException("dashboard.login needs Authlib and httpx: install touchstone[dashboard]")
     host, port = split_address(listen or configuration.settings.dashboard.listen)
     shown = f"[{host}]" if ":" in host else host
     environ = os.environ | PageSettings.of(configuration).to_environ()
@@ -36,7 +39,9 @@ def command(session: Session, listen: str | None, as_json: bool) -> NoReturn:
         "TOUCHSTONE_DASHBOARD_READY": "json" if as_json else "text",
     }
     script = Path(dashboard.__file__).with_name("server.py")
-    options = ("--server.address", host, "--server.port", str(port))
-    arguments = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    options: tuple[str, ...] = ("--server.address", host, "--server.port", str(port))
+    if login is not None:  # whatever the environment or a file of Streamlit's says
+        options += ("--server.trustedUserHeaders", "{}", "--server.enableAgentApi", "false")
+    arguments = [sys.executable, "-m", "touchstone.dashboard_process", "run", str(script), *options]
     sys.stdout.flush()
     os.execve(sys.executable, arguments, environ)  # the signals of this process are Streamlit's from here on
