@@ -9,8 +9,8 @@ import streamlit as st
 from collector.judgement import wording
 from collector.judgement.wording import duration
 from collector.storage.queries import Freshness
-from dashboard import login, markup, reader
-from dashboard.identity import Person, Stranger
+from dashboard import markup, reader
+from dashboard.identity import Person
 from dashboard.markup import text
 from dashboard.pages import CATALOGUE, Pages
 from dashboard.settings import PageSettings
@@ -21,13 +21,7 @@ LIVE_S = 5
 
 @st.fragment(run_every=LIVE_S)
 def head() -> None:
-    """
-    Name and freshness, drawn again every few seconds; a banner when what the pages show is old.
-
-    A session that has ended is at the door by then, whatever page it shows.
-    """
-    if isinstance(login.visitor(), Stranger):
-        st.rerun()
+    """Name and freshness, drawn again every few seconds; a banner when what the pages show is old."""
     settings = reader.page_settings()
     try:
         fresh = reader.freshness()
@@ -48,7 +42,7 @@ def navigation(pages: Pages, visitor: Person | None) -> None:
             with st.container(horizontal=True, vertical_alignment="center", key="who"):
                 st.html(f'<span class="ts-dim">{text(visitor.name)}, {text(visitor.role)}</span>')
                 if st.button("Log out", key="logout", type="tertiary"):
-                    login.log_out()
+                    st.logout()
 
 
 def freshness(fresh: Freshness, stale_after_s: float) -> tuple[str, str]:

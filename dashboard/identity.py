@@ -33,7 +33,8 @@ def identified(claims: Mapping[str, Any], login: Login, now: datetime) -> Person
     if claims.get("is_logged_in") is not True:
         return Stranger()
     if not _is_of(claims, login):
-        return Stranger("You were logged in by another issuer than the one that is asked now.")
+        by, here = f"{claims.get('iss')} for {claims.get('aud')}", f"{login.issuer} for {login.client_id}"
+        return Stranger(f"You were logged in by {by}; what counts here is {here}.")
     if not _lasts(claims, login, now):
         return Stranger("Your session is over.")
     name = _email(claims.get("email"))

@@ -54,12 +54,11 @@ def barred() -> str:
             return (why or "You are not logged in").rstrip(".")
 
 
-def log_out() -> None:
-    """End the login of this session in every tab, here and at the issuer if it can end one."""
-    _ended[login_key(st.user.to_dict())] = None
+def end(claims: Mapping[str, Any]) -> None:
+    """Let the login of *claims* in no more, whoever holds a copy of its cookie."""
+    _ended[login_key(claims)] = None
     while len(_ended) > ENDED_MAX:
         del _ended[next(iter(_ended))]
-    st.logout()
 
 
 def door(stranger: Stranger) -> None:
@@ -93,5 +92,5 @@ def _draw(stranger: Stranger) -> None:
         if st.button(markup.plain(f"Log in with {login.shown}"), type="primary", key="login"):
             st.login()
         if st.user.get("is_logged_in") and st.button("Log out", key="logout", type="tertiary"):
-            log_out()
+            st.logout()
         st.html('<p class="ts-note">What is done here stands on the record in your name.</p>')

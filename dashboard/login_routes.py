@@ -1,9 +1,10 @@
 """
 What stands before Streamlit's own routes where a login is configured.
 
-Streamlit sends everybody who has logged in to the first page, says in two words that a login failed, and serves the
-files of pages and its own figures to whoever asks. Here people land where they were, read what went wrong, and files
-are served to those who are let in.
+Streamlit asks who somebody is when a socket opens, and never again; sends everybody who has logged in to the first
+page; says in two words that a login failed; and serves the files of pages and its own figures to whoever asks. Here a
+socket is open for as long as its login lasts, people land where they were and read what went wrong, and files need a
+login.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.auth_util import get_cookie_with_chunks
@@ -26,11 +27,13 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from dashboard.identity import Person
-from dashboard.login import admitted
+from dashboard.login import admitted, end
 from dashboard.pages import BARE, CATALOGUE
 from schemas.login import CALLBACK_PATH, Login
 
 LOGIN_PATH = "/auth/login"
+LOGOUT_PATH = "/auth/logout"
+POLICY_VIOLATION = 1008
 PAGE_COOKIE = "touchstone_page"
 PAGE_COOKIE_S = 900
 PLACE_CHARS_MAX = 1500
@@ -47,7 +50,10 @@ class LoginRoutes:
         self._login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let Streamlit answer; a socket has its door in the page that it draws."""
+        """Answer, or let Streamlit answer."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -57,12 +63,38 @@ class LoginRoutes:
             await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
         elif path.startswith(FILES) and not self._lets_in(request):
             await PlainTextResponse("Log in first", status_code=403)(scope, receive, send)
+        elif path == LOGOUT_PATH:
+            end(cookie_claims(request.cookies, self._login))
+            await self._app(scope, receive, send)
         elif path == LOGIN_PATH:
             await self._leave(request, send)
         elif path == CALLBACK_PATH:
             await self._arrive(request, send)
         else:
             await self._app(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Everything that runs is asked for over a socket: nothing is after a login has ended.
+
+        Whoever is not let in gets a session of their own, which has the door and no part of a page; never an old one.
+        """
+        claims = cookie_claims(HTTPConnection(scope).cookies, self._login)
+
+        def admits() -> bool:
+            return isinstance(admitted(claims, self._login), Person)
+
+        async def heard() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive" and not admits():
+                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+            return message
+
+        if admits():
+            await self._app(scope, heard, send)
+        else:
+            await self._app({**scope, "headers": sessionless(scope["headers"])}, receive, send)
 
     async def _leave(self, request: Request, send: Send) -> None:
         """To the issuer, with the page in mind that was asked for."""
@@ -113,17 +145,18 @@ class LoginRoutes:
         return isinstance(admitted(cookie_claims(request.cookies, self._login), self._login), Person)
 
     def _sealed(self, send: Send) -> Send:
-        """*send*, with every cookie kept to TLS where people come by TLS; Streamlit leaves that to its proxy."""
-        if not self._login.url.startswith("https:"):
-            return send
+        """*send*, for no frame of another page; and with every cookie kept to TLS where people come by TLS."""
+        tls = self._login.url.startswith("https:")
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["content-security-policy"] = "frame-ancestors 'none'"
                 cookies = headers.getlist("set-cookie")
                 del headers["set-cookie"]
                 for cookie in cookies:
-                    headers.append("set-cookie", cookie if "; secure" in cookie.lower() else f"{cookie}; Secure")
+                    known = not tls or "; secure" in cookie.lower()
+                    headers.append("set-cookie", cookie if known else f"{cookie}; Secure")
             await send(message)
 
         return sealed
@@ -140,6 +173,14 @@ def place_of(address: str, origin: str) -> str:
     ours = f"{parts.scheme}://{parts.netloc.lower()}" == origin and parts.path in pages
     plain = place.isascii() and place.isprintable() and not set(place) & set(' "\\<>')
     return place if ours and plain and len(place) <= PLACE_CHARS_MAX else "/"
+
+
+def sessionless(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """*headers* of a socket, which carry its protocol, a token and the session to go on with, without that session."""
+    return [
+        (name, b",".join(value.split(b",")[:2]) if name == b"sec-websocket-protocol" else value)
+        for name, value in headers
+    ]
 
 
 def cookie_claims(cookies: Mapping[str, str], login: Login) -> dict[str, Any]:

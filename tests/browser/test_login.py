@@ -271,7 +271,7 @@ def test_a_cookie_lets_in_only_who_was_logged_in_here_lately(page: Any, house: H
     }  # fmt: skip
     for secret, change, words in (
         ("another-secret-of-the-same-length-as-ours", {}, "What is done here"),
-        (COOKIE_SECRET, {"iss": "https://evil.example"}, "by another issuer"),
+        (COOKIE_SECRET, {"iss": "https://evil.example"}, "by https://evil.example for"),
         (COOKIE_SECRET, {"iat": time.time() - 3600}, "Your session is over"),
     ):
         hold(page, house, secret, with_us | change)
@@ -316,7 +316,12 @@ def test_an_answer_to_a_question_that_was_not_asked_lets_nobody_in(page: Any, ho
 
 def test_files_and_figures_of_the_server_are_not_for_everybody(page: Any, house: House) -> None:
     """A scorecard's download needs a login; what Streamlit tells of itself nobody gets; its health has no content."""
-    inside(page, f"{house.url}/method", "vic", ".ts-fresh")
+    inside(page, f"{house.url}/reports", "vic", "[data-testid=stDownloadButton]")
+    with page.expect_download(timeout=READY_MS) as download:
+        page.locator("[data-testid=stDownloadButton] button").first.click()
+    file = download.value.url
+    assert "/media/" in file and page.request.get(file).ok
+    assert urlopened(file) == 403
     statuses = {
         path: [urlopened(house.url + path), page.request.get(house.url + path).status]
         for path in ("/media/00.md", "/_stcore/upload_file/a/b", "/_stcore/metrics", "/_stcore/agent/openapi.json")

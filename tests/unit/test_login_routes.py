@@ -1,9 +1,11 @@
-"""Where people land after a login, whose cookie counts, and what is added to Streamlit's answers."""
+"""Where people land after a login, whose cookie counts, how long a socket is heard, what is added to answers."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from starlette.types import Message, Receive, Scope, Send
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
+from dashboard import login
 from dashboard.login_routes import LoginRoutes, cookie_claims, place_of
 from schemas.login import Login
-from tests.unit.test_login_identity import LOGIN
+from tests.unit.test_login_identity import CLAIMS, LOGIN, NOW
+from touchstone.system_clock import SystemClock
 
 OURS = "https://touchstone.acme.example"
 GIVEN = Login.model_validate(LOGIN)
@@ -67,7 +71,9 @@ def test_a_cookie_counts_that_was_signed_here_for_this_address() -> None:
         assert cookie_claims(held, GIVEN) == {}
 
 
-def asked(path: str, status: int, headers: list[tuple[bytes, bytes]], **login: Any) -> list[Message]:
+def asked(
+    path: str, status: int, headers: list[tuple[bytes, bytes]], *, held: bytes = b"", **changes: Any
+) -> list[Message]:
     """What comes out for a GET of *path*, when Streamlit answers with *status* and *headers*."""
 
     async def streamlit(scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,17 +89,126 @@ def asked(path: str, status: int, headers: list[tuple[bytes, bytes]], **login: A
         return {"type": "http.request"}
 
     where, _, query = path.partition("?")
-    scope = {"type": "http", "method": "GET", "path": where, "query_string": query.encode(), "headers": []}
-    asyncio.run(LoginRoutes(streamlit, Login.model_validate(LOGIN | login))(scope, receive, send))
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": where,
+        "query_string": query.encode(),
+        "headers": [(b"cookie", held)],
+    }
+    asyncio.run(LoginRoutes(streamlit, Login.model_validate(LOGIN | changes))(scope, receive, send))
     return said
 
 
+class HandClock(SystemClock):
+    """Says the time that it is set to."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        """That time."""
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    """At NOW, and the one that sessions end by."""
+    clock = HandClock(NOW)
+    login.keep_time_by(clock)
+    yield clock
+    login.keep_time_by(SystemClock())
+
+
+def cookie(**claims: Any) -> bytes:
+    """The header of a browser in which ana has logged in, with these changes."""
+    content = json.dumps(CLAIMS | {"origin": OURS} | claims)
+    return f"{USER_COOKIE_NAME}={create_signed_value(SECRET, USER_COOKIE_NAME, content).decode()}".encode()
+
+
+class Socket:
+    """One to Streamlit, which keeps what it hears and the protocol that it is asked for."""
+
+    def __init__(self, held: bytes) -> None:
+        self.heard: list[str] = []
+        self.sent: list[Message] = []
+        self.protocol = b""
+        headers = [(b"cookie", held), (b"sec-websocket-protocol", b"streamlit, token, old-session")]
+        self._scope = {"type": "websocket", "path": "/_stcore/stream", "headers": headers}
+
+    def run(self, *steps: Callable[[], None]) -> Socket:
+        """A message after each of *steps*."""
+        left = iter(steps)
+
+        async def receive() -> Message:
+            step = next(left, None)
+            if step is None:
+                return {"type": "websocket.disconnect", "code": 1000}
+            step()
+            return {"type": "websocket.receive", "bytes": b"rerun"}
+
+        async def send(message: Message) -> None:
+            self.sent.append(message)
+
+        asyncio.run(LoginRoutes(self._streamlit, GIVEN)(self._scope, receive, send))
+        return self
+
+    async def _streamlit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.protocol = dict(scope["headers"])[b"sec-websocket-protocol"]
+        while True:
+            message = await receive()
+            self.heard.append(message["type"])
+            if message["type"] == "websocket.disconnect":
+                return
+
+
+def nothing() -> None:
+    """Happens."""
+
+
+def test_a_socket_is_heard_for_as_long_as_its_login_lasts(clock: HandClock) -> None:
+    """No part of a page is drawn over it afterwards, whatever the browser at its other end goes on asking for."""
+
+    def late() -> None:
+        clock.at = NOW + timedelta(hours=1)
+
+    socket = Socket(cookie()).run(nothing, nothing, late, nothing)
+    assert socket.heard == ["websocket.receive", "websocket.receive", "websocket.disconnect"]
+    assert socket.sent == [{"type": "websocket.close", "code": 1008}]
+    assert socket.protocol == b"streamlit, token, old-session"
+
+
+def test_logging_out_closes_every_socket_of_that_login_and_of_no_other(clock: HandClock) -> None:
+    """In other tabs and browsers that hold the cookie; the next login of the same person is another."""
+
+    def out() -> None:
+        login.end(CLAIMS | {"nonce": "one"})
+
+    assert Socket(cookie(nonce="one")).run(nothing, out).heard == ["websocket.receive", "websocket.disconnect"]
+    assert Socket(cookie(nonce="two")).run(nothing, nothing).heard[:2] == ["websocket.receive"] * 2
+    asked("/auth/logout", 302, [], held=cookie(nonce="two"))
+    assert Socket(cookie(nonce="two")).run(nothing).protocol == b"streamlit, token"
+
+
+@pytest.mark.parametrize(
+    "held", [b"", cookie(email="eve@evil.example"), cookie(iat=0), cookie(origin="https://x.example")]
+)
+def test_whoever_is_not_let_in_goes_on_with_no_session(held: bytes, clock: HandClock) -> None:
+    """One that was begun with a login has parts of pages, which a browser can ask for by name."""
+    socket = Socket(held).run(nothing)
+
+    assert socket.protocol == b"streamlit, token"
+    assert socket.heard == ["websocket.receive", "websocket.disconnect"] and socket.sent == []
+
+
 def test_every_cookie_is_kept_to_tls_where_people_come_by_tls() -> None:
-    """Streamlit leaves the flag out; once is enough."""
+    """Streamlit leaves the flag out; once is enough. And no other page may frame ours."""
     cookies = [(b"set-cookie", b"_streamlit_xsrf=1; Path=/"), (b"set-cookie", b"a=1; Secure"), (b"x", b"y")]
 
-    def set_by(**login: Any) -> list[bytes]:
-        return [value for name, value in asked("/", 200, cookies, **login)[0]["headers"] if name == b"set-cookie"]
+    def set_by(**changes: Any) -> list[bytes]:
+        headers = asked("/", 200, cookies, **changes)[0]["headers"]
+        assert (b"content-security-policy", b"frame-ancestors 'none'") in headers
+        return [value for name, value in headers if name == b"set-cookie"]
 
     assert set_by() == [b"_streamlit_xsrf=1; Path=/; Secure", b"a=1; Secure"]
     assert set_by(url="http://127.0.0.1:8501") == [b"_streamlit_xsrf=1; Path=/", b"a=1; Secure"]
