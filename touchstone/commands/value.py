@@ -82,9 +82,9 @@ def _print_offers(session: Session, offers: tuple[Offer, ...]) -> None:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 1, 1, 0))
     table.add_column("Provider\nmodel\nstanding", overflow="fold", min_width=16)
-    headings = ("Available\nn", "First token p50\np95\nn", "Tokens/s\nn", "1M good tokens\nbounds\nlist price")
-    for heading in headings:
+    for heading in ("Available\nn", "First token\np50, p95\nn", "Tokens/s\nn"):
         table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("1M good tokens\nbounds\nlist price", justify="right", overflow="fold")  # never cut off
     for one in offers:
         table.add_row(*(escape(cell) for cell in _cells(one)))
     session.out.print(table)
