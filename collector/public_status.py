@@ -32,6 +32,7 @@ def status_at(reader: Reader, configuration: Configuration, at: datetime, wanted
     names = list(wanted) or sorted(fleet)
     tiers = {verdict.provider: verdict.tier for verdict in reader.latest_verdicts(at)}
     observed = reader.observed_at(first_bar(at), at)
+    bars = reader.days_as_known(first_bar(at), at)
     return StatusPage(
         at=at,
         providers=tuple(
@@ -39,7 +40,7 @@ def status_at(reader: Reader, configuration: Configuration, at: datetime, wanted
                 provider=name,
                 name=fleet.get(name, {}).get("name", ""),
                 tier=tiers.get(name),
-                days=day_marks.row(reader.days_as_known(name, first_bar(at), at), last_day(at), BAR_DAYS),
+                days=day_marks.row((one for one in bars if one.provider == name), last_day(at), BAR_DAYS),
                 observed_at=observed.get(name),
             )
             for name in names

@@ -66,7 +66,7 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
         start=start,
         end=at,
         confidence=terms.confidence,
-        days=reader.days_as_known(provider, first_bar(at), at),
+        days=reader.days_as_known(first_bar(at), at, provider=provider),
         examination=next(iter(reader.examinations(provider, at)), None),
         name=terms.name,
         simulated=terms.simulated or summary.simulated,

@@ -93,6 +93,7 @@ class PageSettings(Strict):
     providers: dict[str, ProviderFace]
     contracts: tuple[str, ...]
     prices: dict[str, Price]
+    currencies: dict[str, str]
     bought: dict[str, tuple[Purchase, ...]]
     capital_rate: Percent
     method: Method
@@ -168,6 +169,7 @@ class PageSettings(Strict):
             },
             contracts=tuple(sorted(configuration.contracts)),
             prices=fleet.prices(),
+            currencies=fleet.currencies(settings.value.currency),
             bought={name: purchases(one) for name, one in sorted(configuration.contracts.items())},
             capital_rate=settings.value.capital_rate,
             method=Method.of(configuration),

@@ -34,19 +34,20 @@ def drawable(offers: Sequence[Offer]) -> tuple[Offer, ...]:
 
 def tradeoff(offers: Sequence[Offer], tiers: Mapping[str, Tier]) -> alt.LayerChart:
     """
-    *offers*, at least one and each `drawable`; *tiers* by provider.
+    *offers*, at least one, each `drawable` and all in one currency; *tiers* by provider.
 
     Those that nobody surely beats bear their names.
     """
     rows = [_row(one, figures, tiers.get(one.provider, Tier.UNRATED)) for one in offers if (figures := one.figures)]
     base = alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
     bars = base.mark_rule(color=NEUTRAL, opacity=0.8)
-    across = bars.encode(x=_wait("ms_low"), x2="ms_high:Q", y=_cost("cost"))
-    upward = bars.encode(x=_wait("ms"), y=_cost("cost_low"), y2="cost_high:Q")
+    currency = offers[0].currency
+    across = bars.encode(x=_wait("ms_low"), x2="ms_high:Q", y=_cost("cost", currency))
+    upward = bars.encode(x=_wait("ms"), y=_cost("cost_low", currency), y2="cost_high:Q")
     domain = [tier.value for tier in TIER_ORDER]
     points = base.mark_point(filled=True, size=130, opacity=1).encode(
         x=_wait("ms"),
-        y=_cost("cost"),
+        y=_cost("cost", currency),
         shape=alt.Shape("tier:N", scale=alt.Scale(domain=domain, range=[SHAPE[tier] for tier in TIER_ORDER])),
         color=alt.Color(
             "tier:N",
@@ -56,7 +57,7 @@ def tradeoff(offers: Sequence[Offer], tiers: Mapping[str, Tier]) -> alt.LayerCha
         tooltip=["provider:N", "tier:N", "standing:N", "million good:N", "first token p95:N", "available:N", "n:Q"],
     )
     names = base.mark_text(align="left", dx=9, dy=-9, fontSize=12, fontWeight=600, color=NEUTRAL).encode(
-        x=_wait("ms"), y=_cost("cost"), text="name:N"
+        x=_wait("ms"), y=_cost("cost", currency), text="name:N"
     )
     chart: alt.LayerChart = alt.layer(across, upward, points, names)  # type: ignore[assignment]
     padding = {"left": 4, "right": 60, "top": 4, "bottom": 4}
@@ -68,8 +69,8 @@ def _wait(field: str) -> alt.X:
     return alt.X(f"{field}:Q", title="time to first token, p95 (ms)", scale=alt.Scale(zero=False))
 
 
-def _cost(field: str) -> alt.Y:
-    return alt.Y(f"{field}:Q", title="price of a million good tokens", scale=alt.Scale(zero=False))
+def _cost(field: str, currency: str) -> alt.Y:
+    return alt.Y(f"{field}:Q", title=f"price of a million good tokens ({currency})", scale=alt.Scale(zero=False))
 
 
 def said(offers: Sequence[Offer]) -> str:
@@ -92,7 +93,7 @@ def _row(one: Offer, figures: Figures, tier: Tier) -> dict[str, Any]:
         "cost": cost.value,
         "cost_low": cost.low,
         "cost_high": cost.high,
-        "million good": f"{words.good_price(one.price)} ({words.between(one.price.good if one.price else None)})",
+        "million good": f"{words.good_price(one)} ({words.between(one.price.good if one.price else None)})",
         "first token p95": f"{words.milliseconds(one.ttft_p95)} ({words.bounds(one.ttft_p95)})",
         "available": words.available(one),
         "n": one.n,

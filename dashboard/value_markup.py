@@ -18,7 +18,13 @@ HEADER = (
     "Provider", "Among these", "Available", "First token p50", "p95", "Tokens/s", "List price", "1M good tokens",
     "GPU-hour",
 )  # fmt: skip
-_LOOK = {Place.FRONT: "good", Place.NOT_TOLD_APART: "good", Place.BEATEN: "bad", Place.UNKNOWN: "unknown"}
+_LOOK = {
+    Place.FRONT: "good",
+    Place.NOT_TOLD_APART: "good",
+    Place.BEATEN: "bad",
+    Place.UNKNOWN: "unknown",
+    Place.NOT_COMPARED: "unknown",
+}
 
 
 def offers(found: Sequence[Offer], hours: Mapping[str, GpuHour], tiers: Mapping[str, Tier]) -> str:
@@ -42,10 +48,15 @@ def _row(one: Offer, hour: GpuHour | None, tier: Tier) -> str:
             _figure(words.available(one), f"n {wording.count(one.n)}"),
             _figure(words.milliseconds(one.ttft_p50), words.bounds(one.ttft_p50), f"n {wording.count(one.ttft_n)}"),
             _figure(words.milliseconds(one.ttft_p95), words.bounds(one.ttft_p95)),
-            _figure(words.speed(one.speed), words.bounds(one.speed), f"n {wording.count(one.speed_n)}"),
-            _figure(words.listed(price) or "none"),
             _figure(
-                words.good_price(price),
+                words.speed(one.speed),
+                words.bounds(one.speed),
+                f"n {wording.count(one.speed_n)}",
+                words.as_billed(one),
+            ),
+            _figure(words.listed(price) or "none", one.currency if price else ""),
+            _figure(
+                words.good_price(one),
                 words.between(price.good if price else None),
                 f"n {wording.count(price.n if price else 0)}",
             ),

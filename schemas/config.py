@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from schemas.contract import Contract, Percent
-from schemas.fleet import Fleet, Name, Site, Strict, Text, Url
+from schemas.fleet import Currency, Fleet, Name, Site, Strict, Text, Url
 from schemas.login import Login
 from schemas.loopback import is_loopback
 from schemas.objectives import Objective
@@ -426,6 +426,7 @@ class Value(Strict):
     capital_rate: Percent = Field(
         default=Decimal("0.08"), description="what money that was paid upfront costs us, a year (effective)"
     )
+    currency: Currency = Field(default="USD", description="of the fleet's prices, where a provider names no other")
 
 
 class Settings(Strict):

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.fleet import Money, Name, Strict, Text, Url
+from schemas.fleet import Currency, Money, Name, Strict, Text, Url
 from schemas.observation import BLAME, DEGRADED_REASONS, Blame, Reason
 from schemas.quantity import DurationS, parse_percent
 from schemas.time_zone import TimeZone
@@ -44,7 +44,6 @@ Percent = Annotated[
     Field(ge=0, le=1, max_digits=12),
     WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$", "description": "a percentage: 99.9%"}),
 ]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
 def _of_the_provider(reason: Reason) -> Reason:

@@ -44,6 +44,7 @@ Url = Annotated[
 ]
 Site = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(checked_site)]
 Text = Annotated[str, StringConstraints(max_length=200)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Money = Annotated[Decimal, Field(ge=0, le=1_000_000_000, max_digits=18, decimal_places=9)]
 
 
@@ -108,7 +109,7 @@ class Tls(Strict):
 
 
 class Price(Strict):
-    """What a million tokens cost, in the currency of the provider's budget."""
+    """What a million tokens cost, in the currency of the provider."""
 
     tokens_in: Money
     tokens_out: Money
@@ -167,6 +168,9 @@ class Provider(Strict):
     name: Text = ""
     budget: Budget = Budget()
     price: Price | None = None
+    currency: Currency | None = Field(
+        default=None, description="of its prices and of its budget, three letters; null: `value.currency`"
+    )
     clusters: dict[Name, Cluster] = Field(min_length=1)
 
 
@@ -195,6 +199,10 @@ class Fleet(Strict):
         """What a million tokens cost, by provider, and by target where that has a price of its own."""
         found = {name: provider.price for name, provider in self.providers.items() if provider.price is not None}
         return found | {one.id: one.target.price for one in self.places() if one.target.price is not None}
+
+    def currencies(self, usual: str) -> dict[str, str]:
+        """The currency of every provider's prices: its own, else the *usual* one."""
+        return {name: provider.currency or usual for name, provider in self.providers.items()}
 
     def places(self) -> Iterator[Place]:
         """Every target with where it stands, sorted by id."""

@@ -27,6 +27,7 @@ def terms_of(configuration: Configuration, reader: Reader, at: datetime, provide
         statements += share.statements(reader.records(share, at))
     return Terms(
         prices=configuration.fleet.prices(),
+        currencies=configuration.fleet.currencies(settings.value.currency),
         bought=bought,
         statements=statements,
         capital_rate=settings.value.capital_rate,

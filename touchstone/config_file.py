@@ -138,8 +138,8 @@ def _merge_fleet(documents: list[Document], environ: Mapping[str, str], findings
 
 
 def _merge_money(merged: dict[str, Any], provider: Provider, document: Document, provider_id: str) -> Iterable[Finding]:
-    """Take over a provider's budget and price; either may stand in one of its files only."""
-    for key in ("budget", "price"):
+    """Take over a provider's budget, price and currency; each may stand in one of its files only."""
+    for key in ("budget", "price", "currency"):
         path: tuple[PathKey, ...] = ("providers", provider_id, key)
         if document.has(path):
             if key in merged:

@@ -11,6 +11,7 @@ DAY_S = 86_400.0
 # Bytes on disk after merges (`make bench-store`): of a row without tokens, and of the arrival of each token.
 ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
 HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 360.0, 37.0
+MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES = 3.6, 100.0, 2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,16 @@ def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePla
     tokens = sum(DAY_S / module.interval * _tokens(module) for module in modules) * vantages
     series = sum(_connections(module) for module in modules) * vantages
     streams = sum(_connections(module) for module in modules if module.tokens_out) * vantages
+    places = tuple(configuration.fleet.places())
+    targets, models = len(places), len({(place.provider, place.target.model) for place in places})
+    sights = len(configuration.fleet.providers) * vantages
     return (
         TablePlan("observations", rows, rows * ROW_BYTES + tokens * TOKEN_BYTES, raw),
         TablePlan("rollup_hour", 24.0 * series, 24 * series * HOUR_BYTES, rolled),
         TablePlan("token_arrivals", 24.0 * streams, 24 * streams * ARRIVALS_BYTES, rolled),
+        TablePlan("model_hour", 24.0 * targets, 24 * targets * MODEL_BYTES, rolled),
+        TablePlan("model_times", 24.0 * models, 24 * models * TIMES_BYTES, rolled),
+        TablePlan("sights", 24.0 * sights, 24 * sights * SIGHT_BYTES, rolled),
         TablePlan("rollup_day", series, series * DAY_BYTES, None),
     )
 

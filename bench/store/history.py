@@ -18,8 +18,8 @@ DAY = f"""
 INSERT INTO {{database}}.observations
   (tick, provider, cluster, target, region, model, vantage, kind, module, started_at, finished_at, outcome, reason,
    connection, http_status, connect_ms, tls_ms, sent_ms, first_byte_ms, first_token_ms, last_token_ms, total_ms,
-   gap_max_ms, arrivals_ms, billed_in, billed_out, counted_out, counted_by, chunks, bytes_in, finish_reason, stamp,
-   loop_lag_ms, streams_open, source, agent_version, reads, late_ms, batch_id, seq, ingested_at)
+   gap_max_ms, token_gap_ms, arrivals_ms, billed_in, billed_out, counted_out, counted_by, chunks, bytes_in,
+   finish_reason, stamp, loop_lag_ms, streams_open, source, agent_version, reads, late_ms, batch_id, seq, ingested_at)
 WITH
   intDiv(number, {PER_DAY}) AS c, number % {PER_DAY} AS slot, intDiv(c, {CLUSTERS_OF_ONE}) AS p,
   toDateTime64({{day:UInt32}}, 3, 'UTC') + toIntervalSecond(slot * {EVERY_S}) + toIntervalMillisecond(c * 97) AS at,
@@ -42,7 +42,8 @@ SELECT at, format('cloud-{{}}', leftPad(toString(p), 2, '0')) AS provider,
   if(slot % 2 = 0, 'cold', 'warm'), if(answered, 200, 0), if(slot % 2 = 0, 5 + u, NULL), if(slot % 2 = 0, 12 + v, NULL),
   1 + u, if(answered, ttft - 1, NULL), if(answered, ttft, NULL),
   if(answered, if(chat, arrivals[-1], ttft), NULL) AS last_token_ms, if(answered, last_token_ms + 2, 5000),
-  if(chat AND answered, 21, NULL), if(answered, arrivals, []) AS arrivals_ms, if(answered, 60, NULL),
+  if(chat AND answered, 21, NULL), if(chat AND answered, (last_token_ms - ttft) / 15, NULL),
+  if(answered, arrivals, []) AS arrivals_ms, if(answered, 60, NULL),
   if(answered, length(arrivals) + NOT chat, NULL) AS billed_out, billed_out, if(answered, 'chunks', ''),
   length(arrivals_ms), 900 + h1 % 100, if(answered, 'stop', ''), 'kernel', toFloat32(v), h1 % 40, 'active', '0.1.0',
   length(arrivals_ms) + 2, toFloat32(u * 4), {{day:UInt32}}, number, at + toIntervalMillisecond(1500 + h1 % 1000)

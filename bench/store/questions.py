@@ -13,6 +13,7 @@ from collector.storage.rollup_sql import MINUTES
 
 PROVIDER = "cloud-07"
 LIVE = timedelta(minutes=15)
+BLOCK_S = 21_600.0  # as tiers.block is by default
 
 _ROWS = """FROM {database}.observations
 WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})
@@ -69,7 +70,7 @@ def questions(end: datetime, days: int) -> Sequence[Question]:
 
 def pages(end: datetime, days: int) -> Sequence[Question]:
     """Everything else that the dashboard's pages read."""
-    week, most = end - timedelta(days=min(7, days)), end - timedelta(days=days)
+    week, month, most = (end - timedelta(days=min(back, days)) for back in (7, 30, days))
     asked: tuple[tuple[str, datetime, Callable[[Reader], Any]], ...] = (
         ("bars of every cluster, 90 d", most, lambda r: r.daily_bars(90)),
         ("time to first token, 7 d", week, lambda r: r.latency_series(PROVIDER, week, end, points=240)),
@@ -79,6 +80,11 @@ def pages(end: datetime, days: int) -> Sequence[Question]:
         ("probes beside traffic, 7 d", week, lambda r: r.beside(PROVIDER, week, end, confidence=0.95, as_known=False)),
         ("probes beside traffic, 90 d", most, lambda r: r.beside(PROVIDER, most, end, confidence=0.95, as_known=False)),
         ("any traffic, 90 d", most, lambda r: r.any_traffic(PROVIDER, most, end)),
+        ("what models were worth, 7 d", week, lambda r: r.model_facts(week, end, block_s=BLOCK_S)),
+        ("what models were worth, 90 d", most, lambda r: r.model_facts(most, end, block_s=BLOCK_S)),
+        ("who fails together, 30 d", month, lambda r: r.relations(end, min(30, days), {})),
+        ("status page of a provider, 30 d", month, lambda r: r.honesty(PROVIDER, month, end)),
+        ("public status page, 90 d", most, lambda r: (r.days_as_known(most, end), r.observed_at(most, end))),
         ("last observations", end, lambda r: r.recent_observations(PROVIDER)),
         ("freshness", end, lambda r: r.freshness()),
     )

@@ -27,7 +27,10 @@ _BYTES = """
 SELECT table, sum(rows), sum(bytes_on_disk) FROM system.parts
 WHERE database = {name:String} AND active GROUP BY table ORDER BY table"""
 
-_ROLLUPS = ("rollup_marks", "bad_minutes", "rollup_hour", "rollup_day", "token_arrivals", "engine_metrics")
+_ROLLUPS = (
+    "rollup_marks", "bad_minutes", "rollup_hour", "rollup_day", "token_arrivals", "engine_metrics", "model_hour",
+    "model_times", "sights",
+)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -57,6 +57,8 @@ def _offer(one: Offer) -> dict[str, Any]:
         "ttft_n": one.ttft_n,
         **_quantile("tokens_per_s", one.speed),
         "tokens_per_s_n": one.speed_n,
+        "tokens_per_s_n_billed": one.speed_billed,
+        "price_currency": one.currency if price else None,
         "listed_in": _money(listed[0].tokens_in if len(listed) == 1 else None),
         "listed_out": _money(listed[0].tokens_out if len(listed) == 1 else None),
         "million_billed": _money(price.billed if price else None),

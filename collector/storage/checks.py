@@ -14,12 +14,12 @@ from typing import Any
 
 import orjson
 
-from collector.storage import rollup_checks, rollup_sql
+from collector.storage import comparison_rollups, rollup_checks, rollup_sql
 from collector.storage.client import of_ms, to_ms
 from collector.storage.connection import named_errors, rows_of
 from collector.storage.cover import Cover
 from collector.storage.migrations import shipped
-from collector.storage.rollups import DAY, floor
+from collector.storage.rollups import DAY, MARKS, floor
 from schemas.config import Store
 
 NAMED_MAX = 5  # examples in one finding
@@ -93,12 +93,12 @@ class Examination:
 
     def rollups(self) -> Iterator[Finding]:
         """Rollups of the window that are not what facts (of days: hours) say, and a mark that stands still."""
-        mark_ms, marks = self._rows(rollup_sql.MARK)[0]
+        mark_ms, marks = self._rows(rollup_sql.MARK, names=list(MARKS))[0]
         if marks and self._now - of_ms(mark_ms) > LATE:
             yield Finding(f"rollups stand at {of_ms(mark_ms):%Y-%m-%d %H:%M:%S} UTC: does the collector run?")
-        cover = Cover.read(self._rows, self.start, self._now + DAY)
-        for name, sql in _ROLLUPS.items():
-            until = cover.days_until if name == "rollup_day" else cover.hours_until
+        covers = {mark: Cover.read(self._rows, self.start, self._now + DAY, mark=mark) for mark in MARKS}
+        for name, (mark, sql) in _ROLLUPS.items():
+            until = covers[mark].days_until if name == "rollup_day" else covers[mark].hours_until
             for day in self._days():
                 window = self._window(day) | {"b": min(self._window(day)["b"], to_ms(until))}
                 rows = self._rows(sql, **window, limit=NAMED_MAX + 1) if window["a"] < window["b"] else ()
@@ -118,8 +118,14 @@ class Examination:
         return rows_of(self._driver, self._store, sql, **parameters)
 
 
-_ROLLUPS: Mapping[str, str] = MappingProxyType(
-    {"bad_minutes": rollup_checks.MINUTES, "rollup_hour": rollup_checks.HOURS, "rollup_day": rollup_checks.DAYS}
+# By table: the mark that vouches for it, and what differs.
+_ROLLUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "bad_minutes": (rollup_sql.FACTS, rollup_checks.MINUTES),
+        "rollup_hour": (rollup_sql.FACTS, rollup_checks.HOURS),
+        "rollup_day": (rollup_sql.FACTS, rollup_checks.DAYS),
+    }
+    | {one.table: (rollup_sql.COMPARISON, rollup_checks.differing(one)) for one in comparison_rollups.ROLLUPS}
 )
 
 

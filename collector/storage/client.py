@@ -13,6 +13,7 @@ from schemas.clock import Clock
 from schemas.config import Store
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Client:

@@ -1,27 +1,30 @@
 """
 What providers did by buckets, what their endpoints showed, what their status pages said, and who had real traffic.
 
-Only rows taken in before `at`. First attempts of our own probes of kinds that serve. One provider at a time, which lies
-together in the store, so that memory is bounded by its clusters and vantages.
+Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Whole hours of buckets come from
+rollups, the rest from facts (see cover.py), a day at a time, so that memory is bounded.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from collector.judgement.blind_spans import BEFORE, BLINDNESS_REMEMBERED, BlindSpan
 from collector.judgement.correlation.buckets import BUCKET_S, Mask, Sight
 from collector.judgement.correlation.shared_infrastructure import Sighting, What
 from collector.judgement.honesty.posts import Ours, Post
 from collector.storage.client import of_ms, to_ms
-from collector.storage.fact_queries import UNKNOWN, known_before
-from collector.storage.first_token_sql import SERVES
+from collector.storage.comparison_rollups import ASKED, DOWN, SERVED
+from collector.storage.cover import HOUR_S, Cover
+from collector.storage.fact_queries import known_before
 from collector.storage.incident_queries import INCIDENTS, IncidentRow, incident_of
+from collector.storage.rollup_sql import COMPARISON
 from schemas.incident import IncidentState, Level, Signal
 
 Query = Callable[..., Sequence[Sequence[Any]]]
@@ -30,6 +33,7 @@ ENDPOINT = "endpoint"  # the series of samples that tls_handshake keeps
 POST, POST_ENDED = "status_post", "status_post_ended"  # those that status_page keeps
 INCIDENTS_MAX = 10_000
 CREATED_MAX_S = 4_102_444_800  # the end of the year 2099
+_BUCKET_MS, _DAY_MS = BUCKET_S * 1000, 86_400_000
 OUTAGES = frozenset({Signal.HARD_DOWN, Signal.ERROR_BURN})
 
 _TICKS = "tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})"
@@ -37,23 +41,24 @@ _ASKED = f"{_TICKS} AND {known_before('at')} AND attempt = 0 AND source = 'activ
 _SAMPLES = f"""{{database}}.integrity_samples FINAL
 WHERE {_TICKS} AND at < fromUnixTimestamp64Milli({{at:Int64}})"""
 
-# Of whatever they were asked, as known at whatever time: one of which nothing is known has no buckets.
-PROVIDERS = f"SELECT DISTINCT provider FROM {{database}}.observations WHERE {_TICKS} ORDER BY provider"
-
+# Numbers of buckets since the epoch. As the rollup `sights` has them, of facts.
 BUCKETS = f"""
-SELECT vantage, groupArray(number), groupArrayIf(number, down) FROM
+SELECT provider, vantage, groupArray(number), groupArrayIf(number, down) FROM
 (
-  SELECT vantage, number, max(2 * failed >= known) AS down FROM
+  SELECT provider, vantage, number, max({DOWN}) AS down FROM
   (
-    SELECT vantage, cluster, intDiv(toUnixTimestamp64Milli(tick) - {{a:Int64}}, {BUCKET_S * 1000}) AS number,
-           countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}) AS failed,
-           failed + countIf(outcome IN ('ok', 'degraded')) AS known
-    FROM {{database}}.observations WHERE provider = {{provider:String}} AND {_ASKED} AND {SERVES}
-    GROUP BY vantage, cluster, number HAVING known > 0
+    SELECT provider, vantage, cluster, intDiv(toUnixTimestamp(tick), {BUCKET_S}) AS number, {ASKED}
+    FROM {{database}}.observations WHERE {_TICKS} AND {known_before("at")} AND {SERVED}
+    GROUP BY provider, vantage, cluster, number HAVING known > 0
   )
-  GROUP BY vantage, number
+  GROUP BY provider, vantage, number
 )
-GROUP BY vantage ORDER BY vantage"""
+GROUP BY provider, vantage"""
+
+HOURS = """
+SELECT provider, vantage, groupArray(toUnixTimestamp(t)), groupArray(seen), groupArray(down)
+FROM {database}.sights FINAL WHERE t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})
+GROUP BY provider, vantage"""
 
 ENDPOINTS = f"""
 SELECT provider, sample, text, count(), toUnixTimestamp64Milli(max(tick)) FROM {_SAMPLES} AND name = '{ENDPOINT}'
@@ -79,11 +84,20 @@ WHERE provider = {{provider:String}} AND {_ASKED} AND kind = 'status_page' AND o
 
 
 def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iterator[Sight]:
-    """Every provider from every vantage, in the buckets of [begins, ends)."""
-    within, n = _within(begins, ends, at), (to_ms(ends) - to_ms(begins)) // (BUCKET_S * 1000)
-    for (provider,) in query(PROVIDERS, a=within["a"], b=within["b"]):
-        for vantage, seen, down in query(BUCKETS, **within, provider=provider):
-            yield Sight(provider, vantage, _mask(seen, n), _mask(down, n))
+    """Every provider from every vantage, in the buckets of [begins, ends), which are on borders of buckets."""
+    first, n = (to_ms(begins) // _BUCKET_MS, (to_ms(ends) - to_ms(begins)) // _BUCKET_MS)
+    borders = Cover.read(query, begins, ends, at=at, mark=COMPARISON).within(begins, ends)
+    found: dict[tuple[str, str], tuple[Mask, Mask]] = defaultdict(lambda: (_nothing(n), _nothing(n)))
+    for provider, vantage, hours, *bits in query(HOURS, f=borders["f"], h=borders["h"]):
+        numbers = np.asarray(hours, dtype=np.int64) // BUCKET_S - first
+        for mask, of_hours in zip(found[provider, vantage], bits, strict=True):
+            mask[_set(numbers, of_hours)] = True
+    for low, high in _by_day(("a", "f"), ("h", "b"), borders=borders):
+        for provider, vantage, *numbered in query(BUCKETS, a=low, b=high, at=to_ms(at)):
+            for mask, numbers in zip(found[provider, vantage], numbered, strict=True):
+                mask[np.asarray(numbers, dtype=np.int64) - first] = True
+    for (provider, vantage), (seen, down) in sorted(found.items(), key=lambda one: one[0]):
+        yield Sight(provider, vantage, seen, down)
 
 
 def blindness(query: Query, begins: datetime, ends: datetime, at: datetime) -> tuple[BlindSpan, ...]:
@@ -157,10 +171,23 @@ def _incidents(query: Query, provider: str, begins: datetime, at: datetime) -> t
     return tuple(map(incident_of, rows))
 
 
-def _mask(numbers: Sequence[int], n: int) -> Mask:
-    mask = np.zeros(n, dtype=bool)
-    mask[np.asarray(numbers, dtype=np.int64)] = True
-    return mask
+def _nothing(n: int) -> Mask:
+    return np.zeros(n, dtype=bool)
+
+
+def _set(hours: npt.NDArray[np.int64], bits: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The buckets whose bits are set, where *hours* are the first buckets of hours."""
+    set_bits = np.asarray(bits, dtype=np.uint16)[:, None] >> np.arange(HOUR_S // BUCKET_S, dtype=np.uint16) & 1
+    hour, bucket = np.nonzero(set_bits)
+    numbers: npt.NDArray[np.int64] = hours[hour] + bucket
+    return numbers
+
+
+def _by_day(*spans: tuple[str, str], borders: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """The *spans* between *borders* (ms) in pieces of a day at most."""
+    for low, high in spans:
+        for start in range(borders[low], borders[high], _DAY_MS):
+            yield start, min(start + _DAY_MS, borders[high])
 
 
 def _within(begins: datetime, ends: datetime, at: datetime) -> dict[str, Any]:

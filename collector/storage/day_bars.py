@@ -1,18 +1,21 @@
 """
 What every cluster did on every day, for the bars: whole days come from rollups, the rest from hours and from facts.
 
-Parameters: a, d, h, b (ms; see cover.py).
+Parameters: a, d, h, b (ms; see cover.py), provider ('' for all). Only facts taken in before `at` (ms).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from collector.storage.fact_queries import UNKNOWN
+from collector.storage.client import FAR, to_ms
+from collector.storage.cover import Cover, Rows
+from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import SERVES
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 
+_WHOSE = "({provider:String} = '' OR provider = {provider:String})"
 _ROLLED = f"""provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
          sum(n_failed) AS all_failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed"""
 
@@ -23,10 +26,12 @@ FROM
 (
   SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
   WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) AND {SERVES}
+    AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
   WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
+    AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT provider, cluster, toDate(tick) AS day, count() AS n, countIf(outcome = 'ok') AS ok,
@@ -35,7 +40,7 @@ FROM
          countIf(outcome = 'not_observed') AS not_observed
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND attempt = 0 AND source = 'active' AND {SERVES}
+    AND {known_before("at")} AND attempt = 0 AND source = 'active' AND {SERVES} AND {_WHOSE}
   GROUP BY provider, cluster, day
 )
 GROUP BY provider, cluster, day ORDER BY provider, cluster, day"""
@@ -58,3 +63,11 @@ class DayBar:
     failed: int
     unknown: int
     not_observed: int
+
+
+def day_bars(
+    query: Rows, start: datetime, end: datetime, *, at: datetime | None = None, provider: str = ""
+) -> tuple[DayBar, ...]:
+    """Counts by cluster and day over [start, end), of one provider or of all; with *at*, as they were known then."""
+    window = Cover.read(query, start, end, at=at).by_day(start, end)
+    return tuple(DayBar(*row) for row in query(DAYS, **window, provider=provider, at=to_ms(at or FAR)))

@@ -54,7 +54,7 @@ from collector.storage import (
     value_queries,
     verdict_queries,
 )
-from collector.storage.client import of_ms
+from collector.storage.client import FAR, of_ms
 from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.connection import arguments, named_errors
 from collector.storage.cover import HOUR_S, Cover, rounded_step_s
@@ -62,6 +62,7 @@ from collector.storage.day_bars import DayBar
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.incident_queries import IncidentRow, IncidentStory
+from collector.storage.last_observed import last_observed
 from collector.storage.monitor_queries import MonitorHealth, TableSize
 from collector.storage.outage_queries import Outage
 from collector.storage.records import NotedConfiguration
@@ -83,7 +84,6 @@ POINTS_MAX = 500
 ROWS_MAX = 1_000
 HANDLED_MAX = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 _FRESH = """
 SELECT now64(3, 'UTC'), max(tick), max(ingested_at),
@@ -146,13 +146,13 @@ class Reader:
         """Let go of the connections."""
         self._client.close()
 
-    def latest_verdicts(self, at: datetime = _FAR) -> tuple[Verdict, ...]:
+    def latest_verdicts(self, at: datetime = FAR) -> tuple[Verdict, ...]:
         """The last verdict on every provider that has one, given at *at* or before."""
         return tuple(verdict_of(body) for (body,) in self._rows(verdict_queries.LATEST, at=_ms(at), provider=""))
 
     def verdict(self, provider: str, at: datetime | None = None) -> Verdict | None:
         """The last verdict on *provider*, or the one that held at *at*; None when there is none."""
-        rows = self._rows(verdict_queries.LATEST, at=_ms(at or _FAR), provider=provider)
+        rows = self._rows(verdict_queries.LATEST, at=_ms(at or FAR), provider=provider)
         return verdict_of(rows[0][0]) if rows else None
 
     def tier_changes(self, provider: str, limit: int = 100) -> tuple[TierChange, ...]:
@@ -190,9 +190,7 @@ class Reader:
 
     def model_facts(self, start: datetime, at: datetime, *, block_s: float) -> tuple[ModelFacts, ...]:
         """Every model at every provider over [start, at), as known at *at*, in blocks of *block_s*."""
-        window = {"a": _ms(start), "at": _ms(at)}
-        blocks = self._rows(value_queries.BLOCKS, **window, block=int(block_s))
-        return value_queries.model_facts_of(blocks, self._rows(value_queries.TIMES, **window))
+        return value_queries.model_facts(self._rows, start, at, int(block_s))
 
     def relations(self, at: datetime, days: int, models: Mapping[str, Sequence[str]]) -> Relations:
         """How providers stand to each other over the last *days*, as known at *at*; *models*: who serves each."""
@@ -235,8 +233,7 @@ class Reader:
         now = self.now()
         start = datetime(now.year, now.month, now.day, tzinfo=UTC) - timedelta(days=days - 1)
         end = start + timedelta(days=days)
-        window = self._cover(start, end).by_day(start, end)
-        return tuple(DayBar(*row) for row in self._rows(day_bars.DAYS, **window))
+        return day_bars.day_bars(self._rows, start, end)
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
         """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
@@ -292,7 +289,7 @@ class Reader:
         return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
 
     def recent_incidents(
-        self, limit: int = 100, since: datetime = _EPOCH, *, provider: str = "", until: datetime = _FAR
+        self, limit: int = 100, since: datetime = _EPOCH, *, provider: str = "", until: datetime = FAR
     ) -> tuple[IncidentRow, ...]:
         """Incidents whose first evidence came at *since* or later, newest first, as they stood at *until*."""
         return self._incidents(limit=limit, since=since, provider=provider, until=until)
@@ -382,7 +379,7 @@ class Reader:
         """How the monitor itself is: what its vantages send, what was worked out from it, what the store holds."""
         now = self.now()
         at = {"now": _ms(now)}
-        mark_ms, marks = self._rows(rollup_sql.MARK)[0]
+        mark_ms, marks = self._rows(rollup_sql.MARK, names=[rollup_sql.FACTS])[0]
         examined_at, examinations = self._rows(monitor_queries.EXAMINED)[0]
         return MonitorHealth(
             now=now,
@@ -430,14 +427,13 @@ class Reader:
             bool(simulated),
         )
 
-    def days_as_known(self, provider: str, start: datetime, end: datetime) -> tuple[DayBar, ...]:
-        """Counts of *provider* by cluster and UTC day over [start, end), from rows taken in before *end*."""
-        window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
-        return tuple(DayBar(*row) for row in self._rows(series_queries.CARD_DAYS, **window))
+    def days_as_known(self, start: datetime, end: datetime, *, provider: str = "") -> tuple[DayBar, ...]:
+        """Counts by cluster and UTC day over [start, end), of one provider or of all, as known at *end*."""
+        return day_bars.day_bars(self._rows, start, end, at=end, provider=provider)
 
     def observed_at(self, start: datetime, end: datetime) -> dict[str, datetime]:
         """When each provider was observed last in [start, end), by rows taken in before *end*."""
-        return dict(self._rows(series_queries.OBSERVED_AT, a=_ms(start), b=_ms(end)))
+        return last_observed(self._rows, start, end)
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
@@ -504,7 +500,7 @@ class Reader:
         limit = min(limit, SAMPLES_READ_MAX)
         return samples_of(self._rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit), limit)
 
-    def examinations(self, provider: str = "", at: datetime = _FAR) -> tuple[Examination, ...]:
+    def examinations(self, provider: str = "", at: datetime = FAR) -> tuple[Examination, ...]:
         """The last examination known before *at*, of one provider or of each."""
         rows = self._rows(evidence_records.LATEST, at=_ms(at), provider=provider)
         return tuple(Examination(of_ms(ms), evidence_records.suspicion_of(body)) for ms, body in rows)
@@ -545,7 +541,7 @@ class Reader:
         limit: int = ROWS_MAX,
         since: datetime = _EPOCH,
         provider: str = "",
-        until: datetime = _FAR,
+        until: datetime = FAR,
         lasting: bool = False,
     ) -> tuple[IncidentRow, ...]:
         rows = self._rows(

@@ -24,6 +24,9 @@ _AGED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rollup_hour": ("t", "rollups"),
         "token_arrivals": ("t", "rollups"),
         "engine_metrics": ("t", "rollups"),
+        "model_hour": ("t", "rollups"),
+        "model_times": ("t", "rollups"),
+        "sights": ("t", "rollups"),
     }
 )
 _TTL = re.compile(r"\bTTL [^ ]+ \+ toInterval(Day|Week|Month|Year)\((\d+)\)")

@@ -6,6 +6,7 @@ Parameters: a, b (ms, on borders of days), limit. Each row is a bucket (s since 
 
 from __future__ import annotations
 
+from collector.storage.comparison_rollups import HourRollup
 from collector.storage.first_token_sql import ANSWERED
 
 _KEY = "target, vantage, kind, connection"
@@ -58,3 +59,16 @@ SELECT toUnixTimestamp(t) AS bucket, concat(target, ' ', kind) FROM
 )
 GROUP BY t, target, kind HAVING sum(all) != 0 OR sum(failed) != 0 OR sum(unseen) != 0
 ORDER BY t, target, kind LIMIT {{limit:UInt32}}"""
+
+
+def differing(rollup: HourRollup) -> str:
+    """Hours of *rollup* that are not what facts say."""
+    keys, columns = ", ".join(rollup.keys), ", ".join(rollup.columns)
+    return f"""
+SELECT toUnixTimestamp(t) AS bucket, concatWithSeparator(' ', {keys}) FROM
+(
+  SELECT t, {keys}, {columns} FROM {{database}}.{rollup.table} FINAL WHERE {_BUCKETS}
+  UNION ALL {rollup.facts}
+)
+GROUP BY t, {keys} HAVING count() != 2 OR uniqExact(toString(tuple({columns}))) != 1
+ORDER BY t, {keys} LIMIT {{limit:UInt32}}"""

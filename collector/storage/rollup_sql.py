@@ -6,6 +6,7 @@ Parameters: a, b (ms since the epoch, on borders of the bucket). Re-probes and r
 
 from __future__ import annotations
 
+from collector.storage import comparison_rollups
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, TRUSTED, WAITED, bucket_sql
 
 _GRID = "attempt = 0 AND source = 'active'"
@@ -72,7 +73,7 @@ FROM (SELECT tick, provider, cluster, target, vantage,
       FROM {_FACTS} AND kind = 'engine_metrics')
 GROUP BY t, provider, cluster, target, vantage, name"""
 
-BY_HOUR = (MINUTES, ARRIVALS, ENGINE, HOURS)
+BY_HOUR = (MINUTES, ARRIVALS, ENGINE, HOURS, *comparison_rollups.BY_HOUR)
 
 # Closed hours that a row was taken in for, or that have closed, since `since`.
 DIRTY = f"""
@@ -86,7 +87,11 @@ SELECT DISTINCT hour FROM
 )
 WHERE hour < toUnixTimestamp(toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}}, 'UTC'))) ORDER BY hour"""
 
-MARK = "SELECT toUnixTimestamp64Milli(max(mark)), count() FROM {database}.rollup_marks WHERE name = 'facts'"
+# The oldest of the marks *names*, and how many of them there are.
+FACTS, COMPARISON = "facts", comparison_rollups.MARK_NAME
+MARK = """
+SELECT toUnixTimestamp64Milli(min(newest)), count() FROM
+  (SELECT max(mark) AS newest FROM {database}.rollup_marks WHERE name IN {names:Array(String)} GROUP BY name)"""
 # What came since, however late: nothing from its first tick on is served from rollups.
 NEWER = f"""
 SELECT toUnixTimestamp64Milli(min(tick)), count()

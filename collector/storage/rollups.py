@@ -2,7 +2,8 @@
 Rollups: recomputed from facts for whole buckets, never incremented (law 11).
 
 A mark says up to which instant every row taken in is rolled up. It is moved only after everything has been
-recomputed, so a crash at any point means that some buckets are computed again.
+recomputed, so a crash at any point means that some buckets are computed again. There are two, because rollups that an
+upgrade brought hold nothing yet, or something else, while the others go on being read.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collector.storage.client import Client, to_ms
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SLICE = timedelta(hours=6)  # of facts at once: two days of 9 rows a second took more than a GiB
 DAYS_SLICE = timedelta(days=32)
+MARKS = (rollup_sql.FACTS, rollup_sql.COMPARISON)
 OVERLAP_MS = 120_000  # a writer other than this collector may have had an insert under way
 
 
@@ -38,8 +40,8 @@ class Rollups:
 
         *settled*: every row taken in before it is stored.
         """
-        mark_ms, marks = (await self._client.rows(rollup_sql.MARK))[0]
-        since = mark_ms - OVERLAP_MS if marks else 0
+        mark_ms, marks = (await self._client.rows(rollup_sql.MARK, names=list(MARKS)))[0]
+        since = mark_ms - OVERLAP_MS if marks == len(MARKS) else 0
         rows = await self._client.rows(rollup_sql.DIRTY, now=to_ms(now), since=since)
         hours = [datetime.fromtimestamp(hour, UTC) for (hour,) in rows]
         for start, end in runs(hours, HOUR):
@@ -49,7 +51,7 @@ class Rollups:
         for start, end in await self._days_of(hours, now, everything=not marks):
             await self._recompute_days(start, end)
         await self._client.command(rollup_sql.MINUTES, a=to_ms(floor(now, HOUR)), b=to_ms(floor(now, HOUR / 60)))
-        await self._client.insert("rollup_marks", ("name", "mark"), None, [["facts", min(settled, now)]])
+        await self._client.insert("rollup_marks", ("name", "mark"), None, [[name, min(settled, now)] for name in MARKS])
         return len(hours)
 
     async def _days_of(

@@ -73,19 +73,6 @@ SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32
 FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
 GROUP BY cluster, start ORDER BY cluster, start"""
 
-CARD_DAYS = f"""
-SELECT provider, cluster, toDate(tick) AS day, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
-       countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
-GROUP BY provider, cluster, day ORDER BY cluster, day"""
-
-OBSERVED_AT = f"""
-SELECT provider, max(tick) FROM {{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-  AND {_AS_KNOWN} AND attempt = 0 AND source = 'active' AND outcome != 'not_observed'
-GROUP BY provider ORDER BY provider"""
-
 CARD_REASONS = f"""
 SELECT cluster, reason, count() FROM {{database}}.observations
 WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN} AND reason != ''

@@ -1,8 +1,8 @@
 """
-The SQL of what models at providers were worth: counts and tokens by target and block of time, times by model.
+What models at providers were worth: counts and tokens by target and block of time, times by model.
 
-Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Parameters: a, at (ms since the
-epoch), block (s).
+Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Whole hours come from rollups;
+what is newer, or came late, and the ends of the window from facts (see cover.py).
 """
 
 from __future__ import annotations
@@ -14,32 +14,56 @@ from typing import Any
 
 from collector.judgement.facts import Block
 from collector.judgement.value.facts import ModelFacts, TargetBlock
-from collector.storage.fact_queries import UNKNOWN, known_before
-from collector.storage.first_token_sql import ANSWERED, SERVES, TRUSTED, bucket_sql
+from collector.storage.client import to_ms
+from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
+from collector.storage.cover import HOUR_S, Cover, Rows
+from collector.storage.fact_queries import known_before
+from collector.storage.rollup_sql import COMPARISON
 
-_ROWS = f"""{{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
-  AND {known_before("at")} AND attempt = 0 AND source = 'active' AND {SERVES} AND model != ''"""
+_HOURS = "FINAL WHERE t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"
+_FACTS = f"""{{database}}.observations
+  WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
+    AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))
+    AND {known_before("at")}"""
 
-# Counted by us where that is exact: who bills more than it answers sells fewer tokens for the money.
-_TOKENS = "ifNull(if(counted_by IN ('', 'chunks'), billed_out, ifNull(counted_out, billed_out)), 0)"
+
+def _start(stamp: str) -> str:
+    return f"intDiv(toUnixTimestamp({stamp}), {{block:UInt32}}) * {{block:UInt32}} AS start"
+
 
 BLOCKS = f"""
-SELECT provider, model, target, cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
-       countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
-       countIf(outcome = 'not_observed'),
-       sum(ifNull(billed_in, 0)), sum(ifNull(billed_out, 0)), sumIf({_TOKENS}, outcome = 'ok')
-FROM {_ROWS}
+SELECT provider, model, target, cluster, start, sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen),
+       sum(paid_in), sum(paid_out), sum(good)
+FROM
+(
+  SELECT provider, model, target, cluster, {_start("t")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
+         sum(n_failed) AS failed, sum(n_unknown) AS unknown, sum(n_not_observed) AS unseen, sum(billed_in) AS paid_in,
+         sum(billed_out) AS paid_out, sum(good_out) AS good
+  FROM {{database}}.model_hour {_HOURS} GROUP BY provider, model, target, cluster, start
+  UNION ALL
+  SELECT provider, model, target, cluster, {_start("tick")}, {WORTH}
+  FROM {_FACTS} AND {OF_A_MODEL} GROUP BY provider, model, target, cluster, start
+)
 GROUP BY provider, model, target, cluster, start ORDER BY provider, model, target, start"""
 
-# A prompt of 10,000 tokens is meant to take its time.
-_PACED = f"{TRUSTED} AND outcome IN ('ok', 'degraded') AND ifNull(token_gap_ms, 0) > 0"
 TIMES = f"""
-SELECT provider, model, sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}),
-       sumMapIf(map({bucket_sql("ifNull(token_gap_ms, 0)")}, 1::UInt64), {_PACED})
-FROM {_ROWS} AND kind != 'long_prompt'
+SELECT provider, model, sumMap(first_tokens), sumMap(gaps), sum(as_billed)
+FROM
+(
+  SELECT provider, model, sumMap(ttft_hist) AS first_tokens, sumMap(gap_hist) AS gaps, sum(n_gaps_billed) AS as_billed
+  FROM {{database}}.model_times {_HOURS} GROUP BY provider, model
+  UNION ALL
+  SELECT provider, model, {TIMED} FROM {_FACTS} AND {SHORT} GROUP BY provider, model
+)
 GROUP BY provider, model ORDER BY provider, model"""
+
+
+def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tuple[ModelFacts, ...]:
+    """Every model at every provider over [start, at), as known at *at*, in blocks of *block_s*."""
+    whole = block_s % HOUR_S == 0  # else an hour would lie in two blocks
+    cover = Cover.read(query, start, at, at=at, mark=COMPARISON) if whole else Cover()
+    window = cover.within(start, at) | {"at": to_ms(at)}
+    return model_facts_of(query(BLOCKS, **window, block=block_s), query(TIMES, **window))
 
 
 def model_facts_of(blocks: Iterable[Sequence[Any]], times: Iterable[Sequence[Any]]) -> tuple[ModelFacts, ...]:
@@ -48,5 +72,5 @@ def model_facts_of(blocks: Iterable[Sequence[Any]], times: Iterable[Sequence[Any
     for provider, model, target, cluster, start, *counts, billed_in, billed_out, good_out in blocks:
         block = Block(cluster, datetime.fromtimestamp(start, UTC), *counts)
         found[provider, model].append(TargetBlock(target, block, billed_in, billed_out, good_out))
-    histograms = {(provider, model): (ttft, gaps) for provider, model, ttft, gaps in times}
-    return tuple(ModelFacts(*key, tuple(found[key]), *histograms.get(key, ({}, {}))) for key in sorted(found))
+    measured = {(provider, model): of for provider, model, *of in times}
+    return tuple(ModelFacts(*key, tuple(found[key]), *measured.get(key, ({}, {}, 0))) for key in sorted(found))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from collector.judgement.value import words
-from collector.judgement.value.comparison import Comparison, Terms, comparison
+from collector.judgement.value.comparison import Comparison, Terms, comparison, currencies
 from collector.judgement.value.facts import ModelFacts
 from dashboard import reader, value_chart, value_markup
 from dashboard.markup import text
@@ -69,6 +69,7 @@ def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
 def _terms(settings: PageSettings) -> Terms:
     return Terms(
         prices=settings.prices,
+        currencies=settings.currencies,
         bought=settings.bought,
         statements=reader.statements() if settings.bought else (),
         capital_rate=settings.capital_rate,
@@ -80,7 +81,9 @@ def _terms(settings: PageSettings) -> Terms:
 def _draw(found: Comparison) -> None:
     tiers = {verdict.provider: verdict.tier for verdict in reader.latest_verdicts()}
     st.html(f'<h2>Price against latency <span class="ts-dim">{text(_title(found))}</span></h2>')
-    if drawn := value_chart.drawable(found.offers):
+    if len(priced_in := currencies(found.offers)) > 1:
+        st.html(f'<div class="ts-calm">{text(words.differ(priced_in))}</div>')
+    elif drawn := value_chart.drawable(found.offers):
         st.altair_chart(value_chart.tradeoff(drawn, tiers), width="stretch", alt=value_chart.said(drawn))
         st.html(f'<div class="ts-legend">{text(CAPTION)}</div>')
     else:

@@ -20,7 +20,7 @@ from collector.storage.rollups import Rollups, floor
 from collector.storage.rows import StoredRow
 from schemas.config import Store
 from schemas.errors import StoreUnavailable
-from schemas.observation import Connection, Distrust, Instrument, Observation, Outcome, Reason, Timings
+from schemas.observation import Connection, Distrust, Instrument, Observation, Outcome, Reason, Timings, Tokens
 from tests.support import rollup_fold
 from tests.support.observations import seen
 from touchstone.system_clock import SystemClock
@@ -42,7 +42,12 @@ TABLES = {
     "token_arrivals": f"SELECT {SERIES}, connection, n_streams, gap_hist, longest_hist FROM token_arrivals FINAL",
     "engine_metrics": """SELECT t, provider, cluster, target, vantage, name, n, low, high, total, last
                          FROM engine_metrics FINAL""",
+    "model_hour": """SELECT t, provider, model, cluster, target, n_ok, n_degraded, n_failed, n_unknown, n_not_observed,
+                            billed_in, billed_out, good_out FROM model_hour FINAL""",
+    "model_times": "SELECT t, provider, model, ttft_hist, gap_hist, n_gaps_billed FROM model_times FINAL",
+    "sights": "SELECT t, provider, vantage, seen, down FROM sights FINAL",
 }
+WIDTHS = {"bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3}  # of the keys
 
 
 @pytest_asyncio.fixture
@@ -66,17 +71,28 @@ def observed(dice: Random, tick: datetime) -> Observation:
         tick=tick,
         outcome=outcome,
         vantage=dice.choice(("here", "there")),
-        kind="engine_metrics" if engine else dice.choice(("chat_stream", "http_request")),
+        kind="engine_metrics" if engine else dice.choice(("chat_stream", "http_request", "long_prompt", "burst")),
+        model=dice.choice(("ours-8b", "ours-70b", "")),
+        tokens=tokens(dice) if answered else Tokens(),
         attempt=int(dice.random() < 0.05),
         late_ms=1.5,
         distrust=Distrust.LOOP_LAG if dice.random() < 0.05 else None,
         instrument=Instrument(dice.choice((Connection.COLD, Connection.WARM)), reads=3),
         figures={"queue": float(dice.randrange(50)), "kv_cache": dice.random()} if engine else {},
-        timings=Timings(first_token_ms=first, sent_ms=2.25, total_ms=first + 100, arrivals_ms=arrivals)
+        timings=Timings(
+            first_token_ms=first, last_token_ms=arrivals[-1], sent_ms=2.25, total_ms=first + 100, arrivals_ms=arrivals
+        )
         if answered
         else Timings(total_ms=5000.0),
         **({"reason": reason} if outcome is Outcome.FAILED else {}),
     )
+
+
+def tokens(dice: Random) -> Tokens:
+    """Billed or not, counted exactly, by chunks or not at all."""
+    billed, counted = dice.choice((None, *range(1, 40))), dice.choice((None, *range(40)))
+    by = "" if counted is None else dice.choice(("words", "tokenizer", "chunks"))
+    return Tokens(dice.choice((None, 12)), billed, counted, by, chunks=5)
 
 
 def several(seed: int, n: int, start: datetime = START, end: datetime = TODAY) -> list[Observation]:
@@ -95,7 +111,7 @@ def held(store: Store, table: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """The rows of a rollup by their key."""
     with clickhouse_connect.get_client(**arguments(store), database=store.database) as client:
         rows = client.query(TABLES[table], tz_mode="aware").result_rows
-    width = {"bad_minutes": 5, "engine_metrics": 6}.get(table, 7)
+    width = WIDTHS.get(table, 7)
     found = {tuple(row[:width]): tuple(row[width:]) for row in rows}
     assert len(found) == len(rows)
     return found
@@ -109,6 +125,9 @@ def folded(observations: Sequence[Observation]) -> dict[str, dict[tuple[Any, ...
         "rollup_day": rollup_fold.counts(observations, DAY),
         "token_arrivals": rollup_fold.token_arrivals(observations),
         "engine_metrics": {key: pytest.approx(row) for key, row in rollup_fold.engine_metrics(observations).items()},
+        "model_hour": rollup_fold.model_hour(observations),
+        "model_times": rollup_fold.model_times(observations),
+        "sights": rollup_fold.sights(observations),
     }
 
 
@@ -160,7 +179,7 @@ async def test_a_round_that_is_cut_off_anywhere_is_made_good_by_the_next(
     client.carried_out, expected = carried_out, list[Observation]()
     rounds = 0
     for fail_at in range(1, 100):
-        rows = several(100 + fail_at, 25, START + fail_at * HOUR, START + (fail_at + 1) * HOUR)
+        rows = several(100 + fail_at, 25, START + fail_at * HOUR / 6, START + (fail_at + 1) * HOUR / 6)
         await put(house, rows, NOW - timedelta(minutes=1))
         expected += rows
         client.done, client.fail_at = 0, fail_at

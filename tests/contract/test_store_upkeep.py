@@ -56,7 +56,8 @@ def run(store: Store, tmp_path: Path) -> Iterator[Run]:
 
 async def _fill(store: Store) -> None:
     house = await ClickHouse.connect(store, clock=SystemClock())
-    rows = [seen(tick=tick, outcome=Outcome.FAILED if n % 100 < 3 else Outcome.OK) for n, tick in enumerate(TICKS)]
+    outcomes = [Outcome.FAILED if n % 100 < 3 else Outcome.OK for n in range(len(TICKS))]
+    rows = [seen(tick=tick, outcome=outcome, model="m") for tick, outcome in zip(TICKS, outcomes, strict=True)]
     await house.insert_observations([StoredRow(row, 1, n, row.finished_at) for n, row in enumerate(rows)])
     now = datetime.now(UTC)  # NOW may be long ago: it is that of the whole run
     await house.rollups.advance(now, now)
@@ -86,7 +87,7 @@ def test_a_store_that_is_whole_has_no_findings(run: Run) -> None:
 
 
 def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> None:
-    """An hour that counts too many, a bad minute that is missing: found with their hour; gone after --mend."""
+    """An hour of too many, a missing minute, a wrong bit: found with their hour; gone after --mend."""
     hour = int((TODAY - DAY).timestamp())
     tell(
         store,
@@ -101,8 +102,12 @@ def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> Non
 
     tell(store, "ALTER TABLE rollup_hour DELETE WHERE n = 99 SETTINGS mutations_sync = 1")
     tell(store, f"ALTER TABLE bad_minutes DELETE WHERE t < toDateTime({hour}) SETTINGS mutations_sync = 1")
+    for change in ("model_hour DELETE", "model_times UPDATE n_gaps_billed = 9", "sights UPDATE down = 4095"):
+        tell(store, f"ALTER TABLE {change} WHERE t = toDateTime({hour}) SETTINGS mutations_sync = 1")
     missing = found(run("store", "check", "--json"))["rollups"]
-    assert any(said.startswith("bad_minutes: ") for said in missing)
+    assert {said.partition(":")[0] for said in missing} == {
+        "bad_minutes", "model_hour", "model_times", "sights",
+    }  # fmt: skip
 
     run("store", "check", "--mend")
     assert run("store", "check").returncode == 0

@@ -144,7 +144,8 @@ def test_the_facts_are_those_that_were_known(house: tuple[Path, Store]) -> None:
         assert sum(one.billed_out for one in facts.blocks) == 20 * len(answered)
         assert sum(one.good_out for one in facts.blocks) == 19 * len(good)
         assert facts.ttft_hist == Counter(bucket_of(one.timings.first_token_ms or 0) for one in answered)
-        assert facts.gap_hist == Counter(bucket_of(one.token_gap_ms or 0) for one in answered)
+        assert facts.gap_hist == {bucket_of(400 / 18): len(answered)}  # of the 19 tokens that we counted
+        assert facts.gaps_billed == 0
     assert sum(one.counts.known for facts in later for one in facts.blocks) == len(counted()) + 2
 
 
@@ -177,6 +178,8 @@ def test_the_command_in_a_terminal_and_for_a_spreadsheet(house: tuple[Path, Stor
     shown = touchstone(*arguments, "--model", MODEL, COLUMNS="80")
     twice = [touchstone(*arguments, "--csv").stdout for _ in range(2)]
     unknown = touchstone(*arguments, "--model", "ours-8b")
+    nobody = touchstone(*arguments, "--provider", "nobody")
+    two = touchstone(*arguments, "--csv", "--provider", "bolt", "--provider", "few").stdout
     empty = touchstone("-c", config(house), "value", "--as-of", "2021-01-01T00:00:00Z", COLUMNS="80")
 
     assert shown.returncode == 0, shown.stderr
@@ -191,7 +194,9 @@ def test_the_command_in_a_terminal_and_for_a_spreadsheet(house: tuple[Path, Stor
         assert said in shown.stdout
     assert twice[0] == twice[1]
     assert [row["provider"] for row in csv.DictReader(io.StringIO(twice[0]))] == ["acme", "bolt", "few"]
+    assert [row["provider"] for row in csv.DictReader(io.StringIO(two))] == ["bolt", "few"]
     assert (unknown.returncode, f"models: {MODEL}" in unknown.stderr) == (2, True)
+    assert (nobody.returncode, "providers: acme, bolt, few" in nobody.stderr) == (2, True)
     assert (empty.returncode, "Nothing was observed" in empty.stdout) == (0, True)
 
 
@@ -227,6 +232,29 @@ def test_the_page_has_the_numbers_of_the_command(house: tuple[Path, Store], page
     assert "no contract" in said and "25% upfront" in said and "= effective" in said
     assert chart.proto.alt.endswith("p95, of 2 providers. Nobody beats: acme.")
     assert "on the front" in alone and "acme" not in alone
+
+
+def test_a_page_of_several_currencies_compares_nobody(
+    house: tuple[Path, Store], pages: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No chart and no front, and it says why; the figures stand, each in its currency. Of one currency all is there."""
+    from dashboard import reader
+
+    settings = reader.page_settings()
+    mixed = settings.model_copy(update={"currencies": settings.currencies | {"bolt": "JPY"}})
+    for name, value in mixed.to_environ().items():
+        monkeypatch.setenv(name, value)
+    forget()
+    page = AppTest.from_function(compare_page, default_timeout=WAIT_S)
+    said, charts = html(page.run()), page.get("vega_lite_chart")
+    alone = AppTest.from_function(compare_page, default_timeout=WAIT_S)
+    alone.query_params["providers"] = "bolt"
+    chosen = html(alone.run())
+
+    assert "Prices are in JPY and USD: nothing is converted" in said and "on the front" not in said
+    assert said.count("not compared: currencies differ") == 2 and not charts
+    assert " JPY" in said and " USD" in said
+    assert "nothing is converted" not in chosen and "on the front" in chosen and alone.get("vega_lite_chart")
 
 
 def test_the_page_without_anything_says_so(store: Store, pages: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What every rollup must hold, folded in Python: the reference of `collector/storage/rollup_sql.py`."""
+"""What every rollup must hold, folded in Python: the reference of `rollup_sql.py` and `comparison_rollups.py`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 from collector.judgement.facts import bucket_of
 from collector.judgement.first_token import from_intended_ms
 from collector.storage.rollups import floor
-from schemas.observation import Observation, Outcome, Source
+from schemas.observation import Blame, Observation, Outcome, Source
+from schemas.probe_kinds import SERVING_KINDS
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE, FIVE_MINUTES, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 ANSWERS = {Outcome.OK, Outcome.DEGRADED}
 Groups = dict[tuple[Any, ...], list[Observation]]
 
@@ -69,6 +70,78 @@ def engine_metrics(observations: Iterable[Observation]) -> dict[tuple[Any, ...],
         key: (len(seen), min(v for _, v in seen), max(v for _, v in seen), sum(v for _, v in seen), max(seen)[1])
         for key, seen in series.items()
     }
+
+
+def model_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, model, cluster, target): outcomes, tokens billed in and out, tokens that were good."""
+    served = [one for one in observations if _serves(one) and one.model]
+    return {
+        key: (
+            _n(several, Outcome.OK),
+            _n(several, Outcome.DEGRADED),
+            sum(one.blame is Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
+            sum(one.blame is not Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
+            _n(several, Outcome.NOT_OBSERVED),
+            sum(one.tokens.billed_in or 0 for one in several),
+            sum(one.tokens.billed_out or 0 for one in several),
+            sum(_answered_with(one) for one in several if one.outcome is Outcome.OK),
+        )
+        for key, several in _groups(
+            served, HOUR, lambda one: (one.provider, one.model, one.cluster, one.target)
+        ).items()
+    }
+
+
+def model_times(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, model): first tokens, gaps between tokens, and of how many gaps the tokens are as billed."""
+    short = [one for one in observations if _serves(one) and one.model and one.kind != "long_prompt"]
+    return {
+        key: (
+            _histogram(one.timings.first_token_ms for one in several if _answered(one)),
+            _histogram(map(_pace_ms, several)),
+            sum(_pace_ms(one) is not None and _exact(one) is None for one in several),
+        )
+        for key, several in _groups(short, HOUR, lambda one: (one.provider, one.model)).items()
+    }
+
+
+def sights(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, vantage): the bits of the buckets of five minutes in which it was seen, and was down."""
+    asked = _groups(filter(_serves, observations), FIVE_MINUTES, lambda one: (one.provider, one.vantage, one.cluster))
+    found: dict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0])
+    for (bucket, provider, vantage, _), several in asked.items():
+        failed = sum(one.blame is Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several)
+        known = failed + sum(one.outcome in ANSWERS for one in several)
+        bit = 1 << bucket.minute // 5
+        if known:
+            bits = found[floor(bucket, HOUR), provider, vantage]
+            bits[0] |= bit
+            bits[1] |= bit if 2 * failed >= known else 0
+    return {key: tuple(bits) for key, bits in found.items()}
+
+
+def _serves(one: Observation) -> bool:
+    return one.kind in SERVING_KINDS
+
+
+def _exact(one: Observation) -> int | None:
+    return None if one.tokens.counted_by in {"", "chunks"} else one.tokens.counted_out
+
+
+def _answered_with(one: Observation) -> int:
+    counted = _exact(one)
+    return (one.tokens.billed_out or 0) if counted is None else counted
+
+
+def _pace_ms(one: Observation) -> float | None:
+    """The mean gap of the tokens that were counted, else of those billed; of the single precision that is stored."""
+    gap, counted, billed = one.token_gap_ms, _exact(one), one.tokens.billed_out
+    if gap is None or one.distrust is not None or one.outcome not in ANSWERS:
+        return None
+    stored: float = unpack("f", pack("f", gap))[0]
+    if counted is not None and billed is not None:
+        stored = stored * (billed - 1) / (counted - 1) if counted > 1 else 0.0
+    return stored if stored > 0 else None
 
 
 def _groups(observations: Iterable[Observation], bucket: timedelta, key: Callable[[Observation], Any]) -> Groups:

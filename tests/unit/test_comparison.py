@@ -15,7 +15,7 @@ from collector.judgement.facts import bucket_of
 from collector.judgement.sla.billing_month import billing_month
 from collector.judgement.sla.statement import statement
 from collector.judgement.value import words
-from collector.judgement.value.comparison import Comparison, Offer, Terms, comparison
+from collector.judgement.value.comparison import Comparison, Offer, Terms, comparison, currencies
 from collector.judgement.value.facts import ModelFacts, by_cluster
 from collector.judgement.value.gpu_hour import Purchase
 from collector.judgement.value.pareto import Place
@@ -43,7 +43,8 @@ def compared(
     listed = {one.provider: "0.60" for one in several} | (prices or {})
     given = {
         "prices": {name: Price(tokens_in=Decimal(0), tokens_out=Decimal(out)) for name, out in listed.items()},
-        "bought": {}, "statements": (), "capital_rate": Decimal("0.08"), "confidence": 0.95, "n_min": 300,
+        "currencies": dict.fromkeys(listed, "USD"), "bought": {}, "statements": (), "capital_rate": Decimal("0.08"),
+        "confidence": 0.95, "n_min": 300,
     }  # fmt: skip
     return comparison(several, Terms(**given | changes), START, AT, **shown or {})
 
@@ -79,16 +80,40 @@ def test_a_figure_of_too_few_is_unknown_and_so_is_the_place() -> None:
 
     assert (few.availability, few.ttft_p95, few.speed, few.price, few.n, few.ttft_n) == (None, None, None, None, 32, 32)
     assert standing(found)["few"] is Place.UNKNOWN
-    assert words.available(few) == words.milliseconds(few.ttft_p50) == words.good_price(few.price) == "unknown"
+    assert words.available(few) == words.milliseconds(few.ttft_p50) == words.good_price(few) == "unknown"
     without = comparison(
         [facts("acme"), facts("free")],
         Terms(
-            prices={"acme": Price(tokens_in=Decimal(0), tokens_out=Decimal(1))}, bought={}, statements=(),
-            capital_rate=Decimal(0), confidence=0.95, n_min=300,
+            prices={"acme": Price(tokens_in=Decimal(0), tokens_out=Decimal(1))}, currencies={"acme": "USD"},
+            bought={}, statements=(), capital_rate=Decimal(0), confidence=0.95, n_min=300,
         ),
         START, AT,
     )  # fmt: skip
     assert standing(without) == {"acme": Place.FRONT, "free": Place.UNKNOWN}
+
+
+def test_prices_in_several_currencies_are_not_compared() -> None:
+    """A yen is no dollar: nobody beats anybody until those of one currency are chosen; what is unknown stays so."""
+    several = (facts("acme"), facts("bolt"), facts("calm", failed=10), facts("few", n=4))
+    money = {"prices": {"bolt": "90"}, "currencies": {"acme": "USD", "bolt": "JPY", "calm": "USD", "few": "USD"}}
+    mixed = compared(*several, **money)
+    dollars = compared(*several, shown={"providers": ["acme", "calm", "few"]}, **money)
+
+    assert set(standing(mixed).values()) == {Place.NOT_COMPARED, Place.UNKNOWN}
+    assert standing(mixed)["few"] is Place.UNKNOWN and currencies(mixed.offers) == ("JPY", "USD")
+    assert [words.good_price(one) for one in mixed.offers[:2]] == ["90.000 JPY", "0.600 USD"]
+    assert words.standing(mixed.offers[0].standing) == "? not compared: currencies differ"
+    assert words.differ(currencies(mixed.offers)).startswith("Prices are in JPY and USD: nothing is converted")
+    assert standing(dollars) == {"acme": Place.FRONT, "calm": Place.BEATEN, "few": Place.UNKNOWN}
+    assert "not compared: currencies differ" in value_markup.offers(mixed.offers, {}, {})
+
+
+def test_beside_the_speed_stands_how_many_answers_are_as_billed() -> None:
+    """Nothing where we counted all of them; never 0 %."""
+    said = [words.as_billed(compared(replace(facts("acme"), gaps_billed=n)).offers[0]) for n in (0, 1, 200, 800)]
+
+    assert said == ["", "1% as billed", "25% as billed", "as billed"]
+    assert words.as_billed(compared(replace(facts("acme", n=4), gaps_billed=32)).offers[0]) == ""
 
 
 def test_models_are_compared_each_by_itself() -> None:

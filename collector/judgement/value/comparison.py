@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,19 +17,21 @@ from collector.judgement.value.order_statistics import Quantile, quantile
 from collector.judgement.value.pareto import Bounds, Figures, Place, Standing, standings
 from collector.judgement.value.token_price import Prices, TokenPrice, token_price
 
-UNPLACED = Standing(Place.UNKNOWN)
+UNPLACED, NOT_COMPARED = Standing(Place.UNKNOWN), Standing(Place.NOT_COMPARED)
 ORDER = tuple(Place)  # the best first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """
-    What money and certainty mean: prices of tokens, what was bought (by provider), billing months, the cost of capital.
+    What money and certainty mean: prices of tokens and their currencies, what was bought, billing months, the cost of
+    capital; currencies and purchases by provider.
 
     capital_rate: a year, effective. confidence: of each bound, one-sided. n_min: a figure of fewer is unknown.
     """
 
     prices: Prices
+    currencies: Mapping[str, str]
     bought: Mapping[str, Sequence[Purchase]]
     statements: Sequence[Statement]
     capital_rate: Decimal
@@ -43,7 +45,8 @@ class Offer:
     A model at a provider. A figure is None when fewer than the smallest sample stand behind it.
 
     n: requests that were answered or failed by the provider's fault. ttft: from the last byte sent to the first token,
-    of ttft_n answers. speed: tokens by second after the first, of the median of speed_n answers.
+    of ttft_n answers. speed: tokens by second after the first, of the median of speed_n answers; of speed_billed the
+    tokens are as billed, because they could not be counted exactly. currency: of the prices.
     """
 
     provider: str
@@ -55,7 +58,9 @@ class Offer:
     ttft_n: int
     speed: Quantile | None
     speed_n: int
+    speed_billed: int
     price: TokenPrice | None
+    currency: str
     standing: Standing = UNPLACED
 
     @property
@@ -117,16 +122,29 @@ def comparison(
     )
 
 
+def currencies(offers: Iterable[Offer]) -> tuple[str, ...]:
+    """In which currencies those of *offers* are priced that are."""
+    return tuple(sorted({one.currency for one in offers if one.price is not None}))
+
+
 def _placed(offers: Mapping[str, Offer]) -> list[Offer]:
-    """Those of one model, by provider, with their standing among each other; the best first, then the cheapest."""
-    found = standings({name: one.figures for name, one in offers.items()})
+    """
+    Those of one model, by provider, with their standing among each other; the best first, then the cheapest.
+
+    None of them stands anywhere when their prices are in several currencies: nothing is converted.
+    """
+    if len(currencies(offers.values())) > 1:
+        found = {name: NOT_COMPARED if one.figures else UNPLACED for name, one in offers.items()}
+    else:
+        found = standings({name: one.figures for name, one in offers.items()})
     placed = [replace(one, standing=found[name]) for name, one in offers.items()]
     return sorted(placed, key=_order)
 
 
-def _order(offer: Offer) -> tuple[int, bool, Decimal, str]:
+def _order(offer: Offer) -> tuple[int, bool, str, Decimal, str]:
     good = offer.price.good if offer.price else None
-    return ORDER.index(offer.standing.place), good is None, good.value if good else Decimal(0), offer.provider
+    amount = good.value if good else Decimal(0)
+    return ORDER.index(offer.standing.place), good is None, offer.currency, amount, offer.provider
 
 
 def _offer(facts: ModelFacts, terms: Terms) -> Offer:
@@ -143,7 +161,9 @@ def _offer(facts: ModelFacts, terms: Terms) -> Offer:
         ttft_n=sum(facts.ttft_hist.values()),
         speed=None if gap is None else gap.inverse(1000.0),
         speed_n=sum(facts.gap_hist.values()),
+        speed_billed=facts.gaps_billed,
         price=price if price is not None and price.n >= terms.n_min else None,
+        currency=terms.currencies.get(facts.provider, ""),
     )
 
 

@@ -30,7 +30,8 @@ class ModelFacts:
     """
     A model at a provider. Histograms are log buckets in ms of answers with trusted timings, long prompts left out.
 
-    ttft_hist: time to first token; gap_hist: mean time from one token of an answer to the next.
+    ttft_hist: time to first token; gap_hist: mean time from one token of an answer to the next, of tokens as we counted
+    them where that is exact, else as billed: of gaps_billed answers.
     """
 
     provider: str
@@ -38,6 +39,7 @@ class ModelFacts:
     blocks: tuple[TargetBlock, ...]
     ttft_hist: Mapping[int, int] = field(default_factory=dict)
     gap_hist: Mapping[int, int] = field(default_factory=dict)
+    gaps_billed: int = 0
 
 
 def by_cluster(blocks: Iterable[TargetBlock]) -> tuple[Block, ...]:

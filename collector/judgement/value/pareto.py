@@ -19,6 +19,7 @@ class Place(StrEnum):
     FRONT = "front"  # nobody is better or equal on every figure
     NOT_TOLD_APART = "not_told_apart"  # somebody is by the points, within the intervals
     BEATEN = "beaten"  # somebody surely is
+    NOT_COMPARED = "not_compared"  # their prices are in several currencies
     UNKNOWN = "unknown"  # a figure is missing
 
 

@@ -28,7 +28,7 @@ Prices = Mapping[str, Price]  # by provider, and by target where that has a pric
 @dataclass(frozen=True, slots=True)
 class TokenPrice:
     """
-    Prices per million tokens, in the currency of the fleet's prices.
+    Prices per million tokens, in the currency of the provider.
 
     listed: the different prices of the targets. billed: what a million answer tokens came to, prompts included. good:
     the same of answers that were right and in time; None without any, or with too few blocks. n: requests that were

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from collector.judgement import wording
@@ -16,7 +17,7 @@ from collector.judgement.wording import UNKNOWN
 from schemas.contract import said
 
 PLACES = 3  # of money: a GPU-hour and a million tokens cost little, and differ by less
-SIGN = {Place.FRONT: "◆", Place.NOT_TOLD_APART: "◇", Place.BEATEN: "▽", Place.UNKNOWN: "?"}
+SIGN = {Place.FRONT: "◆", Place.NOT_TOLD_APART: "◇", Place.BEATEN: "▽", Place.NOT_COMPARED: "?", Place.UNKNOWN: "?"}
 STEPS = ("list", "+ capital", "+ downtime", "- credits", "= effective")
 
 
@@ -29,6 +30,8 @@ def standing(one: Standing) -> str:
             said = f"not told apart from {_names(one.by)}"
         case Place.BEATEN:
             said = f"beaten by {_names(one.by)}"
+        case Place.NOT_COMPARED:
+            said = "not compared: currencies differ"
         case Place.UNKNOWN:
             said = "a figure is unknown"
     return f"{SIGN[one.place]} {said}"
@@ -63,6 +66,14 @@ def speed(one: Quantile | None) -> str:
     return UNKNOWN if one is None else wording.count(round(one.value))
 
 
+def as_billed(one: Offer) -> str:
+    """How many of the answers behind the speed have their tokens as billed; nothing where all were counted exactly."""
+    if one.speed is None or not one.speed_billed:
+        return ""
+    share = one.speed_billed / one.speed_n
+    return "as billed" if share == 1 else f"{max(share, 0.01):.0%} as billed"
+
+
 def available(one: Offer) -> str:
     """The bounds of the availability."""
     found = one.availability
@@ -77,9 +88,18 @@ def listed(price: TokenPrice | None) -> str:
     return " to ".join(f"{_short(one.tokens_in)} in, {_short(one.tokens_out)} out" for one in ends)
 
 
-def good_price(price: TokenPrice | None) -> str:
-    """What a million tokens cost that were right and in time."""
-    return UNKNOWN if price is None or price.good is None else money(price.good.value)
+def good_price(one: Offer) -> str:
+    """What a million tokens cost that were right and in time: `0.734 USD`."""
+    good = one.price.good if one.price else None
+    return UNKNOWN if good is None else f"{money(good.value)} {one.currency}"
+
+
+def differ(priced_in: Sequence[str]) -> str:
+    """Why providers are not compared."""
+    return (
+        f"Prices are in {', '.join(priced_in[:-1])} and {priced_in[-1]}: nothing is converted, so nobody is compared. "
+        "Choose providers of one currency."
+    )
 
 
 def steps(one: GpuHour) -> tuple[str, ...]:
@@ -102,7 +122,7 @@ def foot(found: Comparison) -> str:
     span = f"{found.start:%Y-%m-%d} to {found.at:%Y-%m-%d %H:%M} UTC"
     return (
         f"{span}. Bounds are one-sided at {found.confidence:.0%}; a figure of fewer than {wording.count(found.n_min)} "
-        f"is unknown. Tokens are priced in the fleet's currency. Capital costs {said(found.capital_rate)} a year."
+        f"is unknown. Capital costs {said(found.capital_rate)} a year."
     )
 
 

@@ -1,0 +1,94 @@
+"""
+The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when.
+
+As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
+which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
+says something else finds no mark of its own, and rolls up everything anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from collector.judgement.correlation.buckets import BUCKET_S
+from collector.storage.fact_queries import UNKNOWN
+from collector.storage.first_token_sql import ANSWERED, SERVES, TRUSTED, bucket_sql
+
+SERVED = f"attempt = 0 AND source = 'active' AND {SERVES}"
+OF_A_MODEL = f"{SERVED} AND model != ''"
+SHORT = f"{OF_A_MODEL} AND kind != 'long_prompt'"  # a prompt of 10,000 tokens is meant to take its time
+_FACTS = """{database}.observations
+WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})"""
+_FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
+
+# Counted by us where that is exact: who bills more than it answers sells fewer tokens for the money.
+_EXACT = "(counted_by NOT IN ('', 'chunks') AND isNotNull(counted_out))"
+_TOKENS = f"ifNull(if({_EXACT}, counted_out, billed_out), 0)"
+WORTH = f"""countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded, countIf({_FAILED}) AS failed,
+       countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen,
+       sum(ifNull(billed_in, 0)) AS paid_in, sum(ifNull(billed_out, 0)) AS paid_out,
+       sumIf({_TOKENS}, outcome = 'ok') AS good"""
+
+# token_gap_ms is of the tokens that were billed, where any were.
+_GAP_MS = f"""if({_EXACT} AND isNotNull(billed_out),
+       if(counted_out > 1, token_gap_ms * (billed_out - 1) / (counted_out - 1), 0), token_gap_ms)"""
+_PACED = f"({TRUSTED} AND outcome IN ('ok', 'degraded') AND ifNull({_GAP_MS}, 0) > 0)"
+TIMED = f"""sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED}) AS first_tokens,
+       sumMapIf(map({bucket_sql(f"ifNull({_GAP_MS}, 0)")}, 1::UInt64), {_PACED}) AS gaps,
+       countIf({_PACED} AND NOT {_EXACT}) AS as_billed"""
+
+# Down where at least half of what one cluster was asked failed by the provider's fault.
+ASKED = f"countIf({_FAILED}) AS failed, failed + countIf(outcome IN ('ok', 'degraded')) AS known"
+DOWN = "2 * failed >= known"
+_BIT = f"bitShiftLeft(toUInt16(1), intDiv(toUnixTimestamp(tick) % 3600, {BUCKET_S}))"
+
+
+@dataclass(frozen=True, slots=True)
+class HourRollup:
+    """The *table* whose rows, by *keys*, are what *facts* selects: the hour t, the keys, and *columns*."""
+
+    table: str
+    keys: tuple[str, ...]
+    columns: tuple[str, ...]
+    facts: str
+
+    @property
+    def sql(self) -> str:
+        """The statement that recomputes it."""
+        names = ", ".join(("t", *self.keys, *self.columns))
+        return f"INSERT INTO {{database}}.{self.table} ({names}, ver)\nSELECT *, now64(6) FROM ({self.facts})"
+
+
+MODELS = HourRollup(
+    "model_hour",
+    ("provider", "model", "cluster", "target"),
+    ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "billed_in", "billed_out", "good_out"),
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, model, cluster, target, {WORTH}
+  FROM {_FACTS} AND {OF_A_MODEL} GROUP BY t, provider, model, cluster, target""",
+)
+TIMES = HourRollup(
+    "model_times",
+    ("provider", "model"),
+    ("ttft_hist", "gap_hist", "n_gaps_billed"),
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, model, {TIMED}
+  FROM {_FACTS} AND {SHORT} GROUP BY t, provider, model""",
+)
+SIGHTS = HourRollup(
+    "sights",
+    ("provider", "vantage"),
+    ("seen", "down"),
+    f"""
+  SELECT t, provider, vantage, groupBitOr(bit), groupBitOr(if({DOWN}, bit, 0)) FROM
+  (
+    SELECT toStartOfHour(tick) AS t, provider, vantage, cluster, {_BIT} AS bit, {ASKED}
+    FROM {_FACTS} AND {SERVED} GROUP BY t, provider, vantage, cluster, bit HAVING known > 0
+  )
+  GROUP BY t, provider, vantage""",
+)
+
+ROLLUPS = (MODELS, TIMES, SIGHTS)
+BY_HOUR = tuple(one.sql for one in ROLLUPS)
+MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"
