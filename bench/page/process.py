@@ -39,6 +39,12 @@ class Process:
             )  # fmt: skip
         return began_s
 
+    @property
+    def pid(self) -> int:
+        """Its id, while it runs."""
+        assert self._running is not None
+        return self._running.pid
+
     async def listens(self, port: int, *, within_s: float) -> None:
         """Wait until it takes connections on loopback; raises BenchError when it ends before, or is too late."""
         give_up = time.monotonic() + within_s
