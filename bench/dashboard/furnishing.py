@@ -21,6 +21,7 @@ from touchstone.system_clock import SystemClock
 
 MINUTES_A_DAY = 1440
 CHANGED_EVERY = 6000  # minutes: some twenty changes of a tier in ninety days
+ROWS_AT_ONCE, PART_BYTES = 2048, 128 << 20  # a verdict is 6 kB and more, and a query may take 1 GiB
 DESTINATIONS = ("webhook", "pagerduty")
 DEAD_EVERY, LATE_EVERY = 40, 15  # deliveries
 
@@ -33,7 +34,8 @@ SELECT fromUnixTimestamp64Milli({{until:Int64}}) - toIntervalMinute(minute) AS t
        if(minute % {CHANGED_EVERY} = {CHANGED_EVERY} - 1, [provider], []),
        replaceOne(body, JSONExtractString(body, 'at'), formatDateTime(then, '%Y-%m-%dT%H:%i:%S.%f+00:00'))
 FROM (SELECT * FROM {{database}}.verdicts WHERE provider = {{provider:String}} ORDER BY at DESC LIMIT 1) AS newest
-CROSS JOIN (SELECT number + 1 AS minute FROM numbers({{minutes:UInt32}})) AS minutes"""
+CROSS JOIN (SELECT number + 1 AS minute FROM numbers({{minutes:UInt32}})) AS minutes
+SETTINGS max_block_size = {ROWS_AT_ONCE}, min_insert_block_size_bytes = {PART_BYTES}"""
 
 
 def furnish(store: Store, start: datetime, end: datetime) -> dict[str, int]:

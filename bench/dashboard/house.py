@@ -116,5 +116,5 @@ async def _worked_out(store: Store, end: datetime, say: history.Say) -> None:
 
 
 def _process(arguments: tuple[str, ...], nice: int, log: Path, folder: Path) -> Process:
-    words = ["nice", "-n", str(nice), sys.executable, "-m", "touchstone", *arguments]
-    return Process(words, log=log, folder=folder, environ=OUR_ENVIRON)
+    words = [sys.executable, "-m", "touchstone", *arguments]
+    return Process(words, log=log, folder=folder, environ=OUR_ENVIRON, nice=nice)

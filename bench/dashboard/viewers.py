@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import aiohttp
 
 from bench.dashboard.places import Place
 from bench.dashboard.viewer import Looked, look
+from touchstone.niceness import stand_back
 
 NICE = 10  # of a process that stands for twenty other machines
 
@@ -34,9 +36,10 @@ async def crowd(url: str, places: Sequence[Place], viewers: int, *, for_s: float
     """*viewers* at *url* for *for_s* seconds, each on a tour that begins elsewhere."""
     asked = {"url": url, "viewers": viewers, "for_s": for_s, "stay_s": stay_s}
     asked["places"] = [[place.name, place.query] for place in places]
-    words = ["nice", "-n", str(NICE), sys.executable, "-m", "bench.dashboard.viewers"]
+    pipe = asyncio.subprocess.PIPE
+    words = [sys.executable, "-m", "bench.dashboard.viewers"]
     process = await asyncio.create_subprocess_exec(
-        *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *words, stdin=pipe, stdout=pipe, start_new_session=True, preexec_fn=partial(stand_back, NICE)
     )
     said, _ = await process.communicate(json.dumps(asked).encode())
     told = json.loads(said)
