@@ -17,23 +17,25 @@ Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Rollups hold every row of the days before *days_until* and of the hours before *hours_until*."""
+    """Rollups hold all rows, and no other, of the days before *days_until* and of the hours before *hours_until*."""
 
     days_until: datetime = EPOCH
     hours_until: datetime = EPOCH
 
     @classmethod
-    def read(cls, rows: Rows, start: datetime, end: datetime) -> Cover:
+    def read(cls, rows: Rows, start: datetime, end: datetime, *, at: datetime | None = None) -> Cover:
         """
         What the store says of [start, end): up to the mark, and to the first tick of what was taken in since.
 
-        Nothing is covered before the first round. *rows* asks a query of rollup_sql.
+        With *at*, as known then: up to the first tick of what was taken in at that instant or later. Nothing is covered
+        before the first round. *rows* asks a query of rollup_sql.
         """
         mark_ms, marks = rows(rollup_sql.MARK)[0]
         if not marks:
             return cls()
-        first_ms, newer = rows(rollup_sql.NEWER, since=mark_ms, a=to_ms(floor(start, HOUR)), b=to_ms(end))[0]
-        until = of_ms(min(mark_ms, first_ms) if newer else mark_ms)
+        known_ms = mark_ms if at is None else min(mark_ms, to_ms(at))
+        first_ms, newer = rows(rollup_sql.NEWER, since=known_ms, a=to_ms(floor(start, HOUR)), b=to_ms(end))[0]
+        until = of_ms(min(known_ms, first_ms) if newer else known_ms)
         return cls(floor(until, DAY), floor(until, HOUR))
 
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:

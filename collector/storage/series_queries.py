@@ -65,14 +65,6 @@ ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {{limit:UInt32}}"""
 
 NEWEST = f"SELECT max(tick), count() FROM {{database}}.observations WHERE {PLACE} AND source = 'active'"
 
-CARD_BLOCKS = f"""
-SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
-       countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
-       countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
-GROUP BY cluster, start ORDER BY cluster, start"""
-
 CARD_DAYS = f"""
 SELECT provider, cluster, toDate(tick) AS day, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
        countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
@@ -85,15 +77,6 @@ SELECT provider, max(tick) FROM {{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND {_AS_KNOWN} AND attempt = 0 AND source = 'active' AND outcome != 'not_observed'
 GROUP BY provider ORDER BY provider"""
-
-CARD_REASONS = f"""
-SELECT cluster, reason, count() FROM {{database}}.observations
-WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN} AND reason != ''
-GROUP BY cluster, reason ORDER BY cluster, reason"""
-
-CARD_SPAN = f"""
-SELECT count(), min(tick), max(tick), max(simulated)
-FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}"""
 
 
 @dataclass(frozen=True, slots=True)
