@@ -1,8 +1,9 @@
 """
 What months of running leave beside observations, and a load in bulk does not: verdicts, incidents, pages.
 
-A verdict on every provider for each minute, copied from the newest; an incident for each outage that is in the facts,
-paged to two destinations. Rollups, statements, examinations and the newest verdicts are the collector's own work.
+A verdict on every provider for each minute and a statement of every unit and month for each hour, copied from the
+newest; an incident for each outage that is in the facts, paged to two destinations. Rollups, examinations, the newest
+verdicts and statements are the collector's own work.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ROWS_AT_ONCE, PART_BYTES = 2048, 128 << 20  # a verdict is 6 kB and more, and a 
 DESTINATIONS = ("webhook", "pagerduty")
 DEAD_EVERY, LATE_EVERY = 40, 15  # deliveries
 
-_HELD = "SELECT count() FROM {database}.verdicts WHERE at < fromUnixTimestamp64Milli({until:Int64})"
+_HELD = "SELECT count() FROM {database}.{table} WHERE at < fromUnixTimestamp64Milli({until:Int64})"
 # Parameters: until (ms), minutes, of these `from` to `to`; provider.
 _VERDICTS = f"""
 INSERT INTO {{database}}.verdicts (at, provider, tier, previous, reasons, policy, rule_version, changed, body)
@@ -37,16 +38,25 @@ FROM (SELECT * FROM {{database}}.verdicts WHERE provider = {{provider:String}} O
 CROSS JOIN (SELECT number + 1 AS minute FROM numbers({{minutes:UInt32}})) AS minutes
 SETTINGS max_block_size = {ROWS_AT_ONCE}, min_insert_block_size_bytes = {PART_BYTES}"""
 
+_STATEMENTS = """
+INSERT INTO {database}.statements (at, provider, month, commitment, unit, promised, uptime, credit, claim_by, body)
+SELECT fromUnixTimestamp64Milli({until:Int64}) - toIntervalHour(hour), provider, month, commitment, unit, promised,
+       uptime, credit, claim_by, body
+FROM (SELECT * FROM {database}.statements ORDER BY at DESC LIMIT 1 BY provider, month, commitment, unit) AS newest
+CROSS JOIN (SELECT number + 1 AS hour FROM numbers({hours:UInt32})) AS hours"""
+
 
 def furnish(store: Store, start: datetime, end: datetime) -> dict[str, int]:
     """Put into *store* what is missing of it over [start, end); how much there is of each."""
     with Reader.open(store) as reader:
         outages = reader.outages(start, end)
-    verdicts = _verdicts(store, start, end)
+    verdicts, statements = _verdicts(store, start, end), _statements(store, start, end)
     found = [transition for outage in outages for transition in transitions(outage)]
     tries = [one for number, outage in enumerate(outages) for one in attempts(outage, number)]
     _copied(store, found, tries)
-    return {"verdicts": verdicts, "incidents": len(outages), "page_attempts": len(tries)}
+    return {
+        "verdicts": verdicts, "statements": statements, "incidents": len(outages), "page_attempts": len(tries)
+    }  # fmt: skip
 
 
 def _verdicts(store: Store, start: datetime, end: datetime) -> int:
@@ -54,13 +64,28 @@ def _verdicts(store: Store, start: datetime, end: datetime) -> int:
     until, minutes = round(end.timestamp() * 1000), (end - start) // timedelta(minutes=1)
     with opened(store) as driver:
         providers = [name for (name,) in rows_of(driver, store, "SELECT DISTINCT provider FROM {database}.verdicts")]
-        (held,) = rows_of(driver, store, _HELD, until=until)[0]
+        held = _held(driver, store, "verdicts", until)
         if held < minutes * len(providers) / 2:
             for provider in providers:
                 sql = _VERDICTS.replace("{database}", store.database)
                 driver.command(sql, parameters={"until": until, "minutes": minutes, "provider": provider})
-        (held,) = rows_of(driver, store, _HELD, until=until)[0]
-    return int(held)
+        return _held(driver, store, "verdicts", until)
+
+
+def _statements(store: Store, start: datetime, end: datetime) -> int:
+    """A statement an hour of each unit and month over [start, end), unless there are; how many there are."""
+    until, hours = round(end.timestamp() * 1000), (end - start) // timedelta(hours=1)
+    with opened(store) as driver:
+        if not _held(driver, store, "statements", until):
+            driver.command(
+                _STATEMENTS.replace("{database}", store.database), parameters={"until": until, "hours": hours}
+            )
+        return _held(driver, store, "statements", until)
+
+
+def _held(driver: Any, store: Store, table: str, until: int) -> int:
+    """How many rows of *table* are of before *until* (ms)."""
+    return int(rows_of(driver, store, _HELD.replace("{table}", table), until=until)[0][0])
 
 
 def transitions(outage: Outage) -> Iterator[dict[str, Any]]:
