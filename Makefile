@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-include tests/chaos/chaos.mk bench/burn/burn.mk bench/engine/engine.mk bench/integrity/integrity.mk bench/measure/measure.mk \
+include tests/chaos/chaos.mk bench/burn/burn.mk bench/dashboard/dashboard.mk bench/engine/engine.mk bench/integrity/integrity.mk bench/measure/measure.mk \
   bench/page/page.mk bench/related/related.mk bench/store/store.mk bench/truth/truth.mk tests/fuzz/fuzz.mk
 
 .PHONY: help up test soak-week soak-month check static fix schemas locks clean

@@ -56,13 +56,14 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
     noted = reader.configuration_at(at)
     terms = Terms.of(noted, provider) if noted else otherwise
     start = at - period
-    summary = reader.provider_summary(provider, start, at, block_s=terms.block_s)
+    sides = reader.sides(provider, start, at)
+    summary = reader.provider_summary(provider, start, at, block_s=terms.block_s, sides=sides)
     return scorecard(
         verdict,
         summary.facts,
         summary.clusters,
         reader.incidents_over(start, at, provider=provider),
-        reader.beside(provider, start, at, confidence=terms.confidence),
+        reader.beside(provider, start, at, confidence=terms.confidence, sides=sides),
         start=start,
         end=at,
         confidence=terms.confidence,

@@ -16,6 +16,7 @@ from typing import IO
 import orjson
 
 from schemas.clock import Clock
+from touchstone.niceness import stand_back
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +166,8 @@ def _die_with_parent(nice: int, orphan: signal.Signals) -> Callable[[], None]:
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def prepare() -> None:
-        import os
-
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, orphan, 0, 0, 0)
-        if nice:
-            os.nice(nice)
+        stand_back(nice)
 
     return prepare

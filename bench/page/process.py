@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.page.errors import BenchError
+from touchstone.niceness import stand_back
 
 STOP_S = 15.0
 POLL_S = 0.02
@@ -22,9 +23,12 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Process:
-    """One program; all that it says, over every start, is in *log*."""
+    """One program, *nice* steps nicer than the bench; all that it says, over every start, is in *log*."""
 
-    def __init__(self, words: Sequence[str], *, log: Path, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, words: Sequence[str], *, log: Path, folder: Path, environ: Mapping[str, str], nice: int = 0
+    ) -> None:
+        self._nice = nice
         self._words, self._log, self._folder, self._environ = list(words), log, folder, {**os.environ, **environ}
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -35,9 +39,15 @@ class Process:
         with self._log.open("ab") as log:
             self._running = subprocess.Popen(
                 self._words, cwd=self._folder, env=self._environ, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_die_with_the_bench,
+                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=self._prepare,
             )  # fmt: skip
         return began_s
+
+    @property
+    def pid(self) -> int:
+        """Its id, while it runs."""
+        assert self._running is not None
+        return self._running.pid
 
     async def listens(self, port: int, *, within_s: float) -> None:
         """Wait until it takes connections on loopback; raises BenchError when it ends before, or is too late."""
@@ -76,6 +86,7 @@ class Process:
         """The end of its log."""
         return self._log.read_text(errors="replace")[-SAID_CHARS:].strip() if self._log.exists() else ""
 
-
-def _die_with_the_bench() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    def _prepare(self) -> None:
+        """Before it begins: the kernel ends it when the bench ends, however that does."""
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        stand_back(self._nice)

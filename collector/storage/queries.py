@@ -33,6 +33,7 @@ from collector.judgement.tier_history import TierChange, changes
 from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
     capacity_queries,
+    card_queries,
     cluster_queries,
     contract_queries,
     correlation_queries,
@@ -350,9 +351,8 @@ class Reader:
         self, provider: str, cluster: str, start: datetime, end: datetime, *, block_s: float
     ) -> tuple[Block, ...]:
         """Counts of one cluster over [start, end) by blocks of time, as known at *end*."""
-        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
-        rows = self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s))
-        return tuple(Block(of, _stamp(at), *counts) for of, at, *counts in rows)
+        cover = Cover.read(self._rows, start, end, at=end)
+        return card_queries.blocks(self._rows, cover, provider, start, end, block_s=block_s, cluster=cluster)
 
     def cluster_targets(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
         """What was asked of a cluster over [start, end), and how it fared."""
@@ -399,18 +399,30 @@ class Reader:
         )
 
     def provider_summary(
-        self, provider: str, start: datetime, end: datetime, *, block_s: float = 21_600.0
+        self,
+        provider: str,
+        start: datetime,
+        end: datetime,
+        *,
+        block_s: float = 21_600.0,
+        sides: Sequence[Side] | None = None,
     ) -> ProviderSummary:
-        """What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever."""
-        window = {"provider": provider, "cluster": "", "a": _ms(start), "b": _ms(end)}
+        """
+        What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever.
+
+        *sides* where they were read already.
+        """
+        which = (self._rows, Cover.read(self._rows, start, end, at=end), provider, start, end)
         clusters: dict[str, ClusterFacts] = {}
-        sides = self.sides(provider, start, end)
-        for cluster, at, *counts in self._rows(series_queries.CARD_BLOCKS, **window, block=int(block_s)):
-            known = clusters.setdefault(cluster, ClusterFacts(cluster, (), {}, first_tokens_of(sides, cluster)))
-            clusters[cluster] = replace(known, blocks=(*known.blocks, Block(cluster, _stamp(at), *counts)))
-        for cluster, reason, n in self._rows(series_queries.CARD_REASONS, **window):
+        if sides is None:
+            sides = side_queries.sides(*which)
+        ticks = card_queries.ticks(*which)
+        for block in card_queries.blocks(*which, block_s=block_s):
+            of = block.cluster
+            known = clusters.setdefault(of, ClusterFacts(of, (), {}, first_tokens_of(sides, of)))
+            clusters[of] = replace(known, blocks=(*known.blocks, block))
+        for cluster, reason, n in card_queries.reasons(*which):
             clusters[cluster].reasons[reason] = n
-        n, first, last, simulated = self._rows(series_queries.CARD_SPAN, **window)[0]
         return ProviderSummary(
             ProviderFacts(
                 provider=provider,
@@ -420,11 +432,11 @@ class Reader:
                     part.connection: part.answered
                     for part in by_connection(part for facts in clusters.values() for part in facts.first_tokens)
                 },
-                first_tick=first if n else None,
-                last_tick=last if n else None,
+                first_tick=ticks[0] if ticks else None,
+                last_tick=ticks[1] if ticks else None,
             ),
             tuple(clusters.values()),
-            bool(simulated),
+            card_queries.any_simulated(*which),
         )
 
     def days_as_known(self, start: datetime, end: datetime, *, provider: str = "") -> tuple[DayBar, ...]:
@@ -437,19 +449,12 @@ class Reader:
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        window = side_queries.window_of(provider, start, end, cluster)
-        return side_queries.sides_of(
-            self._rows(side_queries.COUNTS, **window),
-            self._rows(side_queries.PLAIN, **window),
-            self._rows(side_queries.INTENDED, **window),
-        )
+        cover = Cover.read(self._rows, start, end, at=end)
+        return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
-        """As `sides`, from closed hours as far as they go: much faster, and late rows are counted too."""
-        window = side_queries.window_of(provider, start, end, cluster) | self._cover(start, end).within(start, end)
-        return side_queries.sides_by_hour(
-            self._rows(side_queries.COUNTS_BY_HOUR, **window), self._rows(side_queries.FIRST_TOKENS_BY_HOUR, **window)
-        )
+        """As `sides`, with what came late."""
+        return side_queries.sides(self._rows, self._cover(start, end), provider, start, end, cluster)
 
     def beside(
         self,
@@ -460,9 +465,15 @@ class Reader:
         confidence: float,
         cluster: str = "",
         as_known: bool = True,
+        sides: Sequence[Side] | None = None,
     ) -> Beside:
-        """Both sides with their figures, and whether they differ more than chance allows; as known at *end*, or now."""
-        sides = (self.sides if as_known else self.sides_now)(provider, start, end, cluster=cluster)
+        """
+        Both sides with their figures, and whether they differ more than chance allows; as known at *end*, or now.
+
+        *sides* where they were read already.
+        """
+        if sides is None:
+            sides = (self.sides if as_known else self.sides_now)(provider, start, end, cluster=cluster)
         lines = side_lines(provider, sides, confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.storage.fact_queries import UNKNOWN, known_before
-from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
+from collector.storage.first_token_sql import ANSWERED, bucket_sql
 from collector.storage.scorecard_queries import quantile_sql
 
 # An empty cluster stands for all of them.
@@ -14,7 +13,6 @@ PLACE = "provider = {provider:String} AND ({cluster:String} = '' OR cluster = {c
 _ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND attempt = 0 AND source = 'active'"""
-_AS_KNOWN = known_before("b")
 _BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 LATENCY = f"""
@@ -64,23 +62,6 @@ WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND source = 'ac
 ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {{limit:UInt32}}"""
 
 NEWEST = f"SELECT max(tick), count() FROM {{database}}.observations WHERE {PLACE} AND source = 'active'"
-
-CARD_BLOCKS = f"""
-SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
-       countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
-       countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}
-GROUP BY cluster, start ORDER BY cluster, start"""
-
-CARD_REASONS = f"""
-SELECT cluster, reason, count() FROM {{database}}.observations
-WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN} AND reason != ''
-GROUP BY cluster, reason ORDER BY cluster, reason"""
-
-CARD_SPAN = f"""
-SELECT count(), min(tick), max(tick), max(simulated)
-FROM {{database}}.observations WHERE {_ROWS} AND {SERVES} AND {_AS_KNOWN}"""
 
 
 @dataclass(frozen=True, slots=True)

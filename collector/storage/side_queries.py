@@ -1,8 +1,8 @@
 """
 The SQL of our probes and of real traffic, side by side; of our probes only the kinds that ask a model.
 
-Parameters: provider, cluster ('' for all), a, b (ms since the epoch), step (s). Only rows taken in before b. Those that
-read rollups: f, p, d and h as well (see cover.py).
+Parameters: provider, cluster ('' for all), a, f, p, d, h, b (ms since the epoch; see cover.py), step (s). Only facts
+taken in before b.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collector.judgement.beside import Side
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
-from collector.storage.cover import rounded_step_s
+from collector.storage.cover import Cover, Rows, rounded_step_s
 from collector.storage.fact_queries import UNKNOWN, known_before
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
@@ -34,24 +34,7 @@ ROWS = f"""{PLACE}
   AND ({PASSIVE} OR kind IN {MODEL_KINDS})"""
 _START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
-COUNTS = f"""
-SELECT cluster, source, connection, {_START}, countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
-       countIf({FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed')
-FROM {{database}}.observations WHERE {ROWS}
-GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
-
-PLAIN = f"""
-SELECT cluster, source, connection, {bucket_sql("first_token_ms")} AS bucket, count()
-FROM {{database}}.observations WHERE {ROWS} AND {ANSWERED}
-GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
-
-# Real traffic has no intended instant.
-INTENDED = f"""
-SELECT cluster, source, connection, {bucket_sql(INTENDED_MS)} AS bucket, count(), countIf(first_token_ms IS NULL)
-FROM {{database}}.observations WHERE {ROWS} AND {ACTIVE} AND ({ANSWERED} OR {WAITED})
-GROUP BY cluster, source, connection, bucket ORDER BY cluster, source, connection, bucket"""
-
-# The same, our probes from the closed hours [f, h) as far as rollups go: rows of them that came late are counted too.
+# Our probes from the closed hours [f, h) as far as rollups go. Real traffic is not there; it has no intended instant.
 _FACTS = f"""{{database}}.observations WHERE {ROWS}
   AND ({PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
 
@@ -75,7 +58,7 @@ _COUNTED = f"""cluster, source, connection, {_START}, countIf(outcome = 'ok') AS
 _ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {_START.replace("tick", "t")}, sum(n_ok) AS ok,
   sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
   sum(n_not_observed) AS unseen"""
-COUNTS_BY_HOUR = f"""
+COUNTS = f"""
 SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
        sum(unseen)
 FROM ({
@@ -95,7 +78,7 @@ _ROLLED_TIMES = """cluster, 'active' AS source, connection, sumMap(ttft_hist) AS
 _DAYS_AND_HOURS = (
     _rolled("rollup_hour", "f", "p"), _rolled("rollup_day", "p", "d"), _rolled("rollup_hour", "d", "h"),
 )  # fmt: skip
-FIRST_TOKENS_BY_HOUR = f"""
+FIRST_TOKENS = f"""
 SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM ({
     _together(
@@ -117,33 +100,17 @@ def window_of(provider: str, start: datetime, end: datetime, cluster: str = "") 
     return {"provider": provider, "cluster": cluster, "a": to_ms(start), "b": to_ms(end), "step": step}
 
 
-def sides_of(
-    counts: Iterable[Sequence[Any]], plain: Iterable[Sequence[Any]], intended: Iterable[Sequence[Any]]
+def sides(
+    query: Rows, cover: Cover, provider: str, start: datetime, end: datetime, cluster: str = ""
 ) -> tuple[Side, ...]:
-    """Rows of COUNTS, PLAIN and INTENDED as sides, by cluster, source and connection."""
-    answered: dict[Key, dict[int, int]] = defaultdict(dict)
-    corrected: dict[Key, dict[int, int]] = defaultdict(dict)
-    waited: dict[Key, int] = defaultdict(int)
-    for cluster, source, connection, bucket, n in plain:
-        answered[cluster, source, connection][bucket] = n
-    for cluster, source, connection, bucket, n, in_vain in intended:
-        corrected[cluster, source, connection][bucket] = n
-        waited[cluster, source, connection] += in_vain
-    blocks = _blocks(counts)
-    return tuple(
-        Side(key[0], key[1], blocks[key], FirstTokens(key[2], answered[key], corrected[key], waited[key]))
-        for key in sorted(blocks)
-    )
-
-
-def sides_by_hour(counts: Iterable[Sequence[Any]], first_tokens: Iterable[Sequence[Any]]) -> tuple[Side, ...]:
-    """Rows of COUNTS_BY_HOUR and FIRST_TOKENS_BY_HOUR as sides, in the same order."""
-    blocks = _blocks(counts)
+    """What our probes saw over [start, end), and what real traffic saw, by cluster, source and connection."""
+    window = window_of(provider, start, end, cluster) | cover.within(start, end)
+    blocks = _blocks(query(COUNTS, **window))
     found = {
         (cluster, source, connection): FirstTokens(
             connection, plain, intended, max(0, sum(intended.values()) - sum(plain.values()))
         )
-        for cluster, source, connection, plain, intended in first_tokens
+        for cluster, source, connection, plain, intended in query(FIRST_TOKENS, **window)
     }
     return tuple(Side(key[0], key[1], blocks[key], found[key]) for key in sorted(blocks))
 

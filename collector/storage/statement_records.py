@@ -17,11 +17,13 @@ _STATEMENT = TypeAdapter(Statement)
 _NAMES = ("at", "provider", "month", "commitment", "unit", "promised", "uptime", "credit", "claim_by", "body")
 
 # The newest of each unit and month, of months that were counted at all after `since` (ms since the epoch).
+# Bodies are read for those rows only: months are counted every hour.
 LATEST = """
-SELECT argMax(body, at) FROM {database}.statements
-WHERE {provider:String} = '' OR provider = {provider:String}
-GROUP BY provider, month, commitment, unit HAVING max(at) >= fromUnixTimestamp64Milli({since:Int64})
-ORDER BY provider, month DESC, commitment, unit"""
+SELECT any(body) FROM {database}.statements WHERE (provider, month, commitment, unit, at) IN
+  (SELECT provider, month, commitment, unit, max(at) FROM {database}.statements
+   WHERE {provider:String} = '' OR provider = {provider:String}
+   GROUP BY provider, month, commitment, unit HAVING max(at) >= fromUnixTimestamp64Milli({since:Int64}))
+GROUP BY provider, month, commitment, unit ORDER BY provider, month DESC, commitment, unit"""
 
 
 # By provider, and by each cluster that a unit is about alone: months that ended in [since, at), those of them in which

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
-from collector.judgement.facts import bucket_of, quantile_ms
+from collector.judgement.facts import ProviderFacts, bucket_of, quantile_ms
 from collector.storage.cover import Cover, rounded_step_s
 from collector.storage.outage_queries import Outage
 from collector.storage.queries import Reader
@@ -110,6 +111,51 @@ def test_bars_and_charts_are_the_same_from_rollups_as_from_facts(filled: Store, 
             assert Counter(
                 {p: sum(e.n for e in errors if e.reason == p) for p in {e.reason for e in errors}}
             ) == Counter(one.reason.value for one in mine if one.reason is not None)
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_record_is_the_same_from_rollups_as_from_facts(filled: Store, mark: datetime | None) -> None:
+    """Blocks, reasons, first and last tick, of windows that end within an hour too; what comes late is not known."""
+    roll_up(filled, mark)
+    late = [replace(one, vantage="elsewhere", simulated=True) for one in SEEN if one.provider == "acme"][500:620]
+    for known in (True, False):
+        with Reader.open(filled) as reader:
+            for start, end in (*WINDOWS, (START + timedelta(minutes=37), NOW - timedelta(hours=6, minutes=11))):
+                for block_s in (21_600.0, 1_800.0):
+                    found = reader.provider_summary("acme", start, end, block_s=block_s)
+                    mine = [one for one in SEEN if one.provider == "acme" and start <= one.tick < end]
+                    taken_in = [one for one in mine if one.finished_at < end]
+
+                    assert record_of(found.facts) == expected_record(taken_in, block_s), (start, end, block_s)
+                    assert not found.simulated
+                    assert [one.blocks for one in found.clusters] == [found.facts.blocks]
+                    assert found.clusters[0].blocks == reader.cluster_blocks(
+                        "acme", "acme/east", start, end, block_s=block_s
+                    )
+        if known:
+            put(filled, late, ingested_at=NOW + DAY)
+            roll_up(filled, mark and NOW + 2 * DAY)
+
+
+def record_of(facts: ProviderFacts) -> tuple[object, ...]:
+    """What is compared of the facts of a provider."""
+    blocks = [
+        (one.start, one.n_ok, one.n_degraded, one.n_failed, one.n_unknown, one.n_not_observed) for one in facts.blocks
+    ]
+    return blocks, facts.reasons, facts.first_tick, facts.last_tick
+
+
+def expected_record(some: list[Observation], block_s: float) -> tuple[object, ...]:
+    """The same of *some* observations."""
+    counts: dict[datetime, Counter[str]] = {}
+    for one in some:
+        begins = datetime.fromtimestamp(one.tick.timestamp() // block_s * block_s, UTC)
+        ours = one.reason is Reason.RATE_LIMITED
+        counts.setdefault(begins, Counter())["unknown" if ours else one.outcome.value] += 1
+    names = ("ok", "degraded", "failed", "unknown", "not_observed")
+    blocks = [(begins, *(of[name] for name in names)) for begins, of in sorted(counts.items())]
+    reasons = Counter(one.reason.value for one in some if one.reason)
+    return blocks, dict(reasons), min(one.tick for one in some), max(one.tick for one in some)
 
 
 def test_outages_are_runs_of_bad_minutes(filled: Store) -> None:

@@ -92,7 +92,7 @@ def serve(
 
 @command.command("history")
 @click.option("--days", type=click.IntRange(1, DAYS_MAX), default=30, show_default=True, help="How long the past is.")
-@click.option("--step", type=click.Choice(["60", "300", "600"]), default="60", show_default=True, help="Seconds.")
+@click.option("--step", type=click.Choice(["10", "60", "300", "600"]), default="60", show_default=True, help="Seconds.")
 @world_options
 @json_option
 @pass_session

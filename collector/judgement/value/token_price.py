@@ -1,9 +1,9 @@
 """
 What a million tokens cost that were worth having: all that was billed, by the tokens of answers right and in time.
 
-Money is exact. The interval is the ratio estimator's over blocks (cluster x block of time; Cochran, Sampling
-Techniques, 1977, ch. 6), and never narrower than what Wilson's bounds of the share of good answers make of it: that not
-one of n answers was bad does not prove that none is.
+Money is exact. The interval is the ratio estimator's over blocks of time (all clusters together, since they can fail
+together; Cochran, Sampling Techniques, 1977, ch. 6) with Student's t, and never narrower than what Wilson's bounds of
+the share of good answers make of it: that not one of n answers was bad does not prove that none is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from statistics import NormalDist
 
 from collector.judgement.availability import design_effect, freedom_of, moments, wilson
 from collector.judgement.facts import Block
@@ -75,15 +74,14 @@ def token_price(blocks: Sequence[TargetBlock], prices: Prices, *, confidence: fl
 
 
 def _sums(blocks: Iterable[TargetBlock], prices: Prices) -> list[tuple[Decimal, int]]:
-    """What was billed, in millionths of the currency, and good tokens, of each block of a cluster."""
-    found: dict[tuple[str, datetime], tuple[Decimal, int]] = {}
+    """What was billed, in millionths of the currency, and good tokens, of each block of time: clusters fail together."""
+    found: dict[datetime, tuple[Decimal, int]] = {}
     for one in blocks:
         price = price_of(prices, one.target)
         assert price is not None  # only blocks of targets that have one
         cost = price.tokens_in * one.billed_in + price.tokens_out * one.billed_out
-        key = (one.counts.cluster, one.counts.start)
-        before, good = found.get(key, (Decimal(0), 0))
-        found[key] = (before + cost, good + one.good_out)
+        before, good = found.get(one.counts.start, (Decimal(0), 0))
+        found[one.counts.start] = (before + cost, good + one.good_out)
     return list(found.values())
 
 
@@ -95,7 +93,7 @@ def _good(sums: Sequence[tuple[Decimal, int]], counts: Sequence[Block], confiden
         return None
     price = sum((cost for cost, _ in sums), Decimal(0)) / good
     squares = sum(((cost - price * tokens) ** 2 for cost, tokens in sums), Decimal(0))
-    half = Decimal(NormalDist().inv_cdf(confidence)) * (squares * m / (m - 1)).sqrt() / good
+    half = Decimal(student_point(1 - confidence, m - 1)) * (squares * m / (m - 1)).sqrt() / good
     worst, best = _good_shares(counts, confidence)
     return Amount(max(Decimal(0), min(price - half, price * best)), price, max(price + half, price * worst))
 
