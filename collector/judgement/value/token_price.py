@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from collector.judgement.availability import design_effect, freedom_of, moments, wilson
 from collector.judgement.facts import Block
+from collector.judgement.tails import student_point
 from collector.judgement.value.amount import Amount
 from collector.judgement.value.facts import TargetBlock, by_cluster
 from schemas.fleet import Price
@@ -74,7 +75,7 @@ def token_price(blocks: Sequence[TargetBlock], prices: Prices, *, confidence: fl
 
 
 def _sums(blocks: Iterable[TargetBlock], prices: Prices) -> list[tuple[Decimal, int]]:
-    """What was billed, in millionths of the currency, and good tokens, of each block of time: clusters fail together."""
+    """What was billed, in millionths of the currency, and good tokens, of each block of time."""
     found: dict[datetime, tuple[Decimal, int]] = {}
     for one in blocks:
         price = price_of(prices, one.target)
