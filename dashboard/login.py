@@ -11,7 +11,7 @@ from dashboard import markup
 from dashboard.identity import Person, Stranger, identified, login_key
 from dashboard.markup import text
 from dashboard.pages import BARE, CATALOGUE
-from dashboard.reader import page_settings
+from dashboard.settings import page_settings
 from schemas.clock import Clock
 from schemas.login import Login, Role
 

@@ -8,10 +8,8 @@ dictionary of these holds.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -40,7 +38,7 @@ from collector.storage.queries import Freshness, Reader
 from collector.storage.records import NotedConfiguration
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from collector.vital_signs import VitalSigns
-from dashboard.settings import PageSettings
+from dashboard.settings import page_settings as page_settings
 from schemas.errors import DeliveryError
 from schemas.verdict import Verdict
 
@@ -56,12 +54,6 @@ RELATIONS_DAYS = 30
 UNWELL = 503  # the collector answers, and says what ails it
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 CAPACITY_WINDOW = timedelta(days=14)
-
-
-@cache
-def page_settings() -> PageSettings:
-    """What the `dashboard` command handed over."""
-    return PageSettings.from_environ(os.environ)
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

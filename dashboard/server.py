@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 
 from dashboard.login_routes import LoginRoutes
 from dashboard.pages import CATALOGUE
-from dashboard.reader import page_settings
+from dashboard.settings import page_settings
 from schemas.login import Login
 
 READY_VARIABLE = "TOUCHSTONE_DASHBOARD_READY"  # "json" or "text": how to say that it is ready

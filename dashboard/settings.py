@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from functools import cache
 from itertools import count, takewhile
 from typing import Any
 
@@ -175,6 +177,12 @@ class PageSettings(Strict):
             method=Method.of(configuration),
             capacity=holdings(configuration),
         )
+
+
+@cache
+def page_settings() -> PageSettings:
+    """What the `dashboard` command handed over to this process."""
+    return PageSettings.from_environ(os.environ)
 
 
 def _in_common(module: Module) -> Module:
