@@ -62,7 +62,7 @@ def kept_claims(before: Mapping[str, ClaimDue], read: Sequence[ClaimDue]) -> dic
 def _due(one: Statement, claim_by: datetime) -> ClaimDue:
     between = words.credit_range(one)
     return ClaimDue(
-        key=f"{one.month.name}/{one.commitment}/{one.unit}",
+        key=one.key,
         provider=one.provider,
         since=one.claim_since or one.month.ends,
         claim_by=claim_by,
