@@ -182,6 +182,19 @@ def test_what_was_claimed_is_due_no_more() -> None:
     assert judge.said() == [(Change.OPENED, Severity.P3), (Change.RESOLVED, Severity.P3)]
 
 
+def test_what_was_claimed_before_anybody_was_told_opens_nothing() -> None:
+    """The record is read with the account, so it holds from before the first reading, and for another state too."""
+    made = october(days=14)
+    assert made.claim_by is not None
+    (due,) = claims_due([made], TICK - timedelta(days=60), [made.key])
+    judge = Judge()
+    after(judge, 9, replace(DUE, settled=True))
+
+    assert due.settled
+    assert [one.settled for one in claims_due([made], TICK - timedelta(days=60))] == [False]
+    assert judge.state.incidents == {}
+
+
 def test_the_last_word_on_a_claim_holds() -> None:
     """Filed, then answered; an answer that nobody filed before; filed anew after a refusal."""
 

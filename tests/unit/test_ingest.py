@@ -244,6 +244,10 @@ class QuietStore:
         """None."""
         return {}
 
+    async def claimed(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
     async def incident_records(self, at: datetime, policy: object) -> dict[str, Any]:
         """None."""
         return {}
