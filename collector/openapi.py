@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from collector.judgement.beside import Beside
 from collector.judgement.delivery_objective import DeliveryStanding
-from collector.response_bodies import By, Closing, Drilling, Suppressing
+from collector.response_bodies import By, Claiming, Closing, Drilling, Suppressing
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.ledger_reads import DeliveryFigures
 from collector.storage.ledger_reports import ReportRow
@@ -26,7 +26,7 @@ from schemas.verdict import Verdict
 PATH = "/api/v1/openapi.json"
 REF = "#/components/schemas/"
 _SAID = (Verdict, Beside, IncidentRow, ReportRow, VitalSigns, DeliveryStanding, DeliveryFigures)
-_ASKED = (By, Closing, Drilling, Suppressing)
+_ASKED = (By, Claiming, Closing, Drilling, Suppressing)
 _TEXT: dict[str, Any] = {"type": "string"}
 _INSTANT: dict[str, Any] = {"type": "string", "format": "date-time"}
 _NUMBER: dict[str, Any] = {"type": "number"}
@@ -106,6 +106,13 @@ def _paths() -> Mapping[str, Schema]:
                 "Who was told of an incident, or will be",
                 _object(incident=_TEXT, deliveries=_list(_ref("Delivery"))),
                 incident,
+            )
+        },
+        "/api/v1/claims": {
+            "post": _asked(
+                "A credit was claimed, or the provider answered",
+                "Claiming",
+                _object(provider=_TEXT, key=_TEXT, standing=_TEXT),
             )
         },
         "/api/v1/suppressions": {

@@ -1,5 +1,5 @@
 """
-Responding over HTTP, at /api/v1: acknowledge, take back, close, silence, plan maintenance, drill.
+Responding over HTTP, at /api/v1: acknowledge, take back, close, claim, silence, plan maintenance, drill.
 
 A body is JSON with its content type, so that no page in somebody's browser can send one unasked. 404 for what is not
 there, 409 for what cannot be done with it, 400 with the field's name for what cannot be read.
@@ -16,7 +16,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from collector.response_bodies import By, Closing, Drilling, Suppressing
+from collector.response_bodies import By, Claiming, Closing, Drilling, Suppressing
 from collector.vital_signs import VitalSigns, ailments
 from schemas import asking
 from schemas.clock import Clock
@@ -81,6 +81,10 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         incident, body = _incident(request), await _read(request, Closing)
         return await done(body.close(incident), {"incident": incident})
 
+    async def claim(request: web.Request) -> Answered:
+        body = await _read(request, Claiming)
+        return await done(body.claim(), {"provider": body.provider, "key": body.key, "standing": body.standing.value})
+
     async def suppress(request: web.Request) -> Answered:
         body = await _read(request, Suppressing)
         try:
@@ -127,6 +131,7 @@ def routes(desk: Desk, clock: Clock) -> list[web.RouteDef]:
         web.post("/api/v1/incidents/{id}/unacknowledge", _json(unacknowledge)),
         web.post("/api/v1/incidents/{id}/close", _json(close)),
         web.get("/api/v1/incidents/{id}/deliveries", _json(deliveries)),
+        web.post("/api/v1/claims", _json(claim)),
         web.get("/api/v1/suppressions", _json(suppressions)),
         web.post("/api/v1/suppressions", _json(suppress)),
         web.post("/api/v1/suppressions/{id}/end", _json(unsuppress)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -12,6 +13,8 @@ from schemas.fleet import Name, Strict
 from schemas.quantity import DurationS
 from schemas.response import (
     Acknowledge,
+    Claim,
+    ClaimStanding,
     Close,
     Exercise,
     Suppress,
@@ -28,6 +31,9 @@ Person = Annotated[
 ]
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f]*$")]
 Pattern = Annotated[str, StringConstraints(max_length=200, pattern=r"^[a-z0-9*?][a-z0-9._*?/-]*$")]
+ClaimKey = Annotated[
+    str, StringConstraints(max_length=400, pattern=r"^\d{4}-\d\d[^/\x00-\x1f]*/[^/\x00-\x1f]+/[^\x00-\x1f]+$")
+]
 Via = Literal["api", "cli", "dashboard", "login"]
 
 
@@ -54,6 +60,29 @@ class Closing(By):
     def close(self, incident: str) -> Close:
         """It is over."""
         return Close(incident=incident, by=self.by, via=self.via, why=self.why)
+
+
+class Claiming(By):
+    """A credit was claimed, or the provider answered."""
+
+    provider: Name
+    key: ClaimKey
+    standing: ClaimStanding
+    amount: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=2)] | None = None
+    why: Why | None = None
+
+    @model_validator(mode="after")
+    def _only_what_is_granted_has_an_amount(self) -> Claiming:
+        if (self.amount is not None) != (self.standing is ClaimStanding.GRANTED):
+            raise ValueError("amount: what was granted has one, and nothing else")
+        return self
+
+    def claim(self) -> Claim:
+        """It stands so."""
+        return Claim(
+            provider=self.provider, key=self.key, standing=self.standing, by=self.by, via=self.via,
+            amount=self.amount, why=self.why or "",
+        )  # fmt: skip
 
 
 class Drilling(By):

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from collector.exports.contract_lines import contract_lines
 from collector.exports.scorecard import BAR_DAYS, Scorecard, last_day, scorecard
 from collector.storage.queries import Reader
 from collector.storage.records import configuration_body
@@ -69,6 +70,7 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
         confidence=terms.confidence,
         days=reader.days_as_known(first_bar(at), at, provider=provider),
         examination=next(iter(reader.examinations(provider, at)), None),
+        contract=contract_lines(reader.statements_known(provider, start, at), reader.claims(at, provider), at),
         name=terms.name,
         simulated=terms.simulated or summary.simulated,
     )

@@ -90,6 +90,10 @@ class Facts(Protocol):
         """Store billing months as they were counted at *at*."""
         ...
 
+    async def claimed(self) -> Collection[str]:
+        """The keys of all credits of which it is on record that they were claimed."""
+        ...
+
     async def insert_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Store verdicts."""
         ...
@@ -362,7 +366,8 @@ class Service:
             return
         statements = await self.account(at)
         await self.facts.insert_statements(statements, at)
-        await self._decide(Inputs(claims=claims_due(statements, self.clock.now())))
+        claimed = await self.facts.claimed()
+        await self._decide(Inputs(claims=claims_due(statements, self.clock.now(), claimed)))
         self.accounted = (now_s, past)
 
     async def _settled_at(self) -> datetime | None:

@@ -24,6 +24,7 @@ from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.honesty.account import Honesty
 from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange
 from collector.judgement.value.facts import ModelFacts
@@ -120,6 +121,12 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
 def statements() -> tuple[Statement, ...]:
     """Billing months as they were counted last, of those that are still counted."""
     return _reader().statements(freshness().now - COUNTED_WITHIN)
+
+
+@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+def claims() -> dict[str, ClaimRecord]:
+    """What was claimed and answered, by the key of its statement."""
+    return _reader().claims()
 
 
 @dataclass(frozen=True, slots=True)

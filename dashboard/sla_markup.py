@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from collector.judgement.sla import words
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.statement import Statement
 from collector.judgement.wording import count, duration
 from dashboard import markup
@@ -19,11 +20,15 @@ HEADER = (
 _LOOK = {True: "good", False: "severe", None: "unknown"}
 
 
-def owed(statements: Sequence[Statement], now: datetime) -> str:
-    """What can be claimed now, by currency, and until when the first must be."""
-    due = [one for one in statements if one.claimable and (one.claim_by is None or one.claim_by > now)]
+def owed(statements: Sequence[Statement], claims: Mapping[str, ClaimRecord], now: datetime) -> str:
+    """What can be claimed now and was not, by currency, and until when the first must be."""
+    open_ = [one for one in statements if one.claimable and (one.claim_by is None or one.claim_by > now)]
+    due = [one for one in open_ if one.key not in claims]
     if not due:
-        return '<div class="ts-calm"><b>✓</b> Nothing can be claimed of the months that are shown.</div>'
+        said = "All that can be claimed of the months that are shown was." if open_ else (
+            "Nothing can be claimed of the months that are shown."
+        )  # fmt: skip
+        return f'<div class="ts-calm"><b>✓</b> {said}</div>'
     sums: dict[str, Decimal] = {}
     for one in due:
         if one.credit is not None:
@@ -42,12 +47,12 @@ def owed(statements: Sequence[Statement], now: datetime) -> str:
     )
 
 
-def month(statements: Iterable[Statement]) -> str:
+def month(statements: Iterable[Statement], claims: Mapping[str, ClaimRecord], now: datetime) -> str:
     """One row for each unit of a month."""
-    return markup.table(HEADER, (_row(one) for one in statements), "ts-sla")
+    return markup.table(HEADER, (_row(one, words.claim(one, claims, now)) for one in statements), "ts-sla")
 
 
-def _row(one: Statement) -> str:
+def _row(one: Statement, claim: str) -> str:
     gap = ""
     if one.uptime is not None and one.experienced is not None:
         points = (one.uptime.counted - one.experienced) * 100
@@ -61,10 +66,16 @@ def _row(one: Statement) -> str:
             f"{text(words.percent(one.experienced))}{gap}",
             f"{text(words.credit(one))}<small>{text(words.credit_range(one))}</small>",
             _step(one),
-            text(words.claim_by(one)) or '<span class="ts-dim">-</span>',
+            _deadline(one, claim),
             f"{text(count(one.n))}<small>{text(count(one.unknown))} unknown</small>",
         )
     )
+
+
+def _deadline(one: Statement, claim: str) -> str:
+    if not claim:
+        return '<span class="ts-dim">-</span>'
+    return f"{text(words.claim_by(one))}<small>{text(claim)}</small>"
 
 
 def _range(one: Statement) -> str:

@@ -27,7 +27,9 @@ class HardDownRule(Strict):
     cooldown: DurationS = 600.0
     observer_providers_share: Ratio = 0.5
     quorum_wait: DurationS = Field(
-        default=5.0, description="how long one vantage's failures wait for what the other vantages say"
+        default=5.0,
+        description="how long one vantage's failures wait for what the other vantages say, and the first pages of "
+        "several clusters for what the provider's other clusters do",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from uuid import uuid5
@@ -91,6 +92,31 @@ class Close:
     why: str
 
 
+class ClaimStanding(StrEnum):
+    """How a claim of service credits stands."""
+
+    FILED = "filed"
+    GRANTED = "granted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """
+    A credit of *provider* was claimed, or the provider answered; *key* names its month, commitment and unit.
+
+    amount: what was granted, in the contract's currency.
+    """
+
+    provider: str
+    key: str
+    standing: ClaimStanding
+    by: str
+    via: str
+    amount: Decimal | None = None
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppress:
     """A silence or a window begins to count."""
@@ -128,7 +154,7 @@ def drill_id(exercise: Exercise) -> str:
     return incident_id(Signal.DRILL, Scope(Level.OBSERVER, exercise.by), exercise.at)
 
 
-Command = Acknowledge | Unacknowledge | Close | Suppress | Unsuppress | Exercise
+Command = Acknowledge | Unacknowledge | Close | Claim | Suppress | Unsuppress | Exercise
 
 
 def suppression_id(kind: SuppressionKind, scope: str, owner: str, starts: datetime) -> str:
@@ -142,18 +168,19 @@ class Said:
     """
     One thing that somebody asked for: the line of the audit.
 
-    subject is the id of an incident or a suppression; scope what a suppression covers, '' for all else. refused: ''
-    when it was done, else why it was not.
+    subject is the id of an incident or a suppression, or the key of a claim; scope what a suppression covers, or whom a
+    claim is made of, '' for all else. refused: '' when it was done, else why it was not. amount: what was granted.
     """
 
     at: datetime
-    what: str  # acknowledge, unacknowledge, close, silence, maintenance, end, drill
+    what: str  # acknowledge, unacknowledge, close, silence, maintenance, end, drill, claim_filed and its answers
     subject: str
     scope: str
     by: str
     via: str
     why: str
     refused: str
+    amount: Decimal | None = None
 
     @property
     def id(self) -> str:
@@ -161,12 +188,16 @@ class Said:
         return uuid5(NAMESPACE, f"said|{self.at.isoformat()}|{self.what}|{self.subject}|{self.by}|{self.via}").hex
 
 
+CLAIM = "claim_"  # before how it stands
+
+
 def said(command: Command, refused: str, at: datetime) -> Said:
     """The line of *command*, which was decided on at *at*."""
     what, subject, scope, why = _told(command)
     return Said(
-        at=at, what=what, subject=subject, scope=scope, by=command.by, via=command.via, why=why, refused=refused
-    )
+        at=at, what=what, subject=subject, scope=scope, by=command.by, via=command.via, why=why, refused=refused,
+        amount=command.amount if isinstance(command, Claim) else None,
+    )  # fmt: skip
 
 
 def _told(command: Command) -> tuple[str, str, str, str]:
@@ -177,6 +208,8 @@ def _told(command: Command) -> tuple[str, str, str, str]:
             return "unacknowledge", command.incident, "", ""
         case Close():
             return "close", command.incident, "", command.why
+        case Claim():
+            return f"{CLAIM}{command.standing}", command.key, command.provider, command.why
         case Suppress():
             one = command.suppression
             span = f"from {one.starts.isoformat()} for {one.lasts}, until {one.expires.isoformat()}"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
+from collector.exports.contract_lines import counted
 from collector.exports.scorecard import IncidentLine, Line, Scorecard
 from collector.judgement import outlook_words, wording
 from collector.judgement.beside import SideLine
 from collector.judgement.first_token import Percentiles
 from collector.judgement.integrity import words
 from collector.judgement.integrity.findings import Finding
+from collector.judgement.sla import words as sla_words
 from collector.judgement.wording import duration, percent
 from schemas.evidence import STANDING_WORDS
 
@@ -163,6 +166,26 @@ def _side(line: SideLine) -> Row:
         milliseconds(line.ttft.p50_ms),
         milliseconds(line.ttft.p95_ms),
         str(line.ttft.n),
+    )
+
+
+def contract(card: Scorecard) -> Table:
+    """The billing months that have time in the period: promised, counted, what can be claimed, and whether it was."""
+    return Table(
+        ("Month", "Unit", "Commitment", "Promised", "Counted", "Estimated credit", "Claim by", "Claimed"),
+        tuple(
+            (
+                one.month if one.final else f"{one.month} so far",
+                one.unit,
+                one.commitment,
+                sla_words.percent(Decimal(one.promised)),
+                counted(one),
+                "none promised" if one.credit is None else sla_words.money(Decimal(one.credit), one.currency),
+                "" if one.claim_by is None else instant(one.claim_by),
+                one.claim,
+            )
+            for one in card.contract
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
 
+from collector.exports.contract_lines import ContractLine
 from collector.judgement import day_marks
 from collector.judgement.availability import Availability, availability
 from collector.judgement.beside import Beside
@@ -145,7 +146,8 @@ class Scorecard:
     """
     A provider's record over [start, end).
 
-    verdict: the one that held at *end*. examination: the last one that was known then, None before the first.
+    verdict: the one that held at *end*. examination: the last one that was known then, None before the first. contract:
+    the billing months that have time in the period.
     """
 
     provider: str
@@ -161,6 +163,7 @@ class Scorecard:
     beside: Beside
     examination: Examination | None
     simulated: bool
+    contract: tuple[ContractLine, ...] = ()
 
     @property
     def down_s(self) -> float:
@@ -187,6 +190,7 @@ def scorecard(
     examination: Examination | None = None,
     name: str = "",
     simulated: bool = False,
+    contract: tuple[ContractLine, ...] = (),
 ) -> Scorecard:
     """The card over [*start*, *end*), else up to the verdict; what was swallowed by a wider incident is left out."""
     end, days = end or verdict.at, list(days)
@@ -223,6 +227,7 @@ def scorecard(
         beside=beside,
         examination=examination,
         simulated=simulated,
+        contract=contract,
     )
 
 

@@ -76,6 +76,12 @@ def _rows(card: Scorecard) -> Iterator[Row]:
         }  # fmt: skip
     for incident in card.incidents:
         yield from _incident(incident)
+    for one in card.contract:
+        yield {
+            "section": "contract", "item": f"{one.month}/{one.commitment}/{one.unit}", "figure": "uptime",
+            "value": one.uptime, "op": ">=", "threshold": one.promised, "result": one.claim,
+            "note": f"credit {one.credit or 'none'} {one.currency}, granted {one.granted or 'none'}",
+        }  # fmt: skip
 
 
 def _outlook(card: Scorecard) -> Iterator[Row]:

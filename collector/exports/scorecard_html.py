@@ -28,7 +28,21 @@ _LOOK: Mapping[str, str] = MappingProxyType(
 
 def render(card: Scorecard) -> str:
     """The card as one self-contained page that ends in a newline."""
-    parts = (_head, _tiles, _days, _why, _outlook, _parts, _claims, _measured, _beside, _errors, _incidents, _foot)
+    parts = (
+        _head,
+        _tiles,
+        _days,
+        _why,
+        _outlook,
+        _parts,
+        _claims,
+        _measured,
+        _beside,
+        _errors,
+        _incidents,
+        _contract,
+        _foot,
+    )
     body = "\n".join(said for part in parts if (said := part(card)))
     return page.document(f"{card.name or card.provider}: {card.verdict.tier.value}", f"<main>\n{body}\n</main>")
 
@@ -129,6 +143,10 @@ def _errors(card: Scorecard) -> str:
 
 def _incidents(card: Scorecard) -> str:
     return f"<h2>Incidents</h2>{_table(tables.incidents(card)) if card.incidents else '<p>None in this period.</p>'}"
+
+
+def _contract(card: Scorecard) -> str:
+    return f"<h2>Its contract</h2>{_table(tables.contract(card))}" if card.contract else ""
 
 
 def _foot(card: Scorecard) -> str:

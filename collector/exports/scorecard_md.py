@@ -15,7 +15,7 @@ _SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[
 
 def render(card: Scorecard) -> str:
     """The card as one Markdown document that ends in a newline."""
-    parts = (_head, _why, _claims, _measured, _beside, _errors, _incidents, _foot)
+    parts = (_head, _why, _claims, _measured, _beside, _errors, _incidents, _contract, _foot)
     return "\n".join(line for part in parts for line in part(card))
 
 
@@ -112,6 +112,13 @@ def _incidents(card: Scorecard) -> Iterator[str]:
     else:
         yield "None in this period."
         yield ""
+
+
+def _contract(card: Scorecard) -> Iterator[str]:
+    if card.contract:
+        yield "## Its contract"
+        yield ""
+        yield from _table(tables.contract(card))
 
 
 def _foot(card: Scorecard) -> Iterator[str]:

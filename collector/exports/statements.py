@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any
 
 from collector.exports.csv_table import table
 from collector.judgement.sla import words
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
 
@@ -20,6 +21,17 @@ def share(value: Fraction | Decimal | None) -> str | None:
     if value is None:
         return None
     return f"{words.exact(value).quantize(PLACES, ROUND_FLOOR):f}"
+
+
+def with_claim(one: Statement, claim: ClaimRecord | None) -> dict[str, Any]:
+    """*one* as JSON has it, with whether it was claimed and what came of it."""
+    return plain(one) | {
+        "claim": claim.standing.value if claim else None,
+        "claim_filed_at": claim.filed_at.isoformat() if claim and claim.filed_at else None,
+        "claim_filed_by": claim.filed_by if claim else None,
+        "claim_answered_at": claim.answered_at.isoformat() if claim and claim.answered_at else None,
+        "claim_granted": str(claim.granted) if claim and claim.granted is not None else None,
+    }
 
 
 def plain(one: Statement) -> dict[str, Any]:
@@ -60,9 +72,9 @@ def plain(one: Statement) -> dict[str, Any]:
     }
 
 
-def as_csv(statements: Iterable[Statement]) -> str:
+def as_csv(statements: Iterable[Statement], known: Mapping[str, ClaimRecord]) -> str:
     """One line for each unit, with a heading; texts that a spreadsheet would execute are made harmless."""
-    return table([plain(one) for one in statements])
+    return table([with_claim(one, known.get(one.key)) for one in statements])
 
 
 def _amount(credit: Credit | None) -> str | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from collector.judgement.causes import Sight
 from collector.judgement.incident_book import IncidentBook
+from collector.judgement.widening import may_widen
 from schemas.incident import OVER, Change, Incident, IncidentState, Signal
 
 
@@ -60,12 +61,16 @@ def _due(incident: Incident, book: IncidentBook, sight: Sight) -> datetime:
     When the first page goes out, unless a wider cause comes before.
 
     A `coalesce` after the first failure, of which the re-probes have used up most, and a quarter of it after the
-    decision. A blind spot waits for one interval more: it may be the beginning of a vantage that sees nothing.
+    decision. A blind spot waits for one interval more: it may be the beginning of a vantage that sees nothing. When
+    several clusters fail it waits until so many others answered that it is not the provider, `quorum_wait` at most.
     """
     coalesce = timedelta(seconds=book.paging.hard_down.coalesce)
     due = max(incident.failed_at + coalesce, incident.opened_at + coalesce / 4)
     if incident.signal is Signal.NO_DATA and incident.severity != book.paging.severities.no_data:
         return max(due, incident.opened_at + sight.longest_interval(incident.scope.id))
+    rule = book.paging.hard_down
+    if may_widen(incident, sight, rule):
+        return max(due, incident.opened_at + timedelta(seconds=rule.quorum_wait))
     return due
 
 

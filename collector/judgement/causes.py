@@ -270,7 +270,7 @@ def _ladder(
     """The widest places that targets of a provider make up that are all *word*; *doubtful* clusters begin to fail."""
     clusters = index.clusters.get(provider) or tuple(sorted({one.cluster for one in ailing}))
     bad = {one.cluster for one in ailing}
-    needed = min(len(clusters), max(rule.siblings_min, math.ceil(rule.siblings_share * len(clusters))))
+    needed = clusters_needed(len(clusters), rule)
     affected = bad | set(doubtful)
     if len(affected) >= needed and len(bad) >= min(rule.siblings_min, len(clusters)):
         said = (
@@ -290,6 +290,11 @@ def _ladder(
                 _Rung(Scope(Level.TARGET, name), [one for one in here if one.target == name], "") for name in failing
             ]
     return rungs
+
+
+def clusters_needed(clusters: int, rule: HardDownRule) -> int:
+    """How many of a provider's *clusters* must be down or failing for it to be the whole provider."""
+    return min(clusters, max(rule.siblings_min, math.ceil(rule.siblings_share * clusters)))
 
 
 def _of_watches(down: Iterable[Watch]) -> list[_Ailing]:

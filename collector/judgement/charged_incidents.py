@@ -133,11 +133,11 @@ def frequency(incidents: Iterable[Charged], watched: Collection[float], *, confi
 
 @dataclass(frozen=True, slots=True)
 class Toll:
-    """What the incidents of a window come to: how often one came, and how long the longest was charged for."""
+    """What the incidents of a window come to: how often one came, and the one that is charged for longest."""
 
     recorded: timedelta  # since it was first looked out for any
     often: Frequency
-    longest_s: float
+    longest: Charged | None
 
 
 def toll(record: IncidentRecord, facts: ProviderFacts, policy: TierPolicy, at: datetime) -> Toll | None:
@@ -145,5 +145,5 @@ def toll(record: IncidentRecord, facts: ProviderFacts, policy: TierPolicy, at: d
     begins = at - timedelta(seconds=policy.window)
     watched = watched_s(facts.blocks, record.judged, policy.block, begins, at)
     often = frequency(record.incidents, watched.values(), confidence=policy.confidence)
-    longest_s = max((one.down_s for one in record.incidents), default=0.0)
-    return None if often is None else Toll(at - record.since, often, longest_s)
+    longest = max(record.incidents, key=lambda one: (one.down_s, one.id), default=None)
+    return None if often is None else Toll(at - record.since, often, longest)

@@ -22,6 +22,7 @@ from schemas.incident import (
 )
 from schemas.response import (
     Acknowledge,
+    Claim,
     Close,
     Command,
     Exercise,
@@ -44,6 +45,8 @@ def answered(command: Command, book: IncidentBook, sight: Sight) -> tuple[str, S
         case Exercise():
             _exercise(command, book)
             return "", sight
+        case Claim():
+            return "", _claimed(command, book, sight)
     incident = book.incidents.get(command.incident)
     if incident is None or incident.state in OVER:
         part = f"; it is part of {incident.parent}" if incident and incident.state is IncidentState.CHILD else ""
@@ -71,6 +74,16 @@ def _acknowledge(incident: Incident, command: Acknowledge, book: IncidentBook) -
         f"by {command.by} ({command.via}), until {until:%H:%M:%S} UTC",
     )
     book.page(acked, Change.ACKNOWLEDGED)
+
+
+def _claimed(command: Claim, book: IncidentBook, sight: Sight) -> Sight:
+    """The deadline of what was claimed is kept: its incident is over, and none comes again."""
+    said = f"claim {command.standing} by {command.by} ({command.via})" + (f": {command.why}" if command.why else "")
+    for incident in book.live:
+        if incident.signal is Signal.CLAIM_DUE and incident.scope.id == command.key:
+            book.resolve(incident, said)
+    claims = {key: replace(one, settled=one.settled or key == command.key) for key, one in sight.claims.items()}
+    return replace(sight, claims=claims)
 
 
 def _exercise(command: Exercise, book: IncidentBook) -> None:

@@ -19,6 +19,7 @@ from collector.storage import (
     evidence_records,
     fact_queries,
     history_loads,
+    incident_queries,
     incident_records,
     records,
     sample_queries,
@@ -208,6 +209,11 @@ class ClickHouse:
     async def insert_statements(self, statements: Sequence[Statement], at: datetime) -> None:
         """Store billing months as they were counted at *at*."""
         await statement_records.insert_statements(self._client, statements, at)
+
+    async def claimed(self) -> frozenset[str]:
+        """The keys of all credits of which it is on record that they were claimed."""
+        rows = await self._client.rows(incident_queries.CLAIMS, at=to_ms(self._clock.now()) + 1, provider="")
+        return frozenset(incident_queries.claim_line_of(row).key for row in rows)
 
     async def replies(self, at: datetime) -> dict[str, Reply]:
         """What each provider had replied by then."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collector.judgement.sla.claim_record import ClaimLine
 from schemas.incident import Change, IncidentState, Level, Severity, Signal
-from schemas.response import Said
+from schemas.response import CLAIM, ClaimStanding, Said
 
 # Parameters: until (ms; later transitions are not seen), since (ms), provider and incident ('' for all), limit, open,
 # lasting (1: those that began before `since` and had not ended by then, too).
@@ -50,8 +51,16 @@ GROUP BY incident"""
 
 
 RESPONSES = """
-SELECT at, what, subject, scope, by, via, why, refused FROM {database}.responses FINAL
+SELECT at, what, subject, scope, by, via, why, refused, amount FROM {database}.responses FINAL
 WHERE at >= fromUnixTimestamp64Milli({since:Int64}) ORDER BY at DESC, id LIMIT {limit:UInt32}"""
+
+
+# What was said of claims, in order. Parameters: at (ms; later words are not seen), provider ('' for all).
+CLAIMS = f"""
+SELECT at, subject, what, by, amount, why FROM {{database}}.responses FINAL
+WHERE startsWith(what, '{CLAIM}') AND refused = '' AND at < fromUnixTimestamp64Milli({{at:Int64}})
+  AND ({{provider:String}} = '' OR scope = {{provider:String}})
+ORDER BY at, id"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +179,13 @@ def page_of(row: Sequence[Any]) -> PageRow:
     )  # fmt: skip
 
 
+def claim_line_of(row: Sequence[Any]) -> ClaimLine:
+    """One row of CLAIMS."""
+    at, key, what, by, amount, why = row
+    return ClaimLine(at, key, ClaimStanding(what.removeprefix(CLAIM)), by, amount, why)
+
+
 def said_of(row: Sequence[Any]) -> Said:
     """One row of RESPONSES."""
-    at, what, subject, scope, by, via, why, refused = row
-    return Said(at=at, what=what, subject=subject, scope=scope, by=by, via=via, why=why, refused=refused)
+    at, what, subject, scope, by, via, why, refused, amount = row
+    return Said(at=at, what=what, subject=subject, scope=scope, by=by, via=via, why=why, refused=refused, amount=amount)

@@ -150,7 +150,13 @@ class Ledger(LedgerOutbox, LedgerReads, LedgerReports):
 
     def _add_responses(self, db: sa.Connection, decision: Decision) -> None:
         for line in decision.said:
-            body = {"id": line.id, **asdict(line), "at": line.at.isoformat(), "simulated": self._simulated}
+            body = {
+                "id": line.id,
+                **asdict(line),
+                "at": line.at.isoformat(),
+                "amount": None if line.amount is None else str(line.amount),
+                "simulated": self._simulated,
+            }
             self._database.insert_new(db, RESPONSES, {"id": line.id, "body": json.dumps(body), "copied": False})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -91,6 +92,8 @@ def key_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def with_times(body: dict[str, Any]) -> dict[str, Any]:
-    """A row as it is copied to ClickHouse, its times as datetimes."""
+    """A row as it is copied to ClickHouse, its times as datetimes, an amount as a decimal number."""
+    if body.get("amount") is not None:
+        body = body | {"amount": Decimal(body["amount"])}
     times = {name: datetime.fromisoformat(body[name]) for name in ("failed_at", "opened_at", "at") if name in body}
     return body | times

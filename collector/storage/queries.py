@@ -27,6 +27,7 @@ from collector.judgement.integrity.findings import Examination
 from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.response_times import Handled
 from collector.judgement.sla.account import Share
+from collector.judgement.sla.claim_record import ClaimRecord, claim_records
 from collector.judgement.sla.record import Control, Record
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange, changes
@@ -176,6 +177,16 @@ class Reader:
         """Billing months as they were counted last, of those that were counted at all after *since*."""
         rows = self._rows(statement_records.LATEST, since=_ms(since), provider=provider)
         return tuple(statement_records.statement_of(body) for (body,) in rows)
+
+    def statements_known(self, provider: str, start: datetime, at: datetime) -> tuple[Statement, ...]:
+        """The billing months of *provider* with time in [*start*, *at*), as they were known at *at*."""
+        rows = self._rows(statement_records.KNOWN, provider=provider, since=_ms(start), at=_ms(at))
+        return tuple(statement_records.statement_of(body) for (body,) in rows)
+
+    def claims(self, at: datetime | None = None, provider: str = "") -> dict[str, ClaimRecord]:
+        """What was claimed and answered by *at*, else until now; by the key of its statement."""
+        rows = self._rows(incident_queries.CLAIMS, at=_ms(at or _FAR), provider=provider)
+        return claim_records(incident_queries.claim_line_of(row) for row in rows)
 
     def records(self, share: Share, at: datetime) -> tuple[Record, ...]:
         """What was seen of every unit of a commitment in a month, as known at *at*."""

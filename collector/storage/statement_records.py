@@ -26,6 +26,18 @@ SELECT any(body) FROM {database}.statements WHERE (provider, month, commitment, 
 GROUP BY provider, month, commitment, unit ORDER BY provider, month DESC, commitment, unit"""
 
 
+# Of one provider: the newest of each unit and month that has time in [since, at), as it was known an hour before `at`.
+KNOWN = """
+SELECT argMax(body, at) AS newest FROM {database}.statements
+WHERE provider = {provider:String} AND at < fromUnixTimestamp64Milli({at:Int64}) - INTERVAL 1 HOUR
+GROUP BY month, commitment, unit
+HAVING parseDateTime64BestEffort(JSONExtractString(newest, 'month', 'ends'), 3, 'UTC')
+         > fromUnixTimestamp64Milli({since:Int64})
+   AND parseDateTime64BestEffort(JSONExtractString(newest, 'month', 'begins'), 3, 'UTC')
+         < fromUnixTimestamp64Milli({at:Int64})
+ORDER BY month DESC, commitment, unit"""
+
+
 # By provider, and by each cluster that a unit is about alone: months that ended in [since, at), those of them in which
 # any unit was below its promise, and when the last such ended. Only what was counted an hour before: whoever counts at
 # an instant has stored it long before that.

@@ -17,7 +17,7 @@ NOT_YET = (
 FOOT = """<div class="ts-foot">Counted from our own probes, by the formula of each contract. The range takes all unknown
 time for down, and for up; percentages are rounded down. Experienced is what was answered in time and right, with
 nothing left out. Credits are estimates: the provider judges by its own logs. <code>touchstone claim</code> writes the
-evidence, <code>touchstone sla --json</code> has the same numbers.</div>"""
+evidence and puts on record what was claimed, <code>touchstone sla --json</code> has the same numbers.</div>"""
 
 
 def show(pages: Pages) -> None:
@@ -28,15 +28,15 @@ def show(pages: Pages) -> None:
         st.html(NO_CONTRACT)
         return
     provider = _filter(settings.contracts)
-    statements, now = reader.statements(), reader.freshness().now
+    statements, claims, now = reader.statements(), reader.claims(), reader.freshness().now
     shown = [one for one in statements if provider in {"", one.provider}]
     if not shown:
         st.html(NOT_YET)
         return
-    st.html(sla_markup.owed(shown, now))
+    st.html(sla_markup.owed(shown, claims, now))
     for title, of_month in _months(shown):
         st.html(f'<h2>{markup.text(title)} <span class="ts-dim">n {len(of_month)} units</span></h2>')
-        st.html(sla_markup.month(of_month))
+        st.html(sla_markup.month(of_month, claims, now))
     st.html(FOOT)
 
 

@@ -35,6 +35,9 @@ from touchstone.system_clock import SystemClock
 AT = small_world.whole_minute(datetime.now(UTC)) - timedelta(minutes=1)
 TOKEN = "a-token-of-the-tests"
 INCIDENT = "inc-c1a4c1a4c1a4"
+CLAIMING = {
+    "by": "tests", "provider": "acme", "key": "2026-10/uptime/acme", "standing": "granted", "amount": "4100.50",
+}  # fmt: skip
 SUPPRESSING = {"by": "tests", "kind": "silence", "scope": "acme/**", "why": "a test", "lasts": "1h"}
 
 
@@ -142,6 +145,10 @@ ASKED: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("/api/v1/incidents/{id}/deliveries", f"/api/v1/incidents/{INCIDENT}/deliveries", None, 200),
     ("/api/v1/drill", "/api/v1/drill", {"by": "tests"}, 200),
     ("/api/v1/suppressions", "/api/v1/suppressions", SUPPRESSING, 200),
+    ("/api/v1/claims", "/api/v1/claims", CLAIMING, 200),
+    ("/api/v1/claims", "/api/v1/claims", CLAIMING | {"amount": "-1"}, 400),
+    ("/api/v1/claims", "/api/v1/claims", CLAIMING | {"standing": "filed"}, 400),
+    ("/api/v1/claims", "/api/v1/claims", CLAIMING | {"key": "2026-10"}, 400),
     ("/api/v1/suppressions", "/api/v1/suppressions", None, 200),
     ("/api/v1/suppressions/{id}/end", "/api/v1/suppressions/sup-000000000000/end", {"by": "tests"}, 409),
     ("/api/v1/health", "/api/v1/health", None, 200),

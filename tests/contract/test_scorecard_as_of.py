@@ -7,13 +7,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from collector.exports.catalog import FORMATS, rendered
 from collector.exports.scorecard import Scorecard
+from collector.judgement.sla.billing_month import BillingMonth
+from collector.judgement.sla.record import Slot
+from collector.judgement.sla.statement import Statement, statement
 from collector.judgement.tiers import judge
 from collector.scorecards import Terms, card_at
 from collector.storage.clickhouse import ClickHouse
@@ -23,6 +28,7 @@ from schemas.config import Configuration, Settings, Store
 from schemas.fleet import Fleet
 from tests.support import small_world
 from tests.support.claims import suspected
+from tests.support.contracts import commitment, record, terms
 from tests.support.processes import touchstone
 from tests.support.small_world import POLICY
 from tests.support.stores import fresh_database, on_store
@@ -54,6 +60,24 @@ async def first(house: ClickHouse, store: Store) -> None:
     await give_verdict(house, AT)
     await house.insert_copies("incident_transitions", small_world.transitions(AT))
     await house.insert_suspicions((suspected("clay", AT - HOUR),), AT - HOUR, AT - HOUR)
+    await house.insert_statements([broken_month()], AT - 2 * HOUR)
+    await house.insert_copies("responses", [told("claim_filed", AT - HOUR)])
+
+
+def broken_month() -> Statement:
+    """Of clay, over for two days at AT."""
+    by = commitment()
+    month = BillingMonth(AT - timedelta(days=32), AT - timedelta(days=2), "2026-10")
+    seen = replace(record({n: Slot(failed=5) for n in range(100, 112)}), begins=month.begins, until=month.ends)
+    return statement("clay", terms(by, claim={"days": 14}), by, month, seen)
+
+
+def told(what: str, at: datetime, amount: Decimal | None = None) -> dict[str, Any]:
+    """That somebody said so of the claim of that month."""
+    return {
+        "at": at, "id": what, "what": what, "subject": broken_month().key, "scope": "clay", "by": "ana", "via": "cli",
+        "why": "", "refused": "", "simulated": False, "amount": amount,
+    }  # fmt: skip
 
 
 async def afterwards(house: ClickHouse, store: Store) -> None:
@@ -68,6 +92,8 @@ async def afterwards(house: ClickHouse, store: Store) -> None:
     await house.insert_copies("incident_transitions", [resolved])
     await house.insert_suspicions((suspected("clay", AT),), AT, AT + HOUR)
     await house.note_configuration(configuration(store, NAMES[1], 0.9), "2", AT + HOUR)
+    await house.insert_statements([replace(broken_month(), credit=None)], AT + HOUR / 4)
+    await house.insert_copies("responses", [told("claim_granted", AT + HOUR, Decimal("900.50"))])
     await give_verdict(house, LATER)
 
 
@@ -131,6 +157,10 @@ def test_the_same_instant_gives_the_same_bytes_after_late_rows_came(known: Store
     assert now.whole.n_ok == again.whole.n_ok + 44 and sum(day.n for day in again.whole.days) == 192
     assert [line.state for line in again.incidents] == ["open"] and again.incidents[0].resolved_at is None
     assert [line.state for line in now.incidents] == ["resolved"]
+    (then, later) = (only for one in (again, now) for only in one.contract)
+    assert (then.credit, then.claim, then.granted) == ("1000.00", f"filed {AT - HOUR:%Y-%m-%d} by ana", None)
+    assert (later.credit, later.claim, later.granted) == (None, "granted 900.50 USD", "900.50")
+    assert "granted 900.50 USD" in rendered("md", now).decode() and b"Its contract" in rendered("html", now)
     assert again.examination is not None and again.examination.at == AT - HOUR
 
 

@@ -89,6 +89,33 @@ def test_the_page_shows_what_is_owed_and_until_when(counted: Store) -> None:
     assert "acme/east&lt;b&gt;" in said and "<b>acme/east<b>" not in said
 
 
+def test_what_was_claimed_is_owed_no_more_and_says_by_whom(counted: Store) -> None:
+    """The other claim is still counted; what came of one stands beside its deadline."""
+    with Reader.open(counted) as reader:
+        mine = [one for one in reader.statements(SystemClock().now() - 2 * HOUR) if one.claimable]
+    lines = [
+        {
+            "at": SystemClock().now() - HOUR / 2, "id": one.key, "what": what, "subject": one.key, "scope": "acme",
+            "by": "<i>ana", "via": "cli", "why": "", "refused": "", "simulated": False, "amount": amount,
+        }
+        for one, what, amount in ((mine[0], "claim_filed", None), (mine[1], "claim_granted", Decimal("900.50")))
+    ]  # fmt: skip
+
+    def page() -> str:
+        forget()
+        return html(AppTest.from_function(sla_page, default_timeout=WAIT_S).run())
+
+    on_store(counted, lambda house: house.insert_copies("responses", lines[:1]))
+    first = page()
+    on_store(counted, lambda house: house.insert_copies("responses", lines[1:]))
+    both = page()
+
+    assert "About 1\u202f000.00 USD" in first and "in 1 claim can be claimed" in first
+    assert "by &lt;i&gt;ana" in first and "not claimed" in first
+    assert "All that can be claimed of the months that are shown was." in both
+    assert "granted 900.50 USD" in both and "not claimed" not in both
+
+
 def test_the_filter_stands_in_the_address(counted: Store) -> None:
     """A link to one provider's contracts."""
     page = AppTest.from_function(sla_page, default_timeout=WAIT_S)

@@ -185,3 +185,17 @@ def test_the_lines_are_settings() -> None:
     assert set(found.reasons) == {"all_reliable_gates_passed", "incidents_short_of_gold", "recovery_short_of_gold"}
     assert found.policy != verdict(None).policy
     assert found.rule_version == 8
+
+
+def test_a_gate_names_the_incident_and_its_numbers() -> None:
+    """So that whoever is told of it can look at it: `touchstone explain ID`."""
+    found = verdict(record(charged(3), charged(4, minutes=70), charged(5, scope="acme")))
+    notes = {gate.name: gate.note for gate in found.gates if gate.tier is Tier.GOLD}
+
+    assert (
+        notes["recovery"]
+        == "the longest of them, acme/east4 of acme/east; without planned windows and our own blindness"
+    )
+    assert notes["incidents"] == (
+        "upper bound; 1 of the whole provider and 2 of one cluster in 30.0 cluster-days: 3 a cluster in 30 d"
+    )

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from collector.judgement.hot_state import HotState
 from collector.judgement.incident_words import standing
+from collector.judgement.sla import words
 from collector.judgement.sla.billing_month import billing_month
 from collector.judgement.sla.claim_due import ClaimDue, claims_due
+from collector.judgement.sla.claim_record import ClaimLine, ClaimRecord, claim_records
 from collector.judgement.sla.record import Slot
 from collector.judgement.sla.statement import Statement, statement
 from schemas.incident import Change, IncidentState, Level, Severity, Signal
 from schemas.observation import Outcome
-from schemas.response import Close
+from schemas.response import Claim, ClaimStanding, Close
 from tests.support.contracts import commitment, record, terms
 from tests.support.judge import Judge, facts_of
 from tests.support.observations import TICK
@@ -156,3 +159,64 @@ def test_it_is_called_what_it_is() -> None:
 
 def _utc(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}:00+00:00")
+
+
+def filed(standing: ClaimStanding = ClaimStanding.FILED, **other: Any) -> Claim:
+    """Somebody says how the claim stands."""
+    return Claim(provider="acme", key=DUE.key, standing=standing, by="ana", via="cli", **other)
+
+
+def test_what_was_claimed_is_due_no_more() -> None:
+    """Its incident is over and says who claimed it; none comes again, and the record has what was granted."""
+    judge = Judge()
+    after(judge, 2, DUE)
+    decision = judge.decide(2 * DAY + 60, (), filed(why="ticket 4711"), claims=[DUE])
+    answer = judge.decide(3 * DAY, (), filed(ClaimStanding.GRANTED, amount=Decimal("4100.00")), claims=[DUE])
+    after(judge, 9, DUE)
+
+    assert [(one.change, one.cause) for one in decision.transitions] == [
+        (Change.RESOLVED, "claim filed by ana (cli): ticket 4711")
+    ]
+    assert [(one.what, one.subject, one.scope) for one in decision.said] == [("claim_filed", DUE.key, "acme")]
+    assert [(one.what, one.amount) for one in answer.said] == [("claim_granted", Decimal("4100.00"))]
+    assert judge.said() == [(Change.OPENED, Severity.P3), (Change.RESOLVED, Severity.P3)]
+
+
+def test_what_was_claimed_before_anybody_was_told_opens_nothing() -> None:
+    """The record is read with the account, so it holds from before the first reading, and for another state too."""
+    made = october(days=14)
+    assert made.claim_by is not None
+    (due,) = claims_due([made], TICK - timedelta(days=60), [made.key])
+    judge = Judge()
+    after(judge, 9, replace(DUE, settled=True))
+
+    assert due.settled
+    assert [one.settled for one in claims_due([made], TICK - timedelta(days=60))] == [False]
+    assert judge.state.incidents == {}
+
+
+def test_the_last_word_on_a_claim_holds() -> None:
+    """Filed, then answered; an answer that nobody filed before; filed anew after a refusal."""
+
+    def line(days: int, key: str, standing: ClaimStanding, amount: str | None = None) -> ClaimLine:
+        return ClaimLine(TICK + timedelta(days=days), key, standing, "ana", Decimal(amount) if amount else None, "")
+
+    granted, refused, first = ClaimStanding.GRANTED, ClaimStanding.REFUSED, ClaimStanding.FILED
+    known = claim_records(
+        [
+            line(0, "a", first), line(5, "a", granted, "12.50"), line(1, "b", refused), line(2, "c", first),
+            line(3, "c", refused), line(4, "c", first),
+        ]
+    )  # fmt: skip
+    made = october(days=14)
+    past = made.claim_by
+
+    assert known["a"] == ClaimRecord(granted, TICK, "ana", TICK + timedelta(days=5), Decimal("12.50"))
+    assert (known["b"].filed_at, known["b"].standing) == (None, refused)
+    assert (known["c"].standing, known["c"].filed_at) == (first, TICK + timedelta(days=4))
+    assert past is not None
+    assert words.claim(made, {}, past - timedelta(1)) == "not claimed"
+    assert words.claim(made, {}, past) == "forfeited"
+    assert words.claim(made, {made.key: known["a"]}, past) == "granted 12.50 USD"
+    assert words.claim(made, {made.key: known["b"]}, past) == f"refused {TICK + timedelta(1):%Y-%m-%d}"
+    assert words.claim(made, {made.key: known["c"]}, past) == f"filed {TICK + timedelta(4):%Y-%m-%d} by ana"

@@ -197,8 +197,8 @@ def test_a_statement_is_exported_exactly_and_harmlessly() -> None:
     assert plain(found)["uptime"] == "0.99988799"
     assert plain(found)["promised"] == "0.99900000"
     assert plain(found)["claim_by"] == "2027-01-01T00:00:00+00:00"
-    assert "'=cmd()" in as_csv([found])
-    assert as_csv([]) == ""
+    assert "'=cmd()" in as_csv([found], {})
+    assert as_csv([], {}) == ""
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Decision, Inputs, decide
 from schemas.incident import Change, IncidentState, Level, Severity
@@ -74,6 +75,58 @@ def test_the_first_page_waits_a_second_for_a_wider_cause_and_no_longer() -> None
         (page,) = judge.decide(paged).intents
         assert (page.change, page.opened_at, page.seq) == (Change.OPENED, opened.incidents[0].opened_at, 1)
         assert judge.decide(60).intents == ()
+
+
+SIX = tuple(f"wide/{name}" for name in "abcdef")
+WIDE_FLEET = FleetIndex({"wide": SIX}, {name: (f"{name}/chat",) for name in SIX})
+
+
+def looks(judge: Judge, second: float, outcome: Outcome, *clusters: str) -> Decision:
+    """A tick of so many of the clusters of `wide`, decided half a second later; a failure with its re-probes."""
+    attempts = range(3 if outcome is FAILED else 1)
+    at = TICK + timedelta(seconds=second)
+    return judge.decide(
+        second + 0.5, [seen(f"wide/{one}/chat", at, outcome, attempt=n) for one in clusters for n in attempts]
+    )
+
+
+def test_two_of_six_clusters_wait_for_the_others_before_they_are_two_pages() -> None:
+    """Half of them make a provider: the third within the bound is one P0, and nothing else is said."""
+    judge = Judge(index=WIDE_FLEET)
+    looks(judge, -5, OK, *"abcdef")
+    looks(judge, 0, FAILED, "a", "b")
+    for second in (1, 2, 3):
+        judge.decide(second)
+    assert judge.pages == []
+    looks(judge, 3.5, FAILED, "c")
+    judge.decide(4.5)
+
+    assert judge.said() == [(Change.OPENED, Severity.P0)]
+
+
+def test_once_enough_others_have_answered_two_clusters_wait_no_longer() -> None:
+    """Four of six are well: it cannot be the provider. Who says nothing is waited for up to the bound."""
+    answered, silent = Judge(index=WIDE_FLEET), Judge(index=WIDE_FLEET)
+    for judge in (answered, silent):
+        looks(judge, -5, OK, *"abcdef")
+        looks(judge, 0, FAILED, "a", "b")
+        judge.decide(1.25)
+        assert judge.pages == []
+    looks(answered, 1, OK, *"cdef")
+    assert silent.decide(5.49).intents == ()
+    silent.decide(5.5)
+
+    assert answered.said() == silent.said() == [(Change.OPENED, Severity.P1)] * 2
+
+
+def test_one_cluster_that_fails_by_itself_is_not_held() -> None:
+    """Its page goes out as soon as ever, whoever has not answered yet."""
+    judge = Judge(index=WIDE_FLEET)
+    looks(judge, -5, OK, *"abcdef")
+    looks(judge, 0, FAILED, "a")
+    judge.decide(1)
+
+    assert judge.said() == [(Change.OPENED, Severity.P1)]
 
 
 def test_a_wider_cause_within_the_second_is_one_page() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from collector.ingest import TOGETHER_MAX, Ingest, Received
 from collector.judgement.fleet_index import FleetIndex
-from collector.service import Service
+from collector.service import COPY_ROWS_MAX, Service
 from schemas.config import Configuration
 from schemas.errors import StoreRejected, StoreUnavailable, WireError
 from schemas.fleet import Fleet
@@ -244,6 +244,10 @@ class QuietStore:
         """None."""
         return {}
 
+    async def claimed(self) -> frozenset[str]:
+        """Nothing."""
+        return frozenset()
+
     async def incident_records(self, at: datetime, policy: object) -> dict[str, Any]:
         """None."""
         return {}
@@ -307,6 +311,25 @@ async def test_no_verdict_is_stored_while_a_past_is_being_loaded_or_the_watermar
 
     assert loading.verdicts == unknown.verdicts == []
     assert [(v.provider, v.tier, v.at) for v in fine.verdicts] == [("acme", "unrated", AT.replace(microsecond=123_000))]
+
+
+async def test_no_verdict_is_stored_before_what_was_decided_is_copied() -> None:
+    """It stands on the copies of incidents. A backlog is copied first; one that has no end is waited for."""
+    backlog, store, endless = [COPY_ROWS_MAX, COPY_ROWS_MAX, 3, 0], QuietStore(loading=False), QuietStore(loading=False)
+
+    def uncopied(limit: int) -> dict[str, list[dict[str, Any]]]:
+        return {"responses": [{}] * backlog.pop(0)}
+
+    service, without_end = service_of(store, AT), service_of(endless, AT)
+    service.state = SimpleNamespace(uncopied=uncopied, copied=lambda rows: None)  # type: ignore[assignment]
+    without_end.state = SimpleNamespace(  # type: ignore[assignment]
+        uncopied=lambda limit: {"responses": [{}] * limit}, copied=lambda rows: None
+    )
+    await service.give_verdicts()
+    await without_end.give_verdicts()
+
+    assert backlog == [0]
+    assert (len(store.verdicts), endless.verdicts) == (1, [])
 
 
 async def test_claims_are_examined_again_when_it_is_time_or_a_past_was_loaded_meanwhile() -> None:

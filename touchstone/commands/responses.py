@@ -27,7 +27,8 @@ def command(session: Session, days: int, as_json: bool) -> int:
     for line in lines:
         about = f"{line.subject} {line.scope}".strip()
         click.echo(f"{line.at:%Y-%m-%d %H:%M:%S} {line.by} ({line.via}): {line.what} {about}")
-        for said in (line.why, f"refused: {line.refused}" if line.refused else ""):
+        granted = "" if line.amount is None else f"granted {line.amount}"
+        for said in (granted, line.why, f"refused: {line.refused}" if line.refused else ""):
             if said:
                 click.echo(f"    {said}")
     if not lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -45,10 +45,12 @@ class ClaimDue:
         return severities.claim_half if gone >= HALF else severities.claim_due
 
 
-def claims_due(statements: Iterable[Statement], now: datetime) -> tuple[ClaimDue, ...]:
-    """What can be claimed by *statements*, or could until a day ago."""
+def claims_due(
+    statements: Iterable[Statement], now: datetime, claimed: Collection[str] = frozenset()
+) -> tuple[ClaimDue, ...]:
+    """What can be claimed by *statements*, or could until a day ago; *claimed*: the keys of what is on record."""
     return tuple(
-        _due(one, one.claim_by)
+        replace(_due(one, one.claim_by), settled=one.key in claimed)
         for one in statements
         if one.claimable and one.claim_by is not None and now < one.claim_by + REMEMBERED
     )
@@ -56,13 +58,14 @@ def claims_due(statements: Iterable[Statement], now: datetime) -> tuple[ClaimDue
 
 def kept_claims(before: Mapping[str, ClaimDue], read: Sequence[ClaimDue]) -> dict[str, ClaimDue]:
     """What was *read*, with what somebody has said of it before."""
-    return {one.key: replace(one, settled=one.key in before and before[one.key].settled) for one in read}
+    settled = {key for key, one in before.items() if one.settled}
+    return {one.key: replace(one, settled=one.settled or one.key in settled) for one in read}
 
 
 def _due(one: Statement, claim_by: datetime) -> ClaimDue:
     between = words.credit_range(one)
     return ClaimDue(
-        key=f"{one.month.name}/{one.commitment}/{one.unit}",
+        key=one.key,
         provider=one.provider,
         since=one.claim_since or one.month.ends,
         claim_by=claim_by,

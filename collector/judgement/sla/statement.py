@@ -65,6 +65,11 @@ class Statement:
     targets: tuple[str, ...]
 
     @property
+    def key(self) -> str:
+        """What names the unit, its commitment and the month."""
+        return f"{self.month.name}/{self.commitment}/{self.unit}"
+
+    @property
     def outage(self) -> datetime | None:
         """When the first downtime began."""
         return self.downtime[0].begins if self.downtime else None

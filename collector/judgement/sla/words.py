@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 
+from collector.judgement.sla.claim_record import ClaimRecord, forfeited
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
 from collector.judgement.wording import UNKNOWN, count, duration
 from schemas.contract import DowntimeMinutes, Formula, LatencyAttainment, MeanOfIntervals, RequestRatio
+from schemas.response import ClaimStanding
 
 DIGITS = 3
 
@@ -98,6 +102,20 @@ def claim_by(one: Statement) -> str:
     if not one.claimable:
         return ""
     return "no deadline" if one.claim_by is None else f"{one.claim_by:%Y-%m-%d %H:%M} UTC"
+
+
+def claim(one: Statement, known: Mapping[str, ClaimRecord], now: datetime) -> str:
+    """Whether it was claimed, by whom, and what came of it; '' where there is nothing to claim and never was."""
+    found = known.get(one.key)
+    if found is None:
+        return ("forfeited" if forfeited(one, known, now) else "not claimed") if one.claimable else ""
+    filed = "" if found.filed_at is None else f"filed {found.filed_at:%Y-%m-%d} by {found.filed_by}"
+    match found.standing:
+        case ClaimStanding.GRANTED:
+            return f"granted {money(found.granted, one.currency)}" if found.granted is not None else "granted"
+        case ClaimStanding.REFUSED:
+            return f"refused {found.answered_at:%Y-%m-%d}"
+    return filed
 
 
 def _remark(credit: Credit) -> str:
