@@ -185,7 +185,7 @@ class Reader:
 
     def claims(self, at: datetime | None = None, provider: str = "") -> dict[str, ClaimRecord]:
         """What was claimed and answered by *at*, else until now; by the key of its statement."""
-        rows = self._rows(incident_queries.CLAIMS, at=_ms(at or _FAR), provider=provider)
+        rows = self._rows(incident_queries.CLAIMS, at=_ms(at or FAR), provider=provider)
         return claim_records(incident_queries.claim_line_of(row) for row in rows)
 
     def records(self, share: Share, at: datetime) -> tuple[Record, ...]:
