@@ -1,8 +1,8 @@
 """
 Cached access to the store: one client for every session, bounded caches of a few seconds.
 
-What is cached is frozen, and all sessions look at the same. A copy for each, as `st.cache_data` makes by unpickling, took
-20 ms of every page for ninety days of bars and 200 ms for ninety days of models. Nobody changes what a list or a
+What is cached is frozen, and all sessions look at the same. A copy for each, as `st.cache_data` makes by unpickling,
+took 20 ms of every page for ninety days of bars and 200 ms for ninety days of models. Nobody changes what a list or a
 dictionary of these holds.
 """
 
