@@ -123,7 +123,7 @@ def statements() -> tuple[Statement, ...]:
     return _reader().statements(freshness().now - COUNTED_WITHIN)
 
 
-@st.cache_data(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
 def claims() -> dict[str, ClaimRecord]:
     """What was claimed and answered, by the key of its statement."""
     return _reader().claims()

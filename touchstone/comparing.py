@@ -30,6 +30,7 @@ def terms_of(configuration: Configuration, reader: Reader, at: datetime, provide
         currencies=configuration.fleet.currencies(settings.value.currency),
         bought=bought,
         statements=statements,
+        claims=reader.claims(at) if bought else {},
         capital_rate=settings.value.capital_rate,
         confidence=settings.tiers.confidence,
         n_min=settings.tiers.observations_min,

@@ -72,6 +72,7 @@ def _terms(settings: PageSettings) -> Terms:
         currencies=settings.currencies,
         bought=settings.bought,
         statements=reader.statements() if settings.bought else (),
+        claims=reader.claims() if settings.bought else {},
         capital_rate=settings.capital_rate,
         confidence=settings.policy.confidence,
         n_min=settings.policy.observations_min,

@@ -43,8 +43,8 @@ def compared(
     listed = {one.provider: "0.60" for one in several} | (prices or {})
     given = {
         "prices": {name: Price(tokens_in=Decimal(0), tokens_out=Decimal(out)) for name, out in listed.items()},
-        "currencies": dict.fromkeys(listed, "USD"), "bought": {}, "statements": (), "capital_rate": Decimal("0.08"),
-        "confidence": 0.95, "n_min": 300,
+        "currencies": dict.fromkeys(listed, "USD"), "bought": {}, "statements": (), "claims": {},
+        "capital_rate": Decimal("0.08"), "confidence": 0.95, "n_min": 300,
     }  # fmt: skip
     return comparison(several, Terms(**given | changes), START, AT, **shown or {})
 
@@ -85,7 +85,7 @@ def test_a_figure_of_too_few_is_unknown_and_so_is_the_place() -> None:
         [facts("acme"), facts("free")],
         Terms(
             prices={"acme": Price(tokens_in=Decimal(0), tokens_out=Decimal(1))}, currencies={"acme": "USD"},
-            bought={}, statements=(), capital_rate=Decimal(0), confidence=0.95, n_min=300,
+            bought={}, statements=(), claims={}, capital_rate=Decimal(0), confidence=0.95, n_min=300,
         ),
         START, AT,
     )  # fmt: skip

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from collector.judgement.availability import Availability
 from collector.judgement.sla.billing_month import billing_month
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.record import Slot
 from collector.judgement.sla.statement import Statement, statement
+from collector.judgement.value.amount import Amount
 from collector.judgement.value.gpu_hour import Purchase, annuity, capital_cost, gpu_hour, in_force, purchases
 from schemas.contract import Commit
+from schemas.response import ClaimStanding
 from tests.support.contracts import commitment, contract, record, terms
 
 RATE = Decimal("0.08")
@@ -27,7 +30,7 @@ DOWN = {n: Slot(failed=5) for n in range(100, 112)}  # an hour: 10 % of a bill o
 
 def up(lower: float = 0.98, point: float = 0.99, upper: float = 0.995) -> Availability:
     """An availability of 5,000 requests."""
-    return Availability(point, lower, upper, lower, upper, 5000, 5000.0, 1.0)
+    return Availability(point, lower, upper, lower, upper, 5000, 5000.0, 1.0, None)
 
 
 def october(slots: dict[int, Slot] | None = None, **others: Any) -> Statement:
@@ -99,6 +102,21 @@ def test_a_credit_that_nobody_can_claim_any_more_is_no_money() -> None:
     assert credited(october(DOWN, claim=None), after)
     assert not credited(october(DOWN, currency="EUR"), AT)
     assert not credited(october(), AT)
+
+
+def test_what_is_on_record_of_a_claim_takes_the_place_of_the_estimate() -> None:
+    """What was claimed in time is not lost at the deadline; granted is what came, refused is nothing."""
+    one, after = october(DOWN), datetime(2026, 11, 20, tzinfo=UTC)
+    filed = ClaimRecord(ClaimStanding.FILED, AT, "ana")
+    granted = ClaimRecord(ClaimStanding.GRANTED, AT, "ana", after, Decimal(744))
+    refused = ClaimRecord(ClaimStanding.REFUSED, AT, "ana", after)
+
+    def credits(claim: ClaimRecord) -> Amount | None:
+        return gpu_hour(BOUGHT, up(1.0, 1.0, 1.0), [one], after, RATE, {one.key: claim}).credits
+
+    assert credits(filed) == gpu_hour(BOUGHT, up(1.0, 1.0, 1.0), [one], AT, RATE).credits
+    assert credits(granted) == Amount(Decimal("0.1"), Decimal("0.1"), Decimal("0.1"))  # 744 of 7,440 GPU-hours
+    assert credits(refused) == Amount(Decimal(0), Decimal(0), Decimal(0))
 
 
 def test_without_enough_evidence_downtime_is_unknown_and_not_nothing() -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from collector.judgement.availability import Availability, availability
 from collector.judgement.facts import Block
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.statement import Statement
 from collector.judgement.value.facts import ModelFacts, by_cluster
 from collector.judgement.value.gpu_hour import GpuHour, Purchase, gpu_hour, in_force
@@ -34,6 +35,7 @@ class Terms:
     currencies: Mapping[str, str]
     bought: Mapping[str, Sequence[Purchase]]
     statements: Sequence[Statement]
+    claims: Mapping[str, ClaimRecord]
     capital_rate: Decimal
     confidence: float
     n_min: int
@@ -188,5 +190,5 @@ def _gpu_hours(
             continue
         blocks = by_cluster(block for one in facts if one.provider == provider for block in one.blocks)
         owed = [one for one in terms.statements if one.provider == provider and one.month.ends > start]
-        found[provider] = gpu_hour(bought, _available(blocks, terms), owed, at, terms.capital_rate)
+        found[provider] = gpu_hour(bought, _available(blocks, terms), owed, at, terms.capital_rate, terms.claims)
     return found

@@ -9,13 +9,15 @@ annual cost of Brealey, Myers and Allen, Principles of Corporate Finance, chapte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from collector.judgement.availability import Availability
 from collector.judgement.sla.billing_month import midnight
+from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.credit import Credit
 from collector.judgement.sla.statement import Statement
 from collector.judgement.value.amount import Amount
@@ -39,10 +41,10 @@ class GpuHour:
     """
     The sum, by GPU and hour: listed + capital + downtime - credits = effective.
 
-    downtime: what the hours that were down add to one that was up; credits: those that were or can still be claimed, of
-    *months* billing months, by an hour that was up. Both are ranges, and the range of *effective* takes the worst of
-    both. They are None while too little is known of the availability, of n requests, and the last two before a month
-    was counted.
+    downtime: what the hours that were down add to one that was up; credits: those that were granted, claimed or can
+    still be, of *months* billing months, by an hour that was up. Both are ranges, and the range of *effective* takes
+    the worst of both. They are None while too little is known of the availability, of n requests, and the last two
+    before a month was counted.
     """
 
     currency: str
@@ -89,13 +91,18 @@ def capital_cost(commit: Commit, rate: Decimal) -> Decimal:
 
 
 def gpu_hour(
-    bought: Purchase, up: Availability | None, statements: Iterable[Statement], at: datetime, rate: Decimal
+    bought: Purchase,
+    up: Availability | None,
+    statements: Iterable[Statement],
+    at: datetime,
+    rate: Decimal,
+    claims: Mapping[str, ClaimRecord] = MappingProxyType({}),
 ) -> GpuHour:
     """
     The effective price of an hour at *at*, capital at *rate* a year.
 
     *up*: how available the provider was; None when too little is known. *statements*: its billing months; those of
-    other terms are left out.
+    other terms are left out. *claims*: what is on record of the claims of any, by the statement's key.
     """
     commit, capital = bought.commit, capital_cost(bought.commit, rate)
     owed = [one for one in statements if one.currency == bought.currency and one.month.begins >= bought.begins]
@@ -107,7 +114,7 @@ def gpu_hour(
     if shares:
         downtime = Amount(*(paid / share - paid for share in shares))
     if shares and hours:
-        low, counted, high = (amount / hours for amount in _credited(owed, at))
+        low, counted, high = (amount / hours for amount in _credited(owed, at, claims))
         credits = Amount(*(credit / share for credit, share in zip((low, counted, high), shares, strict=True)))
         left = (paid - credit for credit in (high, counted, low))
         effective = Amount(*(amount / share for amount, share in zip(left, shares, strict=True)))
@@ -126,13 +133,20 @@ def gpu_hour(
     )
 
 
-def _credited(statements: Sequence[Statement], at: datetime) -> tuple[Decimal, Decimal, Decimal]:
-    """What can be claimed at *at*: with all unknown time up, as counted, with all of it down."""
-    claimable = [one for one in statements if one.claim_by is None or one.claim_by > at]
+def _credited(
+    statements: Sequence[Statement], at: datetime, claims: Mapping[str, ClaimRecord]
+) -> tuple[Decimal, Decimal, Decimal]:
+    """What came or can come at *at*: with all unknown time up, as counted, with all of it down."""
+    open_ = [
+        one
+        for one in statements
+        if (claims[one.key].answered_at is None if one.key in claims else one.claim_by is None or one.claim_by > at)
+    ]
+    came = sum((claims[one.key].granted or Decimal(0) for one in statements if one.key in claims), Decimal(0))
     return (
-        _sum(one.credit_low for one in claimable),
-        _sum(one.credit for one in claimable),
-        _sum(one.credit_high for one in claimable),
+        came + _sum(one.credit_low for one in open_),
+        came + _sum(one.credit for one in open_),
+        came + _sum(one.credit_high for one in open_),
     )
 
 
