@@ -10,9 +10,11 @@ import aiohttp
 import orjson
 from pydantic import SecretStr
 
+from collector.vital_signs import VitalSigns
 from schemas.errors import DeliveryError
 
 TIMEOUT_S = 15.0
+UNWELL = 503  # the collector answers, and says what ails it
 
 
 def ask(
@@ -31,6 +33,19 @@ def ask(
     answer like any other, unless it is an error's.
     """
     return asyncio.run(_ask(collector_url, token, path, body, timeout_s, taken))
+
+
+def vital_signs(
+    collector_url: str, token: SecretStr | None, *, timeout_s: float = TIMEOUT_S
+) -> tuple[VitalSigns | None, str]:
+    """How the collector says it is itself, well or not, and '' or why that is not known."""
+    try:
+        document = ask(collector_url, token, "/api/v1/health", timeout_s=timeout_s, taken=(UNWELL,))
+        return VitalSigns(**document["signs"]), ""
+    except DeliveryError as error:
+        return None, str(error)
+    except (KeyError, TypeError):
+        return None, f"{collector_url} answers, and nothing a collector says of itself"
 
 
 async def _ask(

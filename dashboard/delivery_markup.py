@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from collector import delivery_kinds
 from collector.judgement.wording import count, duration, percent
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from dashboard import incident_markup, markup
@@ -23,20 +24,13 @@ def deliveries(rows: Sequence[DeliveryRow]) -> str:
     return markup.table(HEADER, (markup.raw_row(_delivery(one)) for one in rows), "ts-list ts-tries")
 
 
-def state_words(one: DeliveryRow) -> str:
-    """`delivered, late` where it was; what is tried again says so."""
-    if one.state == DeliveryState.DELIVERED:
-        return "delivered, late" if one.late_s is not None else "delivered"
-    return "dead" if one.state == DeliveryState.DEAD else "not yet: it is tried again"
-
-
 def _delivery(one: DeliveryRow) -> Sequence[str]:
     look, sign = _LOOK.get(DeliveryState(one.state), ("bad", "~")) if one.state in set(DeliveryState) else ("bad", "~")
     return (
         text(f"{one.decided_at:%d %b %H:%M:%S}" if one.decided_at else "not known yet"),
         f"<b>{text(one.severity)}</b> {text(one.change)} {text(one.scope)}",
         f"<b>{text(one.destination)}</b>",
-        f'<b class="ts-result ts-{look}">{sign} {text(state_words(one))}</b>',
+        f'<b class="ts-result ts-{look}">{sign} {text(delivery_kinds.words(one))}</b>',
         text(_after(one.decided_at, one.first_attempt_at)),
         text("" if one.took_s is None else duration(one.took_s)),
         text(count(one.attempts)),

@@ -9,7 +9,7 @@ import streamlit as st
 from collector.judgement import wording
 from collector.judgement.wording import duration
 from collector.storage.queries import Freshness
-from dashboard import markup, reader
+from dashboard import reader
 from dashboard.identity import Person
 from dashboard.markup import text
 from dashboard.pages import CATALOGUE, Pages
@@ -62,7 +62,7 @@ def banner(fresh: Freshness, stale_after_s: float) -> str:
         return ""
     return (
         f'<div class="ts-banner" role="status"><b>▲ Nothing new for {text(duration(age))}.</b> What the pages show '
-        f"ends at {text(markup.stamp(fresh.newest_tick))}; of the time since then nothing is known.</div>"
+        f"ends at {text(wording.stamp(fresh.newest_tick))}; of the time since then nothing is known.</div>"
     )
 
 

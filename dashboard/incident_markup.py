@@ -7,7 +7,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from collector.judgement.incident_words import KIND_NAME, affected_words, held_words, standing
-from collector.judgement.wording import duration
+from collector.judgement.wording import duration, stamp
 from collector.storage.incident_queries import IncidentRow, IncidentStory, PageRow, TransitionRow
 from dashboard import markup
 from dashboard.markup import text
@@ -84,11 +84,11 @@ def flags(incident: IncidentRow) -> str:
 def head(incident: IncidentRow, now: datetime) -> str:
     """Everything about an incident but its history."""
     lasted = duration((incident.resolved_at or now) - incident.failed_at)
-    until = f" to {markup.stamp(incident.resolved_at)}" if incident.resolved_at else ""
+    until = f" to {stamp(incident.resolved_at)}" if incident.resolved_at else ""
     facts = [
         ("State", f"{STATE_SIGN[incident.state]} {incident.state}"),
         ("Kind", KIND_NAME[incident.signal]),
-        ("Since", f"{markup.stamp(incident.failed_at)}{until}: {lasted}"),
+        ("Since", f"{stamp(incident.failed_at)}{until}: {lasted}"),
         ("Noticed", f"{duration(incident.opened_at - incident.failed_at)} after the first failure"),
         ("Reason", incident.reason),
         ("Rule", incident.rule),
@@ -164,7 +164,7 @@ def past(incidents: Sequence[IncidentRow]) -> str:
                 text(f"{STATE_SIGN[one.state]} {one.state}"),
                 text(what(one)),
                 text(one.reason),
-                text(markup.stamp(one.failed_at)),
+                text(stamp(one.failed_at)),
                 text(duration(one.opened_at - one.failed_at)),
                 text(duration(one.resolved_at - one.failed_at) if one.resolved_at else "open" if one.open else ""),
                 f'<span class="ts-note">{text(one.rule)}</span>',

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from html import escape
 from urllib.parse import quote
 
@@ -140,8 +139,3 @@ def _cells(cells: Iterable[str]) -> str:
 def notes(*lines: str) -> str:
     """Lines of text, one below the other, as remarks."""
     return f'<ul class="ts-note">{"".join(f"<li>{text(line)}</li>" for line in lines)}</ul>'
-
-
-def stamp(at: datetime) -> str:
-    """An instant as people read it, UTC."""
-    return f"{at:%d %b %Y %H:%M:%S} UTC"

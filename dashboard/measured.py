@@ -8,7 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from collector.cluster_record import ERROR_POINTS, LATENCY_POINTS, sizes
 from collector.judgement import wording
+from collector.judgement.window import until_now as window_of
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from dashboard import charts, markup, reader
@@ -16,8 +18,6 @@ from dashboard.markup import text
 
 WINDOWS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 WINDOW = "7d"
-LATENCY_POINTS = 240
-ERROR_POINTS = 60
 OUTCOME_LOOK = {
     "ok": ("good", "✓"), "degraded": ("minor", "~"), "failed": ("severe", "✗"), "not_observed": ("unknown", "?"),
 }  # fmt: skip
@@ -33,8 +33,7 @@ def window() -> str:
 
 def until_now(window: str) -> tuple[datetime, datetime]:
     """[start, end) of *window*; the end is the next whole minute, so that pages drawn in it ask alike."""
-    end = reader.freshness().now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    return end - WINDOWS[window], end
+    return window_of(reader.freshness().now, WINDOWS[window])
 
 
 def over_time(
@@ -68,9 +67,8 @@ def over_time(
 
 def _sizes(points: Sequence[LatencyPoint]) -> str:
     """How many answers each kind of connection had: `n 5 760 cold, 5 760 warm`."""
-    names = sorted({point.connection for point in points})
-    sizes = (f"{wording.count(sum(p.n for p in points if p.connection == name))} {name}" for name in names)
-    return f"n {', '.join(sizes) or 0}"
+    said = (f"{wording.count(n)} {name}" for name, n in sizes(points).items())
+    return f"n {', '.join(said) or 0}"
 
 
 def observations(found: Sequence[dict[str, Any]]) -> str:

@@ -52,7 +52,6 @@ SLOW_S = 3600  # what is counted over a month of every provider
 ENTRIES_MAX = 64
 CHANGES_SHOWN = 20  # verdicts that changed a tier
 RELATIONS_DAYS = 30
-UNWELL = 503  # the collector answers, and says what ails it
 COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 CAPACITY_WINDOW = timedelta(days=14)
 
@@ -271,15 +270,7 @@ def destinations(since: datetime) -> tuple[DestinationLine, ...]:
 def vital_signs() -> tuple[VitalSigns | None, str]:
     """How the collector says it is itself, well or not, and '' or why that is not known."""
     settings = page_settings()
-    try:
-        document = response_client.ask(
-            settings.collector_url, settings.token, "/api/v1/health", timeout_s=COLLECTOR_S, taken=(UNWELL,)
-        )
-        return VitalSigns(**document["signs"]), ""
-    except DeliveryError as error:
-        return None, str(error)
-    except (KeyError, TypeError):
-        return None, f"{settings.collector_url} answers, and nothing a collector says of itself"
+    return response_client.vital_signs(settings.collector_url, settings.token, timeout_s=COLLECTOR_S)
 
 
 @st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)

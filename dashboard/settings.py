@@ -14,6 +14,8 @@ from pydantic import SecretStr
 
 from collector.judgement.capacity.holdings import Holdings, holdings
 from collector.judgement.value.gpu_hour import Purchase, purchases
+from collector.judgement.wording import claimed
+from collector.monitor_signs import stale_after_s
 from collector.storage.records import configuration_digest
 from schemas.config import Configuration, Module, Retention, Store, TierPolicy, VantagePlace
 from schemas.contract import Percent
@@ -29,8 +31,6 @@ TOKEN_VARIABLE = "TOUCHSTONE_DASHBOARD_TOKEN"
 CLIENT_VARIABLE = "TOUCHSTONE_DASHBOARD_CLIENT_SECRET"
 COOKIE_VARIABLE = "TOUCHSTONE_DASHBOARD_COOKIE_SECRET"
 APART: dict[str, Any] = {"password": True, "token": True, "login": {"client_secret", "cookie_secret"}}
-STALE_INTERVALS = 3
-STALE_MIN_S = 60.0
 
 
 class ProviderFace(Strict):
@@ -140,8 +140,6 @@ class PageSettings(Strict):
     def of(cls, configuration: Configuration) -> PageSettings:
         """What the pages need of *configuration*."""
         settings, fleet = configuration.settings, configuration.fleet
-        used = {name for place in fleet.places() for name in place.target.modules}
-        shortest_s = min((settings.modules[name].interval for name in used), default=STALE_MIN_S)
         return cls(
             store_url=settings.store.url,
             database=settings.store.database,
@@ -153,7 +151,7 @@ class PageSettings(Strict):
             login=settings.dashboard.login,
             deployment=settings.paging.deployment,
             simulated=settings.simulated,
-            stale_after_s=max(STALE_MIN_S, STALE_INTERVALS * shortest_s),
+            stale_after_s=stale_after_s(configuration),
             examined_every_s=settings.integrity.every,
             policy=settings.tiers,
             providers={
@@ -161,7 +159,7 @@ class PageSettings(Strict):
                     name=provider.name or id,
                     configured=provider.name,
                     clusters={
-                        f"{id}/{name}": _claims(
+                        f"{id}/{name}": claimed(
                             cluster.region, cluster.claims.count, cluster.claims.gpu, cluster.claims.precision
                         )
                         for name, cluster in sorted(provider.clusters.items())
@@ -187,8 +185,3 @@ def page_settings() -> PageSettings:
 
 def _in_common(module: Module) -> Module:
     return Module(**{name: getattr(module, name) for name in Module.model_fields})
-
-
-def _claims(region: str, count: int | None, gpu: str, precision: str) -> str:
-    hardware = f"{count} × {gpu}" if count and gpu else gpu
-    return ", ".join(part for part in (region, hardware, precision) if part)

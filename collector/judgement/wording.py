@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from types import MappingProxyType
 
@@ -62,6 +62,25 @@ def duration(span: timedelta | float) -> str:
 def count(n: int) -> str:
     """A number of things with thousands apart by a thin gap: `12 345`."""
     return f"{n:,}".replace(",", "\u202f")
+
+
+def stamp(at: datetime) -> str:
+    """An instant as people read it, UTC."""
+    return f"{at:%d %b %Y %H:%M:%S} UTC"
+
+
+def size(n: int) -> str:
+    """Bytes in the unit that leaves at least one of them: `1.4 GiB`."""
+    value, units = float(n), ["bytes", "KiB", "MiB", "GiB"]
+    while value >= 1024 and len(units) > 1:
+        value, units = value / 1024, units[1:]
+    return f"{n} bytes" if units[0] == "bytes" else f"{value:.1f} {units[0]}"
+
+
+def claimed(region: str, count: int | None, gpu: str, precision: str) -> str:
+    """What is claimed of a cluster: `eu-west, 64 × H100, fp8`; '' for nothing."""
+    hardware = f"{count} × {gpu}" if count and gpu else gpu
+    return ", ".join(part for part in (region, hardware, precision) if part)
 
 
 def gate_value(gate: Gate | Need, value: float | None) -> str:

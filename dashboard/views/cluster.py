@@ -6,19 +6,16 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
+from collector.cluster_record import INCIDENTS, INCIDENTS_READ, OBSERVATIONS, by_reason, concerning
 from collector.judgement import day_marks, wording
 from collector.judgement.availability import Availability
 from collector.storage.cluster_queries import EngineLine, TargetLine
-from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import ErrorPoint
 from dashboard import days, incident_markup, markup, measured, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
-from schemas.incident import Level
-from schemas.observation import BLAME, Blame, Reason
+from schemas.observation import Blame
 
-INCIDENTS_READ, INCIDENTS = 200, 25
-OBSERVATIONS = 50
 _BLAME_LOOK = {Blame.PROVIDER: "severe", Blame.CALLER: "minor", Blame.OBSERVER: "unknown", Blame.UNKNOWN: "unknown"}
 
 
@@ -46,7 +43,7 @@ def show(pages: Pages) -> None:
     st.html(markup.bars(day_marks.row(bars, today, days.span(bars, today))))
     st.html(_targets(reader.cluster_targets(provider, cluster, start, end)))
     st.html("<h2>Measured</h2>")
-    incidents = _of(cluster, reader.recent_incidents(provider, INCIDENTS_READ))
+    incidents = concerning(cluster, reader.recent_incidents(provider, INCIDENTS_READ))
     errors = measured.over_time(provider, cluster, start, end, incidents)
     st.html(
         _blame(errors)
@@ -97,17 +94,14 @@ def _targets(lines: Sequence[TargetLine]) -> str:
 
 def _blame(points: Iterable[ErrorPoint]) -> str:
     """How often each reason came in the window, and whose fault it is; '' when none did."""
-    counts: dict[str, int] = {}
-    for point in points:
-        counts[point.reason] = counts.get(point.reason, 0) + point.n
+    counts = by_reason(points)
     if not counts:
         return ""
     rows = []
-    for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        blame = BLAME[Reason(reason)] if reason in set(Reason) else Blame.UNKNOWN
-        fault = f'<b class="ts-result ts-{_BLAME_LOOK[blame]}">{text(blame)}</b>'
-        rows.append(markup.raw_row((text(reason), fault, text(wording.count(n)))))
-    total = wording.count(sum(counts.values()))
+    for one in counts:
+        fault = f'<b class="ts-result ts-{_BLAME_LOOK[one.blame]}">{text(one.blame)}</b>'
+        rows.append(markup.raw_row((text(one.reason), fault, text(wording.count(one.n)))))
+    total = wording.count(sum(one.n for one in counts))
     head = f'<h3>Whose fault <span class="ts-dim">n {text(total)}, slow and wrong answers included</span></h3>'
     return head + markup.table(("Reason", "Blame", "n"), rows, "ts-list ts-narrow")
 
@@ -133,12 +127,3 @@ def _engines(lines: Sequence[EngineLine]) -> str:
     header = ("Target", "Figure", "Last", "Mean", "Least to most", "n", "Until (UTC)")
     said = '<span class="ts-dim">closed hours; a tier does not look at them</span>'
     return f"<h2>What its engines say {said}</h2>{markup.table(header, rows, 'ts-list')}"
-
-
-def _of(cluster: str, incidents: Iterable[IncidentRow]) -> list[IncidentRow]:
-    """Those that are about the cluster, something in it, or the whole provider."""
-    return [
-        one
-        for one in incidents
-        if one.level is Level.PROVIDER or one.scope == cluster or one.scope.startswith(f"{cluster}/")
-    ]

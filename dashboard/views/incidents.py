@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from collector.judgement.wording import duration
-from dashboard import incident_markup, login, markup, reader
+from collector.judgement.wording import duration, stamp
+from dashboard import incident_markup, login, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.views import incident
@@ -86,6 +86,6 @@ def _suppression(one: dict[str, Any]) -> str:
     return (
         f'<div class="ts-held"><b>{text(one["kind"])} of {text(one["scope"])}</b> <span>{text(state)}</span>'
         f"<p>{text(one['owner'])}: {text(one['why'])}</p>"
-        f"<small>from {text(markup.stamp(starts))} for {text(duration(one['lasts_s']))}{text(again)}, until "
-        f"{text(markup.stamp(expires))} <code>{text(one['id'])}</code></small></div>"
+        f"<small>from {text(stamp(starts))} for {text(duration(one['lasts_s']))}{text(again)}, until "
+        f"{text(stamp(expires))} <code>{text(one['id'])}</code></small></div>"
     )

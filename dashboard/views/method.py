@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import streamlit as st
 
 from collector.judgement.tiers import RULE_VERSION, policy_hash
+from collector.judgement.wording import stamp
 from collector.storage.records import NotedConfiguration
-from dashboard import markup, method_markup, reader
+from dashboard import method_markup, reader
 from dashboard.pages import Pages
 from schemas.config import TierPolicy
 from schemas.verdict import Verdict
@@ -44,7 +45,7 @@ def configuration_words(digest: str, noted: NotedConfiguration | None) -> str:
     """Whether the collector runs with the configuration that this page is drawn from."""
     if noted is None:
         return "unknown: no collector has noted one yet"
-    since = f"since {markup.stamp(noted.at)}"
+    since = f"since {stamp(noted.at)}"
     return (
         f"the same, {since}" if noted.digest == digest else f"▲ another: {noted.digest}, {since}; restart one of them"
     )

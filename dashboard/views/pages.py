@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from collector.delivery_kinds import KINDS, READ_MAX, kind
 from collector.judgement.wording import duration
-from collector.storage.delivery_queries import DeliveryRow
 from dashboard import delivery_markup, login, measured, reader
 from dashboard.frame import LIVE_S
 from dashboard.markup import text
@@ -15,10 +15,8 @@ from dashboard.pages import Pages
 from dashboard.views import incident
 from schemas.page import DeliveryState
 
-DELIVERIES = 100
 EVERYWHERE = "all destinations"
 P0_ROUTE = "where a P0 goes"
-STATES = {"delivered": "delivered", "late": "late", "dead": "dead", "waiting": "not yet"}
 
 
 def show(pages: Pages) -> None:
@@ -29,13 +27,13 @@ def show(pages: Pages) -> None:
         start, _ = measured.until_now(window)
         names = [line.destination for line in reader.destinations(start)]
         state = st.pills(
-            "State", list(STATES), key="delivery", bind="query-params", label_visibility="collapsed",
-            selection_mode="multi", format_func=lambda name: STATES[name],
+            "State", list(KINDS), key="delivery", bind="query-params", label_visibility="collapsed",
+            selection_mode="multi", format_func=lambda name: KINDS[name],
         )  # fmt: skip
         chosen = st.selectbox(
             "Destination", [EVERYWHERE, *names], key="to", bind="query-params", label_visibility="collapsed", width=240
         )
-    _record(window, tuple(state) or tuple(STATES), "" if chosen == EVERYWHERE else str(chosen))
+    _record(window, tuple(state) or tuple(KINDS), "" if chosen == EVERYWHERE else str(chosen))
     _drill(names)
 
 
@@ -43,7 +41,7 @@ def show(pages: Pages) -> None:
 def _record(window: str, states: Sequence[str], destination: str) -> None:
     """What became of every page, drawn again every few seconds."""
     start, _ = measured.until_now(window)
-    found = [one for one in reader.deliveries(start, DELIVERIES) if destination in {"", one.destination}]
+    found = [one for one in reader.deliveries(start, READ_MAX) if destination in {"", one.destination}]
     dead = [one for one in found if one.state == DeliveryState.DEAD]
     if dead:
         st.html(f'<h2>Dead letters <span class="ts-dim">n {len(dead)}, nobody will try again</span></h2>')
@@ -55,16 +53,9 @@ def _record(window: str, states: Sequence[str], destination: str) -> None:
     st.html(f'<h2>By destination <span class="ts-dim">{text(window)}, seconds from decision to delivery</span></h2>')
     st.html(delivery_markup.destinations(lines) if lines else measured.nothing("No page was tried in this window."))
     shown = sorted((one for one in found if kind(one) in states), key=lambda one: one.last_attempt_at, reverse=True)
-    size = f"n {len(shown)}, at most {DELIVERIES} are read"
+    size = f"n {len(shown)}, at most {READ_MAX} are read"
     st.html(f'<h2>Last deliveries <span class="ts-dim">{text(size)}</span></h2>')
     st.html(delivery_markup.deliveries(shown) if shown else measured.nothing("None is known."))
-
-
-def kind(one: DeliveryRow) -> str:
-    """Which of STATES a delivery is in."""
-    if one.state == DeliveryState.DELIVERED:
-        return "late" if one.late_s is not None else "delivered"
-    return "dead" if one.state == DeliveryState.DEAD else "waiting"
 
 
 def _outbox() -> str:

@@ -60,7 +60,7 @@ def _summary(card: Scorecard) -> str:
     """Tier, and how the provider and each cluster fared, with every n."""
     header = ("", "Available", "n", "failed", "fault unknown", "not observed", "TTFT p50", "TTFT p95", "n timed")
     rows = [markup.row(_cells(line)) for line in (card.whole, *card.clusters)]
-    span = f"{markup.stamp(card.start)} to {markup.stamp(card.end)}"
+    span = f"{wording.stamp(card.start)} to {wording.stamp(card.end)}"
     return (
         f"<h2>{markup.badge(card.verdict.tier)} {text(card.name or card.provider)} "
         f'<span class="ts-dim">{text(span)}</span></h2>'

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector import delivery_kinds
+from collector.judgement import wording
 from collector.judgement.integrity.findings import Examination
+from collector.monitor_signs import State, age
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
 from collector.storage.queries import Freshness
 from collector.storage.records import NotedConfiguration
 from dashboard import delivery_markup, frame, integrity_markup, method_markup, monitor_markup
-from dashboard.monitor_markup import State
 from dashboard.pages import CATALOGUE, Pages
-from dashboard.views import method, pages
+from dashboard.views import method
 from schemas.config import Module, TierPolicy
 from schemas.probe_kinds import ASKS, SERVING
 from tests.support.claims import HOSTILE, suspected
@@ -51,10 +53,10 @@ def test_a_page_that_is_not_in_the_catalogue_is_said_to_be_unknown() -> None:
 
 def test_what_never_happened_is_unknown_and_what_is_old_is_late() -> None:
     """Grey is neither."""
-    assert monitor_markup.age("x", None, NOW, 60, "a minute").state is State.UNKNOWN
-    assert monitor_markup.age("x", NOW - timedelta(seconds=60), NOW, 60, "a minute").state is State.WELL
-    assert monitor_markup.age("x", NOW - timedelta(seconds=61), NOW, 60, "a minute").state is State.LATE
-    tile = monitor_markup.signs([monitor_markup.age(HOSTILE, None, NOW, 60, HOSTILE)])
+    assert age("x", None, NOW, 60, "a minute").state is State.UNKNOWN
+    assert age("x", NOW - timedelta(seconds=60), NOW, 60, "a minute").state is State.WELL
+    assert age("x", NOW - timedelta(seconds=61), NOW, 60, "a minute").state is State.LATE
+    tile = monitor_markup.signs([age(HOSTILE, None, NOW, 60, HOSTILE)])
     assert "<img" not in tile and "? unknown" in tile
 
 
@@ -64,7 +66,7 @@ def test_what_never_happened_is_unknown_and_what_is_old_is_late() -> None:
 )
 def test_sizes_are_said_in_the_largest_unit_that_they_fill(n: int, said: str) -> None:
     """Never as 0.0 of one."""
-    assert monitor_markup.size(n) == said
+    assert wording.size(n) == said
 
 
 def test_every_kind_says_what_it_asks() -> None:
@@ -123,7 +125,7 @@ def test_a_delivery_says_what_became_of_it(given_: dict[str, object], kind: str,
     one = delivery(**given_)
     html = delivery_markup.deliveries([one])
 
-    assert pages.kind(one) == kind and kind in pages.STATES
+    assert delivery_kinds.kind(one) == kind and kind in delivery_kinds.KINDS
     assert words in html and "<img" not in html
     assert ("5 s" in html) is (one.state == "delivered")
 
