@@ -66,6 +66,11 @@ class VantageSigns:
         return f"{duration(self.old_s)} ago"
 
     @property
+    def rows_a_minute(self) -> float:
+        """Over the last hour."""
+        return self.health.n / 60
+
+    @property
     def unseen_words(self) -> str:
         """`0.41 %`, or that it is unknown."""
         return UNKNOWN if self.unseen_share is None else percent(self.unseen_share)

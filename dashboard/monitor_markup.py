@@ -39,7 +39,7 @@ def _vantage(signs: VantageSigns) -> Sequence[str]:
     return (
         f"<b>{text(one.vantage)}</b>",
         _stated(signs.newest, signs.newest_words, "late"),
-        text(f"{one.n / 60:.1f}"),
+        text(f"{signs.rows_a_minute:.1f}"),
         text(count(one.n)),
         _stated(signs.unseen, signs.unseen_words, "too many"),
         text(wording.milliseconds(one.late_p50_ms)),

@@ -36,9 +36,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suppressions": ("suppressions", "Silences and maintenance windows; end one."),
     "responses": ("responses", "Who asked for what, when, and why."),
     "drill": ("drill", "A marked P0 through the real path, measured."),
+    "pages": ("pages", "Did the page go out: deliveries, by destination, what is dead or waits."),
     "oncall": ("oncall", "Pages a week, time to page, to acknowledge, to repair."),
     "integrity": ("integrity", "What the evidence about providers' claims comes to; the document for a provider."),
     "reply": ("reply", "A provider replied to evidence about its claims."),
+    "cluster": ("cluster", "What is claimed of one cluster, what is measured, what changed."),
     "compare": ("compare", "Every provider over a window, side by side."),
     "value": ("value", "What a model at each provider is worth for the money; a GPU-hour with all that it costs."),
     "sla": ("sla", "Billing months by their contracts: uptime, credit, deadline."),
@@ -56,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reference": ("reference", "Trusted references for the identity check: capture, list, check."),
     "judge": ("judge", "Recompute the verdicts as of an instant."),
     "check-config": ("check_config", "Report everything that is wrong in the configuration."),
+    "health": ("health", "Is the monitor itself healthy: what is late, what was not observed."),
     "doctor": ("doctor", "Check what Touchstone needs on this machine."),
 }
 

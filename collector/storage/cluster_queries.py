@@ -58,6 +58,11 @@ class TargetLine:
         """Good or bad, not unknown."""
         return self.ok + self.degraded + self.failed
 
+    @property
+    def n(self) -> int:
+        """Every tick."""
+        return self.known + self.unknown + self.not_observed
+
 
 @dataclass(frozen=True, slots=True)
 class EngineLine:

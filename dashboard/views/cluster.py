@@ -83,7 +83,7 @@ def _targets(lines: Sequence[TargetLine]) -> str:
             (
                 one.target.rpartition("/")[2], one.model, one.module, one.kind, one.access_path,
                 *map(wording.count, (one.ok, one.degraded, one.failed, one.unknown, one.not_observed)),
-                wording.count(one.known + one.unknown + one.not_observed), f"{one.last_tick:%d %b %H:%M:%S}",
+                wording.count(one.n), f"{one.last_tick:%d %b %H:%M:%S}",
             )
         )
         for one in lines
