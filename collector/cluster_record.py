@@ -1,7 +1,7 @@
 """
-One cluster over a window: all that its page shows, read at once for `touchstone cluster`.
+One cluster, or all of a provider, over a window: what their pages show, read at once for `touchstone cluster`.
 
-The page reads the same, piece by piece, because it is drawn piece by piece; how much, and what is made of it, is here.
+A page reads the same, piece by piece, because it is drawn piece by piece; how much, and what is made of it, is here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ReasonCount:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRecord:
     """
-    What is known of a cluster over [start, end); *availability* is None when nothing is.
+    What is known of a place over [start, end); *availability* is None when nothing is.
 
     *incidents*, *observations* and *days* are the last ones, whatever the window.
     """
@@ -62,11 +62,12 @@ class ClusterRecord:
 
 
 def cluster_record(
-    reader: Reader, cluster: str, start: datetime, end: datetime, *, block_s: float, confidence: float,
+    reader: Reader, place: str, start: datetime, end: datetime, *, block_s: float, confidence: float,
     points: int = LATENCY_POINTS,
 ) -> ClusterRecord:  # fmt: skip
-    """Of *cluster*, `provider/name`, with *points* of time to first token for each connection at most."""
-    provider = cluster.partition("/")[0]
+    """Of *place*, `provider/name` or a provider; *points* of time to first token for each connection at most."""
+    provider, _, name = place.partition("/")
+    cluster = place if name else ""
     blocks = reader.cluster_blocks(provider, cluster, start, end, block_s=block_s)
     return ClusterRecord(
         start=start,
@@ -76,18 +77,18 @@ def cluster_record(
         first_tokens=reader.latency_series(provider, start, end, points=points, cluster=cluster),
         errors=reader.error_series(provider, start, end, points=ERROR_POINTS, cluster=cluster),
         engines=reader.engine_figures(provider, cluster, start, end),
-        days=tuple(bar for bar in reader.daily_bars(BAR_DAYS) if bar.cluster == cluster),
-        incidents=concerning(cluster, reader.recent_incidents(INCIDENTS_READ, provider=provider))[:INCIDENTS],
+        days=tuple(bar for bar in reader.daily_bars(BAR_DAYS) if place in {bar.cluster, bar.provider}),
+        incidents=concerning(place, reader.recent_incidents(INCIDENTS_READ, provider=provider))[:INCIDENTS],
         observations=tuple(reader.recent_observations(provider, OBSERVATIONS, cluster=cluster)),
     )
 
 
-def concerning(cluster: str, incidents: Iterable[IncidentRow]) -> tuple[IncidentRow, ...]:
-    """Those that are about the cluster, something in it, or the whole provider."""
+def concerning(place: str, incidents: Iterable[IncidentRow]) -> tuple[IncidentRow, ...]:
+    """Those that are about the place, something in it, or the whole provider."""
     return tuple(
         one
         for one in incidents
-        if one.level is Level.PROVIDER or one.scope == cluster or one.scope.startswith(f"{cluster}/")
+        if one.level is Level.PROVIDER or one.scope == place or one.scope.startswith(f"{place}/")
     )
 
 

@@ -37,7 +37,7 @@ def show(pages: Pages) -> None:
     st.html(f'<h1 class="ts-title">{text(name)} <code>{text(cluster)}</code></h1>')
     window = measured.window()
     start, end = measured.until_now(window)
-    claims = face.clusters.get(cluster, "") if face else ""
+    claims = face.clusters.get(cluster) if face else None
     st.html(_claims(claims, reader.cluster_availability(provider, cluster, start, end), window))
     today = reader.freshness().now.date()
     st.html(markup.bars(day_marks.row(bars, today, days.span(bars, today))))
@@ -53,7 +53,7 @@ def show(pages: Pages) -> None:
     )
 
 
-def _claims(claims: str, found: Availability | None, window: str) -> str:
+def _claims(claims: str | None, found: Availability | None, window: str) -> str:
     """What is claimed beside what is measured; an interval with its n, or that nothing is known."""
     policy = reader.page_settings().policy
     if found is None:
@@ -63,7 +63,8 @@ def _claims(claims: str, found: Availability | None, window: str) -> str:
         sample = f"n {wording.count(found.n)}, effective {wording.count(round(found.n_effective))}"
         lines = (("gold", policy.gold.availability_lower), ("reliable", policy.reliable.availability_lower))
         scale = markup.scale(found.lower, found.upper, "unrated", lines)
-    claimed = text(claims) if claims else '<span class="ts-dim">nothing: it is not in the configuration any more</span>'
+    absent = "nothing" if claims == "" else "nothing: it is not in the configuration any more"
+    claimed = text(claims) if claims else f'<span class="ts-dim">{absent}</span>'
     return (
         f'<div class="ts-provider"><div><dl class="ts-facts"><dt>Claimed</dt><dd>{claimed}</dd>'
         f"<dt>Available</dt><dd><b>{text(said)}</b> in {text(window)}, {text(sample)}</dd></dl></div>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from schemas.errors import ConfigurationError
 from touchstone import exit_codes
 from touchstone.apprise_check import check_apprise
 from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_session
+
+if TYPE_CHECKING:
+    from schemas.config import Configuration
 
 
 @click.command("check-config")
@@ -27,6 +30,7 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
     if path is not None:
         session.config_path = path
     findings: tuple[dict[str, Any], ...] = ()
+    judged: dict[str, Any] = {}
     try:
         configuration = session.probing_configuration
         check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
@@ -37,13 +41,29 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
                 click.echo(str(finding))
             click.echo(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}", err=True)
     else:
+        judged = _judged(session.configuration) if as_json else {}
         if not as_json:
             places = list(configuration.fleet.places())
             clusters, providers = len({p.cluster for p in places}), len(configuration.fleet.providers)
             click.echo(f"fine: {providers} providers, {clusters} clusters, {len(places)} targets")
     if as_json:
-        session.print_json({"findings": list(findings)})
+        session.print_json({"findings": list(findings)} | judged)
     return exit_codes.CONFIGURATION if findings else exit_codes.FINE
+
+
+def _judged(configuration: Configuration) -> dict[str, Any]:
+    """What is asked and judged by, as the page of the method has it."""
+    from collector.judgement.tiers import RULE_VERSION, policy_hash
+    from dashboard.settings import Method
+
+    settings = configuration.settings
+    return {
+        "tiers": settings.tiers.model_dump(mode="json"),
+        "policy": policy_hash(settings.tiers),
+        "rule_version": RULE_VERSION,
+        "method": Method.of(configuration).model_dump(mode="json"),
+        "integrity_every_s": settings.integrity.every,
+    }
 
 
 def _print_schema(which: str) -> int:

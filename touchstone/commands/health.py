@@ -27,17 +27,21 @@ def command(session: Session, as_json: bool) -> int:
     from collector.monitor_signs import State, of_collector, of_vantages, stale_after_s, worked_out
     from collector.response_client import vital_signs
     from collector.storage.queries import Reader
+    from collector.storage.records import configuration_digest
 
     settings = session.configuration.settings
     with Reader.open(settings.store) as reader:
-        found = reader.monitor_health()
+        found, noted = reader.monitor_health(), reader.noted_configuration()
     told, silent = vital_signs(settings.dashboard.collector_url, settings.dashboard.token)
     stale_s = stale_after_s(session.configuration)
     signs = (*of_collector(told, silent), *worked_out(found, stale_s, settings.integrity.every))
     vantages = of_vantages(found, stale_s)
     if as_json:
         collector = {"signs": asdict(told) if told else None, "silent": silent}
-        session.print_json(_plain(found, signs, vantages) | {"collector": collector})
+        ours = configuration_digest(session.configuration)
+        configuration = {"ours": ours, "noted": asdict(noted) if noted else None}
+        document = _plain(found, signs, vantages)
+        session.print_json(document | {"collector": collector, "configuration": configuration})
     else:
         _print_tables(session, found, signs, vantages)
     states = (*(one.state for one in signs), *(state for one in vantages for state in (one.newest, one.unseen)))

@@ -85,7 +85,7 @@ def _print_tables(session: Session, lines: tuple[DestinationLine, ...], found: l
             "Decided (UTC)\nfirst try",
             "What\nincident\nerror",
             "Destination\ninstead of",
-            "State\nafter\nanswer",
+            "State\nafter, try, answer",
         )
         session.out.print(table(headings, map(_delivery, found), left=4))
     else:
