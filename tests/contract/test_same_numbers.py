@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -148,16 +148,23 @@ def test_pages_are_said_as_the_page_has_them(settled: tuple[Path, Store], pages:
 
 
 @pytest.mark.parametrize("state", KINDS)
-def test_pages_are_filtered_as_on_the_page(settled: tuple[Path, Store], state: str) -> None:
+def test_pages_are_filtered_as_on_the_page(settled: tuple[Path, Store], pages: None, state: str) -> None:
     """By what became of them and by destination; the exit code is of the destination, whatever is listed."""
-    every = json.loads(run(settled[0], "pages", "--json").stdout)["deliveries"]
-    some = json.loads(run(settled[0], "pages", "--json", "--state", state).stdout)["deliveries"]
+    to = "sms" if state == "dead" else "on-call"
+    answer = run(settled[0], "pages", "--json", "--state", state, "--to", to)
+    said = json.loads(answer.stdout)
+    found = [one for one in reader.deliveries(span(said)[0], READ_MAX) if (kind(one), one.destination) == (state, to)]
 
-    assert some == [one for one in every if one["kind"] == state]
-    alone = run(settled[0], "pages", "--json", "--to", "on-call", "--state", state)
-    assert json.loads(alone.stdout)["deliveries"] == [one for one in some if one["destination"] == "on-call"]
-    assert alone.returncode == 0
-    assert run(settled[0], "pages", "--to", "sms", "--state", state).returncode == 1
+    assert [(one["incident"], one["seq"]) for one in said["deliveries"]] == [(one.incident, one.seq) for one in found]
+    assert {one["destination"] for one in said["destinations"]} == {to}
+    assert answer.returncode == (1 if to == "sms" else 0)
+
+
+def test_a_page_that_died_is_a_finding_whatever_is_listed(settled: tuple[Path, Store]) -> None:
+    """A filter hides no letter that is dead."""
+    answer = run(settled[0], "pages", "--state", "delivered")
+
+    assert answer.returncode == 1 and "100.00 %" in answer.stdout and "try 2, HTTP 410" not in answer.stdout
 
 
 def test_a_destination_that_nobody_knows_is_refused(settled: tuple[Path, Store]) -> None:
@@ -244,7 +251,7 @@ def test_names_from_outside_are_shown_and_do_nothing(store: Store, tmp_path: Pat
 
 @pytest.mark.parametrize("command", ["health", "pages", "cluster clay/us-east", "cluster clay"])
 def test_every_table_fits_eighty_columns(settled: tuple[Path, Store], command: str) -> None:
-    """And no number is broken in two: the store's largest stands whole."""
+    """And says that its times are UTC."""
     answer = run(settled[0], *command.split())
 
     assert max(len(line) for line in answer.stdout.splitlines()) <= 80
@@ -254,7 +261,7 @@ def test_every_table_fits_eighty_columns(settled: tuple[Path, Store], command: s
 class Collector(BaseHTTPRequestHandler):
     """One that says of itself what *signs* has, to whoever brings the token."""
 
-    signs: dict[str, Any] = {}
+    signs: ClassVar[dict[str, Any]] = {}
 
     def do_GET(self) -> None:
         """The health that is asked for, or a refusal."""

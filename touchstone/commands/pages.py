@@ -75,8 +75,8 @@ def _plain(lines: Iterable[DestinationLine], found: Iterable[DeliveryRow]) -> di
 
 def _print_tables(session: Session, lines: tuple[DestinationLine, ...], found: list[DeliveryRow]) -> None:
     if lines:
-        headings = ("Destination", "Delivered\nn", "Dead", "Late", "Median\np95", "n timed")
-        session.out.print(table(headings, map(_destination, lines)))
+        figures = ("Destination", "Delivered\nn", "Dead", "Late", "Median\np95", "n timed")
+        session.out.print(table(figures, map(_destination, lines)))
     else:
         session.out.print("No page was tried in this window.")
     session.out.print()
