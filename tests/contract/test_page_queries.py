@@ -218,6 +218,7 @@ def test_a_cluster_that_nobody_configured_is_said_to_be_unknown(read_only: Store
     page.query_params["cluster"] = "acme/east"
     said = html(page.run())
     assert "<b>unknown</b> in 7d, n 0" in said and "Nothing was asked in this window." in said
+    assert "it is not in the configuration any more" not in said  # it claims nothing, and is there
 
 
 def test_checks_are_filtered_in_the_address(read_only: Store) -> None:

@@ -69,7 +69,7 @@ def _hint(place: str, configured: Mapping[str, Cluster]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(place, configured, n=1)
-    return f"; did you mean {near[0]!r}?" if near else "; write PROVIDER/NAME"
+    return f"; did you mean {near[0]!r}?" if near else "; write PROVIDER/NAME, or PROVIDER"
 
 
 def _plain(place: str, configured: Mapping[str, Cluster], found: ClusterRecord) -> dict[str, Any]:
