@@ -41,7 +41,8 @@ class Viewer:
         self._asked_s = 0.0
         self._drawn = asyncio.Event()
         self._fragments: dict[str, asyncio.Task[None]] = {}
-        self._refreshing: list[float] = []
+        self._refreshing: dict[str, float] = {}  # live parts that were asked for, since when
+        self._running: list[str] = []  # those that the server draws now
 
     async def open(self, place: Place) -> float:
         """Go to *place*; the seconds until everything of it is here."""
@@ -78,6 +79,8 @@ class Viewer:
     def _take(self, message: ForwardMsg) -> None:
         name = self._place.name if self._place else ""
         match message.WhichOneof("type"):
+            case "new_session":
+                self._running = list(message.new_session.fragment_ids_this_run)
             case "navigation":
                 self._hash = message.navigation.page_script_hash
             case "auto_rerun":
@@ -95,8 +98,9 @@ class Viewer:
     def _finished(self, how: int) -> None:
         if how == ForwardMsg.FINISHED_SUCCESSFULLY:
             self._drawn.set()
-        elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY and self._refreshing:
-            self._looked.refreshed_s.append(time.monotonic() - self._refreshing.pop(0))
+        elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            asked = [self._refreshing.pop(fragment) for fragment in self._running if fragment in self._refreshing]
+            self._looked.refreshed_s += [time.monotonic() - at_s for at_s in asked]
 
     def _keep(self, fragment: str, every_s: float) -> None:
         """Ask for a live part every *every_s*, from now on."""
@@ -113,7 +117,7 @@ class Viewer:
             message.rerun_script.query_string = self._place.query.removeprefix("?")
             message.rerun_script.fragment_id = fragment
             message.rerun_script.is_auto_rerun = True
-            self._refreshing.append(time.monotonic())
+            self._refreshing.setdefault(fragment, time.monotonic())
             await self._socket.send_bytes(message.SerializeToString())
 
     def _quiet(self) -> None:
