@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,7 +43,6 @@ class Viewer:
         self._drawn = asyncio.Event()
         self._fragments: dict[str, asyncio.Task[None]] = {}
         self._refreshing: dict[str, float] = {}  # live parts that were asked for, since when
-        self._running: list[str] = []  # those that the server draws now
 
     async def open(self, place: Place) -> float:
         """Go to *place*; the seconds until everything of it is here."""
@@ -79,8 +79,6 @@ class Viewer:
     def _take(self, message: ForwardMsg) -> None:
         name = self._place.name if self._place else ""
         match message.WhichOneof("type"):
-            case "new_session":
-                self._running = list(message.new_session.fragment_ids_this_run)
             case "navigation":
                 self._hash = message.navigation.page_script_hash
             case "auto_rerun":
@@ -93,13 +91,13 @@ class Viewer:
                 if kind == "exception" or (kind == "alert" and element.alert.format == element.alert.ERROR):
                     self._looked.faults.append(f"{name}: {(element.exception.message or element.alert.body)[:200]}")
             case "script_finished":
-                self._finished(message.script_finished)
+                self._finished(message.script_finished, message.metadata.run.fragment_ids)
 
-    def _finished(self, how: int) -> None:
+    def _finished(self, how: int, fragments: Iterable[str]) -> None:
         if how == ForwardMsg.FINISHED_SUCCESSFULLY:
             self._drawn.set()
         elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
-            asked = [self._refreshing.pop(fragment) for fragment in self._running if fragment in self._refreshing]
+            asked = [self._refreshing.pop(fragment) for fragment in fragments if fragment in self._refreshing]
             self._looked.refreshed_s += [time.monotonic() - at_s for at_s in asked]
 
     def _keep(self, fragment: str, every_s: float) -> None:
