@@ -85,7 +85,7 @@ async def _measured(plan: Plan, only: list[str], console: Console, watch: Watch,
         with TemporaryDirectory(prefix="run-", dir=PLACE) as run:
             found = await crowds.measure(house, several, plan, Path(run), say)
         memory = {name: round(memory_mb(house.pid(name))) for name in crowds.WATCHED}
-        _report(plan, house, rows, seen, found, memory, watch, console)
+    _report(plan, house, rows, seen, found, memory, watch, console)  # its processes have ended, and count as our own
 
 
 def _places(house: Opened) -> tuple[Place, ...]:
@@ -138,7 +138,11 @@ def _report(
         "filters_ms": table_of(seen.cold_filters_s, seen.warm_filters_s),
         "viewers": {"n": plan.viewers, "stay_s": plan.stay_s, "pairs": plan.pairs, "watch_s": plan.watch_s},
         "memory_mb": memory,
-        "complaints": [*seen.complaints, *(fault for one in found.together for fault in one.looked.faults)][:50],
+        "complaints": [
+            *(f"not {one}" for one in house.missing),
+            *seen.complaints,
+            *(fault for one in found.together for fault in one.looked.faults),
+        ][:50],
     }
     versions = {name: version(name) for name in ("streamlit", "chdb")} | {"python": sys.version.partition(" ")[0]}
     path = write_results("dashboard", machine=machine, versions=versions, figures=figures, run=run)

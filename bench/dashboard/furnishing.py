@@ -22,10 +22,11 @@ from touchstone.system_clock import SystemClock
 
 MINUTES_A_DAY = 1440
 CHANGED_EVERY = 6000  # minutes: some twenty changes of a tier in ninety days
-ROWS_AT_ONCE, PART_BYTES = 2048, 128 << 20  # a verdict is 6 kB and more, and a query may take 1 GiB
+ROWS_AT_ONCE, PART_BYTES = 1024, 48 << 20  # a verdict is 6 kB and more, and a query may take 1 GiB
 DESTINATIONS = ("webhook", "pagerduty")
 DEAD_EVERY, LATE_EVERY = 40, 15  # deliveries
 
+_AT_ONCE = f"SETTINGS max_block_size = {ROWS_AT_ONCE}, min_insert_block_size_bytes = {PART_BYTES}"
 _HELD = "SELECT count() FROM {database}.{table} WHERE at < fromUnixTimestamp64Milli({until:Int64})"
 # Parameters: until (ms), minutes, of these `from` to `to`; provider.
 _VERDICTS = f"""
@@ -36,14 +37,16 @@ SELECT fromUnixTimestamp64Milli({{until:Int64}}) - toIntervalMinute(minute) AS t
        replaceOne(body, JSONExtractString(body, 'at'), formatDateTime(then, '%Y-%m-%dT%H:%i:%S.%f+00:00'))
 FROM (SELECT * FROM {{database}}.verdicts WHERE provider = {{provider:String}} ORDER BY at DESC LIMIT 1) AS newest
 CROSS JOIN (SELECT number + 1 AS minute FROM numbers({{minutes:UInt32}})) AS minutes
-SETTINGS max_block_size = {ROWS_AT_ONCE}, min_insert_block_size_bytes = {PART_BYTES}"""
+{_AT_ONCE}"""
 
-_STATEMENTS = """
-INSERT INTO {database}.statements (at, provider, month, commitment, unit, promised, uptime, credit, claim_by, body)
-SELECT fromUnixTimestamp64Milli({until:Int64}) - toIntervalHour(hour), provider, month, commitment, unit, promised,
+_UNITS = "SELECT uniqExact(provider, month, commitment, unit) FROM {database}.statements"
+_STATEMENTS = f"""
+INSERT INTO {{database}}.statements (at, provider, month, commitment, unit, promised, uptime, credit, claim_by, body)
+SELECT fromUnixTimestamp64Milli({{until:Int64}}) - toIntervalHour(hour), provider, month, commitment, unit, promised,
        uptime, credit, claim_by, body
-FROM (SELECT * FROM {database}.statements ORDER BY at DESC LIMIT 1 BY provider, month, commitment, unit) AS newest
-CROSS JOIN (SELECT number + 1 AS hour FROM numbers({hours:UInt32})) AS hours"""
+FROM (SELECT * FROM {{database}}.statements ORDER BY at DESC LIMIT 1 BY provider, month, commitment, unit) AS newest
+CROSS JOIN (SELECT number + 1 AS hour FROM numbers({{hours:UInt32}})) AS hours
+{_AT_ONCE}"""
 
 
 def furnish(store: Store, start: datetime, end: datetime) -> dict[str, int]:
@@ -76,7 +79,8 @@ def _statements(store: Store, start: datetime, end: datetime) -> int:
     """A statement an hour of each unit and month over [start, end), unless there are; how many there are."""
     until, hours = round(end.timestamp() * 1000), (end - start) // timedelta(hours=1)
     with opened(store) as driver:
-        if not _held(driver, store, "statements", until):
+        (units,) = rows_of(driver, store, _UNITS)[0]
+        if _held(driver, store, "statements", until) < hours * units / 2:
             driver.command(
                 _STATEMENTS.replace("{database}", store.database), parameters={"until": until, "hours": hours}
             )

@@ -28,18 +28,20 @@ from touchstone.config_file import load_configuration
 from touchstone.house import Addresses, House
 
 START_S, STORE_START_S = 60.0, 300.0
-READY_S_MAX = 7200.0  # to roll up, judge, examine and count 70 million observations for the first time
+READY_S_MAX = 7200.0  # to roll up, judge and count 70 million observations for the first time
+EXAMINED_S_MAX = 600.0  # and then to examine them; pages without an examination can be looked at, too
 POLL_S = 2.0
 
 
 @dataclass(slots=True)
 class Opened:
-    """A house at work. *holds* is what its store holds beside observations."""
+    """A house at work. *holds* is what its store holds beside observations, *missing* what the collector did not do."""
 
     house: House
     store: Store
     processes: dict[str, Process]
     holds: dict[str, int]
+    missing: tuple[str, ...]
 
     @property
     def url(self) -> str:
@@ -73,12 +75,12 @@ async def opened(folder: Path, days: int, say: history.Say) -> AsyncIterator[Ope
         processes["receiver"].start()
         processes["collect"].start()
         await processes["collect"].listens(where.collector, within_s=START_S)
-        await _worked_out(store, end, say)
+        missing = await _worked_out(store, end, say)
         holds = await asyncio.to_thread(furnish, store, end - timedelta(days=days), end)
         say("beside them: " + ", ".join(f"{n:,} {name}" for name, n in holds.items()))
         processes["dashboard"].start()
         await processes["dashboard"].listens(where.dashboard, within_s=START_S)
-        yield Opened(house, store, processes, holds)
+        yield Opened(house, store, processes, holds, missing)
     finally:
         for name in ("dashboard", "collect", "receiver", "store"):
             await processes[name].stop()
@@ -92,8 +94,10 @@ def as_measured(config: Path) -> Configuration:
     return load_configuration(config, {})
 
 
-async def _worked_out(store: Store, end: datetime, say: history.Say) -> None:
-    """Wait until the collector has rolled up, judged, examined and counted what there is until *end*."""
+async def _worked_out(store: Store, end: datetime, say: history.Say) -> tuple[str, ...]:
+    """Wait until the collector has rolled up, judged, examined and counted until *end*; what it has not done."""
+    said: list[str] = []
+    examining_s = 0.0
     for _ in range(round(READY_S_MAX / POLL_S)):
         with Reader.open(store) as reader:
             health, statements = reader.monitor_health(), reader.statements(end - timedelta(days=1))
@@ -108,9 +112,12 @@ async def _worked_out(store: Store, end: datetime, say: history.Say) -> None:
             )
             if not done
         ]
-        if not waits:
-            return
-        say(f"not {', '.join(waits)} yet")
+        if not waits or (waits == ["examined"] and examining_s >= EXAMINED_S_MAX):
+            return tuple(waits)
+        examining_s += POLL_S if waits == ["examined"] else 0.0
+        if waits != said:
+            say(f"not {', '.join(waits)} yet")
+            said = waits
         await asyncio.sleep(POLL_S)
     raise BenchError(f"the collector did not come to its end within {READY_S_MAX:.0f} s")
 

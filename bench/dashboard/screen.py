@@ -32,17 +32,22 @@ _DRAWN = """
     && !document.querySelector('[data-stale="true"]')
     && [...document.querySelectorAll('[data-testid="stVegaLiteChart"]')].every(painted) && performance.now()
 }"""
-# The click, as the page hears it; then how often the script came to rest.
+# The click, as the page hears it; then whether the script came to rest, or anything but the control was drawn anew: a
+# script may be over before the page has shown that it runs.
 _WATCH = """
 () => {
   const app = document.querySelector('[data-testid="stApp"]')
-  window.benchClicked = 0; window.benchRests = 0
-  new MutationObserver(() => { if (app.dataset.testScriptState === 'notRunning') window.benchRests += 1 })
+  const drawn = '[data-testid="stHtml"], [data-testid="stVegaLiteChart"], [data-testid="stLayoutWrapper"]'
+  window.benchClicked = 0; window.benchSeen = false
+  new MutationObserver(() => { window.benchSeen ||= app.dataset.testScriptState === 'notRunning' })
     .observe(app, {attributes: true, attributeFilter: ['data-test-script-state']})
-  document.addEventListener('click', () => { window.benchClicked = performance.now(); window.benchRests = 0 }, true)
+  new MutationObserver(several => { window.benchSeen ||= several.some(one =>
+    [...one.addedNodes, ...one.removedNodes, one.target].some(node => node.matches?.(drawn))) })
+    .observe(document.querySelector('[data-testid="stMain"]'), {childList: true, subtree: true})
+  document.addEventListener('click', () => { window.benchClicked = performance.now(); window.benchSeen = false }, true)
 }"""
 _REDRAWN = (
-    "address => window.benchClicked && window.benchRests > 0 && location.search.includes(address) && ("
+    "address => window.benchClicked && window.benchSeen && location.search.includes(address) && ("
     + _DRAWN.strip()
     + ")() && performance.now() - window.benchClicked"
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -41,7 +42,7 @@ class Viewer:
         self._asked_s = 0.0
         self._drawn = asyncio.Event()
         self._fragments: dict[str, asyncio.Task[None]] = {}
-        self._refreshing: list[float] = []
+        self._refreshing: dict[str, float] = {}  # live parts that were asked for, since when
 
     async def open(self, place: Place) -> float:
         """Go to *place*; the seconds until everything of it is here."""
@@ -90,13 +91,14 @@ class Viewer:
                 if kind == "exception" or (kind == "alert" and element.alert.format == element.alert.ERROR):
                     self._looked.faults.append(f"{name}: {(element.exception.message or element.alert.body)[:200]}")
             case "script_finished":
-                self._finished(message.script_finished)
+                self._finished(message.script_finished, message.metadata.run.fragment_ids)
 
-    def _finished(self, how: int) -> None:
+    def _finished(self, how: int, fragments: Iterable[str]) -> None:
         if how == ForwardMsg.FINISHED_SUCCESSFULLY:
             self._drawn.set()
-        elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY and self._refreshing:
-            self._looked.refreshed_s.append(time.monotonic() - self._refreshing.pop(0))
+        elif how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            asked = [self._refreshing.pop(fragment) for fragment in fragments if fragment in self._refreshing]
+            self._looked.refreshed_s += [time.monotonic() - at_s for at_s in asked]
 
     def _keep(self, fragment: str, every_s: float) -> None:
         """Ask for a live part every *every_s*, from now on."""
@@ -113,7 +115,7 @@ class Viewer:
             message.rerun_script.query_string = self._place.query.removeprefix("?")
             message.rerun_script.fragment_id = fragment
             message.rerun_script.is_auto_rerun = True
-            self._refreshing.append(time.monotonic())
+            self._refreshing.setdefault(fragment, time.monotonic())
             await self._socket.send_bytes(message.SerializeToString())
 
     def _quiet(self) -> None:

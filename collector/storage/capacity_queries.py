@@ -18,6 +18,7 @@ from collector.judgement.capacity.facts import LOOKS_MIN, NOW_WITHIN, CapacityFa
 from collector.judgement.capacity.holdings import KIND
 from collector.judgement.facts import Block
 from collector.storage.client import of_ms, to_ms
+from collector.storage.cover import Cover
 from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import SERVES
 from schemas.observation import BLAME, Blame, Reason
@@ -74,13 +75,32 @@ FROM (SELECT target, tick, figures FROM {_PAGES} AND tick >= fromUnixTimestamp64
       AND notEmpty(figures))
 GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
 
-# Of requests that reached the cluster: what failed by our own fault, or was not observed, is unknown.
+
+# Of requests that reached the cluster: what failed by our own fault, or was not observed, is unknown. Closed hours come
+# from rollups as far as they were known at `at` (f, h: see cover.py); only what is not observed has a reason of ours.
+def _rolled(reasons: str) -> str:
+    return f"sum(arraySum((reason, count) -> if(reason IN {reasons}, count, 0), mapKeys(reasons), mapValues(reasons)))"
+
+
+_LIMITED, _FULL = f"('{Reason.RATE_LIMITED}')", f"('{Reason.NO_CAPACITY}')"
+_START = "intDiv(toUnixTimestamp(tick), {block:UInt32}) * {block:UInt32} AS start"
 REFUSALS = f"""
-SELECT cluster, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
-       countIf(outcome != 'not_observed' AND reason NOT IN {_CALLER}),
-       countIf(reason = '{Reason.RATE_LIMITED}'), countIf(reason = '{Reason.NO_CAPACITY}'),
-       countIf(reason IN {_CALLER}), countIf(outcome = 'not_observed')
-FROM {_ROWS} AND {SERVES}
+SELECT cluster, start, toUInt64(sum(n) - sum(ours) - sum(unseen)), sum(limited), sum(full), sum(ours),
+       sum(unseen)
+FROM
+(
+  SELECT cluster, {_START.replace("tick", "t")}, sum(n) AS n, {_rolled(_LIMITED)} AS limited, {_rolled(_FULL)} AS full,
+         {_rolled(_CALLER)} AS ours, sum(n_not_observed) AS unseen
+  FROM {{database}}.rollup_hour FINAL
+  WHERE t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
+  GROUP BY cluster, start
+  UNION ALL
+  SELECT cluster, {_START}, count() AS n, countIf(reason IN {_LIMITED}) AS limited, countIf(reason IN {_FULL}) AS full,
+         countIf(reason IN {_CALLER}) AS ours, countIf(outcome = 'not_observed') AS unseen
+  FROM {_ROWS} AND {SERVES}
+    AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))
+  GROUP BY cluster, start
+)
 GROUP BY cluster, start ORDER BY cluster, start LIMIT {ROWS_MAX}"""
 
 
@@ -95,7 +115,9 @@ def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
         for targets in at_once(query(LOOKS, **window))
         for target, *values in query(PAGES, **window, targets=targets)
     }
-    return CapacityFacts(pages, *_refusals(query(REFUSALS, **window, block=BLOCK_S)))
+    borders = Cover.read(query, start, at, at=at).within(start, at)
+    refused = query(REFUSALS, **window, block=BLOCK_S, f=borders["f"], h=borders["h"])
+    return CapacityFacts(pages, *_refusals(refused))
 
 
 def at_once(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Protocol, TypeVar
 
 from collector.judgement.integrity import identity, logprobs
+from collector.judgement.integrity.canned_answers import DayAnswers
 from collector.judgement.integrity.identity import Reference
 from collector.judgement.integrity.period import period_start
 from collector.judgement.integrity.subject import Examinee, ProviderSubject, Subject, coordinates
@@ -77,7 +78,10 @@ async def targets_at(house: Sampled, rows: Rows, configuration: Configuration, a
     window = sample_queries.window_of(start, at, at)
     sums = by_key(await house.token_sums(start, at, at), lambda one: one.target)
     speeds = by_key((await house.decode_speeds(start, at, at)).speeds, lambda one: one.target)
-    answers = integrity_queries.day_answers_of(await rows(integrity_queries.DAY_ANSWERS, **window))
+    answers: dict[str, tuple[DayAnswers, ...]] = {}
+    for provider in sorted(fleet.providers):  # answers that all differ are a group each: of a whole fleet too many
+        found_answers = await rows(integrity_queries.DAY_ANSWERS, **window | {"provider": provider})
+        answers |= integrity_queries.day_answers_of(found_answers)
     conformed = integrity_queries.conformed_of(await rows(integrity_queries.CONFORMED, **window))
     benchmarks = integrity_queries.benchmarks_of(await rows(integrity_queries.BENCHMARKS, **window))
     places = tuple(fleet.places())

@@ -21,6 +21,7 @@ from schemas.sample import KeptSample
 SAMPLES_READ_MAX = 100_000
 SPEEDS_OF_A_DAY_MAX = 500  # of one target and vantage
 SPEEDS_READ_MAX = 100_000
+SORT_BYTES_MAX = 256 << 20  # of memory; a month of ninety clusters every ten seconds is more, and goes through the disk
 
 _PLACE = (
     "({provider:String} = '' OR provider = {provider:String}) AND ({target:String} = '' OR target = {target:String})"
@@ -74,7 +75,8 @@ SELECT toUnixTimestamp64Milli(tick) AS ms, target, vantage, kind, {_TOKENS} AS t
 FROM {_ANSWERS} AND distrust = '' AND ifNull(last_token_ms, 0) > 0 AND ifNull(tokens, 0) > 1 AND {_STREAMED}
 ORDER BY toDate(tick) DESC, sipHash64(target, vantage, kind, ms), ms, target, vantage, kind
 LIMIT {SPEEDS_OF_A_DAY_MAX} BY target, vantage, toDate(tick)
-LIMIT {SPEEDS_READ_MAX + 1}"""
+LIMIT {SPEEDS_READ_MAX + 1}
+SETTINGS max_bytes_before_external_sort = {SORT_BYTES_MAX}"""
 
 
 @dataclass(frozen=True, slots=True)

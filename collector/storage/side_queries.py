@@ -35,8 +35,10 @@ ROWS = f"""{PLACE}
 _START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 # Our probes from the closed hours [f, h) as far as rollups go. Real traffic is not there; it has no intended instant.
-_FACTS = f"""{{database}}.observations WHERE {ROWS}
-  AND ({PASSIVE} OR tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
+# Each is read apart, so that of our probes in closed hours nothing but their source is looked at.
+_TRAFFIC = f"{{database}}.observations WHERE {ROWS} AND {PASSIVE}"
+_NEWER = f"""{{database}}.observations WHERE {ROWS} AND {ACTIVE}
+  AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
 
 
 def _rolled(table: str, low: str, high: str) -> str:
@@ -64,7 +66,7 @@ SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(
 FROM ({
     _together(
         (_ROLLED_COUNTS, (_rolled("rollup_hour", "f", "h"),), "cluster, connection, start"),
-        (_COUNTED, (_FACTS,), "cluster, source, connection, start"),
+        (_COUNTED, (_TRAFFIC, _NEWER), "cluster, source, connection, start"),
     )
 })
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
@@ -83,7 +85,7 @@ SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM ({
     _together(
         (_ROLLED_TIMES, _DAYS_AND_HOURS, "cluster, connection"),
-        (_TIMED, (_FACTS,), "cluster, source, connection"),
+        (_TIMED, (_TRAFFIC, _NEWER), "cluster, source, connection"),
     )
 })
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""

@@ -158,6 +158,21 @@ def expected_record(some: list[Observation], block_s: float) -> tuple[object, ..
     return blocks, dict(reasons), min(one.tick for one in some), max(one.tick for one in some)
 
 
+def test_what_clusters_refused_is_the_same_from_rollups_as_from_facts(filled: Store) -> None:
+    """Every mark, and a window that begins and ends within an hour; rate limits are among it."""
+    window = START + timedelta(minutes=37), NOW - timedelta(minutes=11)
+    found = []
+    for mark in MARKS:
+        roll_up(filled, mark)
+        with Reader.open(filled) as reader:
+            found.append(reader.capacity(*window))
+
+    assert found[1:] == found[:1] * 3
+    limited = [one for one in SEEN if one.provider == "acme" and one.reason is Reason.RATE_LIMITED]
+    mine = [one for one in limited if window[0] <= one.tick and one.finished_at < window[1]]
+    assert sum(block.n_failed for block in found[0].rate_limited["acme/east"]) == len(mine) > 20
+
+
 def test_outages_are_runs_of_bad_minutes(filled: Store) -> None:
     """One an hour long on each day and of each provider; what is nobody's fault neither counts nor divides."""
     roll_up(filled, NOW)
