@@ -112,7 +112,7 @@ def test_the_status_page_shows_every_provider_under_its_tier(page: Any, address:
         "1\n◆ Gold", "1\n● Reliable", "1\n▲ Suspect", "0\n○ Unrated",
     ]  # fmt: skip
     *figures, clay = [row.replace("\n", " ") for row in page.locator(".ts-figure").all_inner_texts()]
-    assert figures == ["99.95 to 100.00 % n 5\u202f760", "99.66 to 99.86 % n 5\u202f760"]
+    assert figures == ["99.95 to 100.00 % n 5\u202f760", "99.60 to 99.89 % n 5\u202f760"]
     assert clay in {f"{low} to {high} % n 5\u202f760" for low in CLAY_LOWER for high in CLAY_UPPER}
     assert "provider clay is down" in page.locator(".ts-p0").inner_text()
     assert "first page after 8.5 s" in page.locator(".ts-p0").inner_text()
@@ -144,7 +144,7 @@ def test_a_click_on_a_provider_leads_to_every_gate_of_its_tier(page: Any, addres
     assert len(page.context.pages) == 1
     assert gates[:4] == ["gold-availability_lower", "gold-evidence", "gold-ttft_p95", "gold-degraded"]
     assert len(gates) == 13
-    assert "fail" in lower and "99.66 %" in lower and ">= 99.90 %" in lower and "5\u202f760" in lower
+    assert "fail" in lower and "99.60 %" in lower and ">= 99.90 %" in lower and "5\u202f760" in lower
     assert "unknown" in page.locator("tr[data-gate=suspect-misrepresented]").inner_text()
 
 
