@@ -39,7 +39,7 @@ EVERY = timedelta(minutes=15)
 POLICY = TierPolicy()
 # The bounds of clay's availability as they are shown. How the first and the last block of six hours are cut depends on
 # the time of day at which the world is judged, and with them the design effect: these are all that a day brings.
-CLAY_LOWER, CLAY_UPPER = ("89.99", "90.00", "90.01"), ("93.06", "93.07", "93.08")
+CLAY_LOWER, CLAY_UPPER = ("89.19", "89.20", "89.21", "89.22"), ("93.60", "93.61", "93.62")
 
 
 def observations(at: datetime) -> Iterator[Observation]:
