@@ -92,6 +92,9 @@ def _viewers(crowds: Crowds) -> dict[str, Figure]:
         "viewers_page_p50_ms": _opened(together, alone, 0.5),
         "viewers_page_p95_ms": _opened(together, alone, 0.95),
         "viewers_refresh_p95_ms": _refreshed(together, alone),
+        "viewers_pending": Figure(
+            sum(one.looked.pending for one in together), "pages not drawn at the end", n=len(together)
+        ),
         "viewers_faults": Figure(sum(len(one.looked.faults) for one in together), "faults", n=len(together)),
         **{f"cores_{name}": _cores(some, crowds.idle_cores.get(name, ())) for name, some in crowds.cores.items()},
         "cores_viewers": _cores([one.cpu_s / one.wall_s for one in together], ()),

@@ -28,6 +28,7 @@ class Looked:
 
     opened_s: dict[str, list[float]] = field(default_factory=dict)
     refreshed_s: list[float] = field(default_factory=list)
+    pending: int = 0  # pages that were still on their way when it ended
     bytes_in: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -53,6 +54,7 @@ class Viewer:
         message.rerun_script.page_name = place.name
         message.rerun_script.query_string = place.query.removeprefix("?")
         self._asked_s = time.monotonic()
+        self._looked.pending += 1
         await self._socket.send_bytes(message.SerializeToString())
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
@@ -60,6 +62,7 @@ class Viewer:
         except TimeoutError:
             self._looked.faults.append(f"{place.name}: not drawn within {ANSWER_S_MAX:.0f} s")
         took_s = time.monotonic() - self._asked_s
+        self._looked.pending -= 1
         self._looked.opened_s.setdefault(place.name, []).append(took_s)
         return took_s
 
