@@ -222,7 +222,8 @@ async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_pa
         assert await house.stop() == 0
 
     assert last(sink, "t2") - last(sink, "t0") > timedelta(seconds=2)
-    assert {one.outcome for one in sink.taken} <= {Outcome.OK, Outcome.NOT_OBSERVED}  # a busy machine is our own fault
+    failed = {one.reason for one in sink.taken if one.outcome is Outcome.FAILED}
+    assert failed <= {Reason.CONNECT_TIMEOUT, Reason.TTFT_TIMEOUT, Reason.TOTAL_TIMEOUT}  # of a busy machine, at most
     for name in (NAMES[0], *kept[1:]):
         assert_whole(sink.taken, name)
     slow = [one.tick for one in sink.taken if one.target == "acme/east/t1" and one.module == "slow"]
