@@ -34,7 +34,8 @@ from touchstone.address import free_port
 
 pytestmark = pytest.mark.slow
 
-FINE = sends(plain("200 OK", b"{}"))
+# It closes after each answer, and says so: a connection that was kept would be lost with the next request on it.
+FINE = sends(plain("200 OK", b"{}", "Connection: close"))
 BROKEN = sends(plain("500 Internal BadServer Error", b"oops"))
 MODULES: dict[str, dict[str, Any]] = {"up": {"kind": "http_request", "interval": "400ms", "timeout": "2s"}}
 NAMES = tuple(f"t{number}" for number in range(8))
