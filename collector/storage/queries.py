@@ -10,10 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 from typing import Any
-
-import orjson
 
 from collector.judgement.beside import Beside, Side, first_tokens_of, side_lines
 from collector.judgement.capacity.facts import CapacityFacts
@@ -23,14 +20,8 @@ from collector.judgement.double_standard import DoubleStandard, double_standard
 from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.honesty.account import Honesty, honesty
-from collector.judgement.integrity.findings import Examination
-from collector.judgement.integrity.suspicion import Stage
-from collector.judgement.response_times import Handled
 from collector.judgement.sla.account import Share
-from collector.judgement.sla.claim_record import ClaimRecord, claim_records
 from collector.judgement.sla.record import Control, Record
-from collector.judgement.sla.statement import Statement
-from collector.judgement.tier_history import TierChange, changes
 from collector.judgement.value.facts import ModelFacts
 from collector.storage import (
     capacity_queries,
@@ -39,35 +30,24 @@ from collector.storage import (
     contract_queries,
     correlation_queries,
     day_bars,
-    delivery_queries,
-    evidence_records,
-    history_loads,
-    incident_queries,
     monitor_queries,
     outage_queries,
-    records,
     rollup_sql,
     sample_queries,
     scorecard_queries,
     series_queries,
     side_queries,
-    statement_records,
     treatment_queries,
     value_queries,
-    verdict_queries,
 )
-from collector.storage.client import FAR, of_ms
+from collector.storage.client import of_ms, to_ms
 from collector.storage.cluster_queries import EngineLine, TargetLine
-from collector.storage.connection import arguments, named_errors
 from collector.storage.cover import HOUR_S, Cover, rounded_step_s
 from collector.storage.day_bars import DayBar
-from collector.storage.delivery_queries import DeliveryRow, DestinationLine
-from collector.storage.history_loads import HistoryProgress
-from collector.storage.incident_queries import IncidentRow, IncidentStory
 from collector.storage.last_observed import last_observed
 from collector.storage.monitor_queries import MonitorHealth, TableSize
 from collector.storage.outage_queries import Outage
-from collector.storage.records import NotedConfiguration
+from collector.storage.recorded import ROWS_MAX, Recorded
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -76,16 +56,8 @@ from collector.storage.sample_queries import (
 )
 from collector.storage.scorecard_queries import ProviderLine, line_of
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
-from collector.storage.verdict_queries import verdict_of
-from schemas.config import Store
-from schemas.incident import IncidentState, Signal
-from schemas.response import Said
-from schemas.verdict import Verdict
 
 POINTS_MAX = 500
-ROWS_MAX = 1_000
-HANDLED_MAX = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _FRESH = """
 SELECT now64(3, 'UTC'), max(tick), max(ingested_at),
@@ -124,69 +96,8 @@ class ProviderSummary:
     simulated: bool
 
 
-class Reader:
-    """An open store to read from. Every method raises StoreUnavailable or StoreRejected, nothing of the driver's."""
-
-    def __init__(self, store: Store, client: Any) -> None:
-        self._store, self._client = store, client
-
-    @classmethod
-    def open(cls, store: Store) -> Reader:
-        """Connect to *store*; close it, or use it as a context manager."""
-        import clickhouse_connect
-
-        with named_errors(store):
-            return cls(store, clickhouse_connect.get_client(**arguments(store)))
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
-
-    def latest_verdicts(self, at: datetime = FAR) -> tuple[Verdict, ...]:
-        """The last verdict on every provider that has one, given at *at* or before."""
-        return tuple(verdict_of(body) for (body,) in self._rows(verdict_queries.LATEST, at=_ms(at), provider=""))
-
-    def verdict(self, provider: str, at: datetime | None = None) -> Verdict | None:
-        """The last verdict on *provider*, or the one that held at *at*; None when there is none."""
-        rows = self._rows(verdict_queries.LATEST, at=_ms(at or FAR), provider=provider)
-        return verdict_of(rows[0][0]) if rows else None
-
-    def tier_changes(self, provider: str, limit: int = 100) -> tuple[TierChange, ...]:
-        """When *provider*, its clusters and its models came into another tier: of the last *limit* such verdicts."""
-        rows = self._rows(verdict_queries.CHANGES, provider=provider, limit=min(limit, ROWS_MAX))
-        return tuple(changes(verdict_of(body) for (body,) in rows))
-
-    def settled_at(self) -> datetime | None:
-        """The instant of the newest verdict on anybody: nothing known before it is still to come. None before any."""
-        at, n = self._rows(verdict_queries.NEWEST)[0]
-        return at if n else None
-
-    def configuration_at(self, at: datetime) -> dict[str, Any] | None:
-        """The configuration that a collector ran with at *at*, secrets masked, as JSON values; None when none did."""
-        body, n = self._rows(records.CONFIGURATION_AT, at=_ms(at))[0]
-        configuration: dict[str, Any] | None = orjson.loads(body) if n else None
-        return configuration
-
-    def statements(self, since: datetime, provider: str = "") -> tuple[Statement, ...]:
-        """Billing months as they were counted last, of those that were counted at all after *since*."""
-        rows = self._rows(statement_records.LATEST, since=_ms(since), provider=provider)
-        return tuple(statement_records.statement_of(body) for (body,) in rows)
-
-    def statements_known(self, provider: str, start: datetime, at: datetime) -> tuple[Statement, ...]:
-        """The billing months of *provider* with time in [*start*, *at*), as they were known at *at*."""
-        rows = self._rows(statement_records.KNOWN, provider=provider, since=_ms(start), at=_ms(at))
-        return tuple(statement_records.statement_of(body) for (body,) in rows)
-
-    def claims(self, at: datetime | None = None, provider: str = "") -> dict[str, ClaimRecord]:
-        """What was claimed and answered by *at*, else until now; by the key of its statement."""
-        rows = self._rows(incident_queries.CLAIMS, at=_ms(at or FAR), provider=provider)
-        return claim_records(incident_queries.claim_line_of(row) for row in rows)
+class Reader(Recorded):
+    """An open store: its records, and what is counted of its observations."""
 
     def records(self, share: Share, at: datetime) -> tuple[Record, ...]:
         """What was seen of every unit of a commitment in a month, as known at *at*."""
@@ -236,10 +147,6 @@ class Reader:
         """What engines told of themselves over [start, at), and what was refused, as known at *at*."""
         return capacity_queries.facts(self._rows, start, at)
 
-    def tier_since(self) -> dict[str, datetime]:
-        """Since when each provider has been in its present tier, without a break."""
-        return dict(self._rows(verdict_queries.SINCE))
-
     def daily_bars(self, days: int = 90) -> tuple[DayBar, ...]:
         """Counts by cluster and UTC day over the last *days*, today included; days without rows are left out."""
         now = self.now()
@@ -259,8 +166,8 @@ class Reader:
         rows = self._rows(
             outage_queries.OUTAGES,
             provider=provider,
-            a=_ms(start),
-            b=_ms(end),
+            a=to_ms(start),
+            b=to_ms(end),
             gap=outage_queries.GAP_S,
             failures=outage_queries.FAILURES_MIN,
             limit=min(limit, ROWS_MAX),
@@ -290,73 +197,13 @@ class Reader:
             (tick, ingested_at, n), last_minute = self._rows(_NEWEST_EVER)[0], 0
         return Freshness(now, tick, ingested_at, last_minute) if n else Freshness(now, None, None, 0)
 
-    def now(self) -> datetime:
-        """The store's clock."""
-        now: datetime = self._rows("SELECT now64(3, 'UTC')")[0][0]
-        return now
-
-    def open_incidents(self) -> tuple[IncidentRow, ...]:
-        """What is broken now, the worst first, then the oldest."""
-        found = self._incidents(open=True)
-        return tuple(sorted(found, key=lambda incident: (incident.severity, incident.failed_at, incident.id)))
-
-    def recent_incidents(
-        self, limit: int = 100, since: datetime = _EPOCH, *, provider: str = "", until: datetime = FAR
-    ) -> tuple[IncidentRow, ...]:
-        """Incidents whose first evidence came at *since* or later, newest first, as they stood at *until*."""
-        return self._incidents(limit=limit, since=since, provider=provider, until=until)
-
-    def incidents_over(self, start: datetime, end: datetime, *, provider: str = "") -> tuple[IncidentRow, ...]:
-        """Incidents of which any time lies in [start, end), however long ago they began, as they stood at *end*."""
-        found = self._incidents(since=start, provider=provider, until=end, lasting=True)
-        return tuple(one for one in found if one.failed_at >= start or one.open or _ended(one) > start)
-
-    def incident(self, id: str) -> IncidentStory | None:
-        """One incident with its transitions and tries to page; None when there is none of that id."""
-        transitions = tuple(
-            incident_queries.transition_of(row) for row in self._rows(incident_queries.TRANSITIONS, incident=id)
-        )
-        if not transitions:
-            return None
-        pages = tuple(incident_queries.page_of(row) for row in self._rows(incident_queries.PAGES, incident=id))
-        return IncidentStory(self._incidents(id=id)[0], transitions, pages)
-
-    def handled(self, start: datetime, end: datetime) -> tuple[Handled, ...]:
-        """How each incident was handled whose first evidence came from *start* until *end*; children are left out."""
-        found = [
-            one
-            for one in self._incidents(limit=HANDLED_MAX, since=start, until=end)
-            if one.state is not IncidentState.CHILD
-        ]
-        ids = [one.id for one in found]
-        paged = self.first_pages(ids)
-        delivered = dict(self._rows(incident_queries.DELIVERED, incidents=ids)) if ids else {}
-        return tuple(
-            Handled(
-                severity=one.severity, drill=one.signal is Signal.DRILL, failed_at=one.failed_at,
-                opened_at=one.opened_at, paged_at=paged.get(one.id), acknowledged_at=one.acknowledged_at,
-                resolved_at=one.resolved_at, pages=delivered.get(one.id, 0),
-            )
-            for one in found
-        )  # fmt: skip
-
-    def first_pages(self, incidents: Sequence[str]) -> dict[str, datetime]:
-        """When the first page of each incident was delivered; those of which none was are left out."""
-        rows = self._rows(incident_queries.FIRST_PAGES, incidents=list(incidents)) if incidents else ()
-        return dict(rows)
-
-    def responses(self, since: datetime, limit: int = ROWS_MAX) -> tuple[Said, ...]:
-        """What people asked for since then, the newest first."""
-        rows = self._rows(incident_queries.RESPONSES, since=_ms(since), limit=limit)
-        return tuple(incident_queries.said_of(row) for row in rows)
-
     def recent_observations(self, provider: str, limit: int = 50, *, cluster: str = "") -> list[dict[str, Any]]:
         """The last of our own observations of *provider*, or of one cluster, re-probes included, newest first."""
         newest, n = self._rows(series_queries.NEWEST, provider=provider, cluster=cluster)[0]
         if not n:
             return []
         sql, since = series_queries.RECENT, newest - timedelta(days=1)
-        return self._dicts(sql, provider=provider, cluster=cluster, a=_ms(since), limit=min(limit, ROWS_MAX))
+        return self._dicts(sql, provider=provider, cluster=cluster, a=to_ms(since), limit=min(limit, ROWS_MAX))
 
     def cluster_blocks(
         self, provider: str, cluster: str, start: datetime, end: datetime, *, block_s: float
@@ -367,29 +214,19 @@ class Reader:
 
     def cluster_targets(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
         """What was asked of a cluster over [start, end), and how it fared."""
-        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
+        window = {"provider": provider, "cluster": cluster, "a": to_ms(start), "b": to_ms(end)}
         return tuple(map(cluster_queries.target_of, self._rows(cluster_queries.TARGETS, **window)))
 
     def engine_figures(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
         """What the engines of a cluster told of themselves in the closed hours of [start, end)."""
-        window = {"provider": provider, "cluster": cluster, "a": _ms(start), "b": _ms(end)}
+        window = {"provider": provider, "cluster": cluster, "a": to_ms(start), "b": to_ms(end)}
         rows = self._rows(cluster_queries.ENGINE, **window, limit=cluster_queries.ENGINE_ROWS_MAX)
         return tuple(map(cluster_queries.engine_of, rows))
-
-    def deliveries(self, since: datetime, limit: int = 100) -> tuple[DeliveryRow, ...]:
-        """Pages whose first try came since then, what is dead first, then the newest."""
-        rows = self._rows(delivery_queries.DELIVERIES, since=_ms(since), limit=min(limit, ROWS_MAX))
-        return tuple(map(delivery_queries.delivery_of, rows))
-
-    def destinations(self, since: datetime) -> tuple[DestinationLine, ...]:
-        """How each destination was told of what was tried first since then."""
-        rows = self._rows(delivery_queries.BY_DESTINATION, since=_ms(since))
-        return tuple(map(delivery_queries.destination_of, rows))
 
     def monitor_health(self) -> MonitorHealth:
         """How the monitor itself is: what its vantages send, what was worked out from it, what the store holds."""
         now = self.now()
-        at = {"now": _ms(now)}
+        at = {"now": to_ms(now)}
         mark_ms, marks = self._rows(rollup_sql.MARK, names=[rollup_sql.FACTS])[0]
         examined_at, examinations = self._rows(monitor_queries.EXAMINED)[0]
         return MonitorHealth(
@@ -522,95 +359,17 @@ class Reader:
         limit = min(limit, SAMPLES_READ_MAX)
         return samples_of(self._rows(sample_queries.SAMPLES, **window, series=list(series), limit=limit), limit)
 
-    def examinations(self, provider: str = "", at: datetime = FAR) -> tuple[Examination, ...]:
-        """The last examination known before *at*, of one provider or of each."""
-        rows = self._rows(evidence_records.LATEST, at=_ms(at), provider=provider)
-        return tuple(Examination(of_ms(ms), evidence_records.suspicion_of(body)) for ms, body in rows)
-
-    def suspicion_stages(self) -> dict[str, Stage]:
-        """How far the suspicion of each provider has come."""
-        return {provider: Stage(stage) for provider, stage in self._rows(evidence_records.STAGES)}
-
-    def noted_configuration(self) -> NotedConfiguration | None:
-        """What a collector noted last as what it runs with; None before the first."""
-        *noted, n = self._rows(records.LATEST)[0]
-        return NotedConfiguration(*noted) if n else None
-
-    def history_progress(self) -> HistoryProgress | None:
-        """The latest bulk load; None when there never was one."""
-        rows = self._rows(history_loads.LATEST)
-        return HistoryProgress(*rows[0]) if rows else None
-
-    def engine_version(self) -> str:
-        """The version of ClickHouse that answers."""
-        return str(self._rows("SELECT version()")[0][0])
-
-    def migrations(self) -> dict[int, str]:
-        """The number and fingerprint of every migration applied; none when there is no database yet."""
-        there = self._rows(
-            "SELECT count() FROM system.tables WHERE database = {name:String} AND name = 'schema_versions'",
-            name=self._store.database,
-        )
-        if not there[0][0]:
-            return {}
-        return {int(version): md5 for version, md5 in self._rows("SELECT version, md5 FROM {database}.schema_versions")}
-
-    def _incidents(
-        self,
-        *,
-        id: str = "",
-        open: bool = False,
-        limit: int = ROWS_MAX,
-        since: datetime = _EPOCH,
-        provider: str = "",
-        until: datetime = FAR,
-        lasting: bool = False,
-    ) -> tuple[IncidentRow, ...]:
-        rows = self._rows(
-            incident_queries.INCIDENTS,
-            incident=id,
-            open=int(open),
-            limit=min(limit, ROWS_MAX),
-            since=_ms(since),
-            provider=provider,
-            until=_ms(until),
-            lasting=int(lasting),
-        )
-        return tuple(incident_queries.incident_of(row) for row in rows)
-
     def _series(
         self, fine: str, by_hour: str, provider: str, start: datetime, end: datetime, points: int, cluster: str
     ) -> Sequence[tuple[Any, ...]]:
         step = rounded_step_s(max(1, math.ceil((end - start).total_seconds() / min(points - 1, POINTS_MAX - 1))))
         which = {"provider": provider, "cluster": cluster, "step": step}
         if step < HOUR_S:
-            return self._rows(fine, **which, a=_ms(start), b=_ms(end))
+            return self._rows(fine, **which, a=to_ms(start), b=to_ms(end))
         return self._rows(by_hour, **which, **self._cover(start, end).by_hour(start, end))
 
     def _cover(self, start: datetime, end: datetime) -> Cover:
         return Cover.read(self._rows, start, end)
-
-    def _rows(self, sql: str, **parameters: Any) -> Sequence[tuple[Any, ...]]:
-        rows: Sequence[tuple[Any, ...]] = self._query(sql, parameters).result_rows
-        return rows
-
-    def _dicts(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
-        return list(self._query(sql, parameters).named_results())
-
-    def _query(self, sql: str, parameters: dict[str, Any]) -> Any:
-        with named_errors(self._store):
-            return self._client.query(
-                sql.replace("{database}", self._store.database), parameters=parameters, tz_mode="aware"
-            )
-
-
-def _ended(one: IncidentRow) -> datetime:
-    """When an incident that is not open ended."""
-    return one.resolved_at or one.updated_at
-
-
-def _ms(stamp: datetime) -> int:
-    return (stamp - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _stamp(seconds: int) -> datetime:

@@ -37,7 +37,8 @@ STEP_S = 15
 @pass_session
 def command(session: Session, file: Path | None, days: int, as_json: bool) -> int:
     """Judge the stored past again, and print every page that the policy would have sent."""
-    from collector.storage.queries import ROWS_MAX, Reader
+    from collector.storage.queries import Reader
+    from collector.storage.recorded import ROWS_MAX
     from touchstone.config_file import Policy, load_policy
 
     configuration = session.configuration
