@@ -149,6 +149,12 @@ def freedom_of(seen: Moments, effect: float) -> int | None:
     return max(1, seen.times.parts - 1) if effect > 1 else None
 
 
+def bounded(share: float, seen: Moments, *, confidence: float) -> tuple[float, float]:
+    """Wilson's bounds of a *share* of all that is known of what was *seen*, by its effective sample."""
+    effect = design_effect(seen)
+    return wilson(share, seen.known / effect, confidence=confidence, freedom=freedom_of(seen, effect))
+
+
 def _variance(squares: Squares, share: float, known: int) -> float:
     """Of the *share* that failed of *known*, a ratio estimator over the parts of a partition; 0 for a single part."""
     if squares.parts < 2:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from collector.judgement.availability import design_effect, freedom_of, moments, wilson
+from collector.judgement.availability import bounded, moments
 from collector.judgement.double_standard import DoubleStandard
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens, Percentiles, merged, percentiles
@@ -100,8 +100,7 @@ def _line(name: str, source: str, connection: str, sides: Sequence[Side], confid
     low: float | None = None
     high: float | None = None
     if n:
-        effect = design_effect(seen)
-        low, high = wilson(n_failed / n, n / effect, confidence=confidence, freedom=freedom_of(seen, effect))
+        low, high = bounded(n_failed / n, seen, confidence=confidence)
     return SideLine(
         name=name,
         source=source,

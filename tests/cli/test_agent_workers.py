@@ -223,8 +223,7 @@ async def test_a_changed_configuration_is_taken_up_and_a_wrong_one_is_not(tmp_pa
         assert await house.stop() == 0
 
     assert last(sink, "t2") - last(sink, "t0") > timedelta(seconds=2)
-    failed = {one.reason for one in sink.taken if one.outcome is Outcome.FAILED}
-    assert failed <= {Reason.CONNECT_TIMEOUT, Reason.TTFT_TIMEOUT, Reason.TOTAL_TIMEOUT}  # of a busy machine, at most
+    assert {one.outcome for one in sink.taken} == {Outcome.OK}
     for name in (NAMES[0], *kept[1:]):
         assert_whole(sink.taken, name)
     slow = [one.tick for one in sink.taken if one.target == "acme/east/t1" and one.module == "slow"]
@@ -262,6 +261,6 @@ async def test_the_parent_tells_of_what_all_workers_have_delivered(tmp_path: Pat
     assert f"agent: metrics at http://{address}/metrics" in house.log()
     told = told_in(metrics)
     assert before <= sum(sample.value for sample in told) <= after
-    assert {sample.labels["touchstone_outcome"] for sample in told} <= {"ok", "not_observed"}
+    assert {sample.labels["touchstone_outcome"] for sample in told} == {"ok"}
     assert {sample.labels["touchstone_cluster"] for sample in told} == {"acme/east"}
     assert metrics["touchstone_spool_pending"][0].value < 100

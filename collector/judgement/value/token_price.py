@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from collector.judgement.availability import design_effect, freedom_of, moments, wilson
+from collector.judgement.availability import bounded, moments
 from collector.judgement.facts import Block
 from collector.judgement.tails import student_point
 from collector.judgement.value.amount import Amount
@@ -103,6 +103,5 @@ def _good_shares(counts: Sequence[Block], confidence: float) -> tuple[Decimal, D
     """By which factors the price changes with the share of good answers at its lower bound, and at its upper one."""
     right = moments(Block(one.cluster, one.start, n_ok=one.n_ok, n_failed=one.n_degraded) for one in counts)
     share = (right.known - right.failed) / right.known
-    effect = design_effect(right)
-    low, high = wilson(share, right.known / effect, confidence=confidence, freedom=freedom_of(right, effect))
+    low, high = bounded(share, right, confidence=confidence)
     return Decimal(share) / Decimal(low), Decimal(share) / Decimal(high)
