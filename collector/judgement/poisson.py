@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import count
 
-STEPS_MAX = 10_000  # of a series or a continued fraction: some tens, near its middle a few times the root of the shape
-SMALL = 1e-300
+from collector.judgement.numerics import continued_fraction, least
+
+STEPS_MAX = 10_000  # of the series: some tens, near its middle a few times the root of the shape
 EXACT = 1e-15
-HALVINGS = 200
 
 
 def rate_bounds(weights: Sequence[float], greatest: float, *, confidence: float) -> tuple[float, float]:
@@ -30,15 +31,7 @@ def rate_bounds(weights: Sequence[float], greatest: float, *, confidence: float)
 
 def _gamma_point(share: float, shape: float) -> float:
     """The value below which a gamma variable of *shape* and scale one lies with the probability *share*."""
-    low, high = 0.0, shape + 1.0
-    while gamma_share(high, shape) < share:
-        high *= 2
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if middle in {low, high}:
-            break
-        low, high = (middle, high) if gamma_share(middle, shape) < share else (low, middle)
-    return high
+    return least(lambda x: gamma_share(x, shape) >= share, shape + 1.0)
 
 
 def gamma_share(x: float, shape: float) -> float:
@@ -61,20 +54,6 @@ def _series(x: float, shape: float) -> float:
 
 
 def _fraction(x: float, shape: float) -> float:
-    """The continued fraction 1/(x + 1 - a - 1(1 - a)/(x + 3 - a - ...)), by Lentz; it converges fast above a + 1."""
-    b = x + 1 - shape
-    c, d = 1 / SMALL, 1 / b
-    value = d
-    for step in range(1, STEPS_MAX):
-        a = step * (shape - step)
-        b += 2
-        d = 1 / _off_zero(a * d + b)
-        c = _off_zero(b + a / c)
-        value *= c * d
-        if abs(c * d - 1) < EXACT:
-            break
-    return value
-
-
-def _off_zero(value: float) -> float:
-    return value if abs(value) > SMALL else SMALL
+    """1/(x + 1 - a - 1(1 - a)/(x + 3 - a - ...)) ; it converges fast above a + 1."""
+    first = x + 1 - shape
+    return 1 / continued_fraction(first, ((step * (shape - step), first + 2 * step) for step in count(1)))

@@ -1,19 +1,17 @@
 """
 Exact tails of Student's t and of the binomial, both from the regularised incomplete beta function.
 
-I_x(a, b) by its continued fraction (Lentz's method; DLMF 8.17.22), which converges within a few times the square root
-of the larger of a and b steps.
+I_x(a, b) by its continued fraction (DLMF 8.17.22), which converges within a few times the square root of the larger
+of a and b steps.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import count
 
-STEPS_MAX = 100_000
-_TINY = 1e-300
-_NEAR = 1e-15
-_HALVINGS = 200
+from collector.judgement.numerics import continued_fraction, least
 
 
 def beta_share(x: float, a: float, b: float) -> float:
@@ -36,15 +34,7 @@ def student_tail(t: float, freedom: int) -> float:
 @lru_cache(4096)
 def student_point(tail: float, freedom: int) -> float:
     """The t > 0 with P(T > t) = *tail* (0 < tail < .5)."""
-    low, high = 0.0, 1.0
-    while student_tail(high, freedom) > tail:
-        high *= 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if student_tail(middle, freedom) > tail else (low, middle)
-    return high
+    return least(lambda t: student_tail(t, freedom) <= tail, 1.0)
 
 
 def binomial_tail(k: int, n: int, share: float) -> float:
@@ -70,20 +60,11 @@ def _front(x: float, a: float, b: float) -> float:
 
 def _fraction(x: float, a: float, b: float) -> float:
     """The continued fraction 1 + d1/(1 + d2/(1 + ...))."""
-    value, c, d = 1.0, 1.0, 0.0
-    for step in range(1, STEPS_MAX):
-        m = step // 2
-        if step % 2:
-            term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        else:
-            term = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d = 1 / _off_zero(1 + term * d)
-        c = _off_zero(1 + term / c)
-        value *= c * d
-        if abs(c * d - 1) < _NEAR:
-            return value
-    raise AssertionError(f"I_{x}({a}, {b}) has not converged within {STEPS_MAX} steps")
+    return continued_fraction(1.0, ((_term(step, x, a, b), 1.0) for step in count(1)))
 
 
-def _off_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
+def _term(step: int, x: float, a: float, b: float) -> float:
+    m = step // 2
+    if step % 2:
+        return -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+    return m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
