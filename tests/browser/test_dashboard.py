@@ -11,22 +11,12 @@ from typing import Any
 import pytest
 
 from schemas.config import Store
-from tests.support import claims, small_world
+from tests.support import chromium, claims, small_world
+from tests.support.chromium import READY_MS, show
 from tests.support.dashboard_server import served
 from tests.support.small_world import CLAY_LOWER, CLAY_UPPER
 from tests.support.stores import fresh_database
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-READY_MS = 60_000
 INCIDENT = "/incident?id=inc-c1a4c1a4c1a4"
 HOSTILE = "Clay ![x](http://evil.example/x.png) <img src=x onerror=alert(1)> :material/home: $x$"
 
@@ -47,10 +37,7 @@ dashboard: {{collector_url: "http://127.0.0.1:9"}}
 modules: {{chat: {{kind: chat_stream}}}}
 """
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.browser, chromium.needed]
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +63,8 @@ def address(configuration: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser(address: str) -> Iterator[Any]:
     """Chromium without a window; begun after everything that needs an event loop of its own."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
-        opened.close()
+    with chromium.opened() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -95,13 +78,6 @@ def page(browser: Any) -> Iterator[Any]:
     tab.on("dialog", lambda dialog: (tab.dialogs.append(dialog.message), dialog.dismiss()))
     yield tab
     context.close()
-
-
-def show(page: Any, url: str, until: str) -> None:
-    """Open *url* and wait until *until* is there and the script has come to rest."""
-    page.goto(url)
-    page.wait_for_selector(until, timeout=READY_MS)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=READY_MS)
 
 
 def test_the_status_page_shows_every_provider_under_its_tier(page: Any, address: str) -> None:

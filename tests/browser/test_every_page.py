@@ -18,8 +18,9 @@ from click.testing import CliRunner
 from collector.exports.catalog import FORMATS
 from dashboard.pages import CATALOGUE
 from schemas.config import Store
-from tests.browser.test_dashboard import ARGUMENTS, CHROMIUM, FLEET, READY_MS, SETTINGS, show
-from tests.support import full_store, page_checks, small_world
+from tests.browser.test_dashboard import FLEET, SETTINGS
+from tests.support import chromium, full_store, page_checks, small_world
+from tests.support.chromium import READY_MS, show
 from tests.support.dashboard_server import served
 from tests.support.stores import fresh_database
 from touchstone.cli import application
@@ -48,10 +49,7 @@ DARK = "rgb(16, 18, 21)"  # backgroundColor of theme.dark
 # Two that Streamlit asks for beside every page but the first, and does without.
 ABSENT = re.compile(r"/_stcore/(health|host-config)$")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.browser, chromium.needed]
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +74,13 @@ def address(configuration: Path) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page(address: str) -> Iterator[Any]:
     """One tab for all pages; `asked` has every address that it asked for, `said` what its console called an error."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with chromium.opened() as browser:
         tab = browser.new_page(viewport=WIDE, color_scheme="light")
         tab.asked, tab.said = [], []
         tab.on("request", lambda request: tab.asked.append(request.url))
         tab.on("console", lambda line: tab.said.append(f"{line.text} {line.location['url']}") if _bad(line) else None)
         tab.on("pageerror", lambda error: tab.said.append(str(error)))
         yield tab
-        browser.close()
 
 
 def _bad(line: Any) -> bool:

@@ -3,59 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError as NotInTime
 
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.queries import Reader
 from dashboard.settings import PageSettings
 from schemas.config import Store
-from tests.browser.test_dashboard import ARGUMENTS, CHROMIUM, READY_MS, show
+from tests.support import chromium, refusing_house
+from tests.support.chromium import READY_MS, click_until, show
 from tests.support.processes import Deployment, deployment, wait_for
 from touchstone.address import free_port
 
-TOKEN = "a-token-of-the-collector"
 BELOW = ".ts-tries, .ts-calm"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-CLICKS_MAX, CLICK_MS = 6, 10_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.browser, chromium.needed]
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Everything, with a collector that asks for a token, and one target that refuses every connection."""
     with deployment(tmp_path_factory.mktemp("incident")) as made:
-        listen, url = f"127.0.0.1:{free_port()}", f"http://127.0.0.1:{made.collector_port}"
-        (made.folder / "token").write_text(TOKEN)
-        made.write(
-            target={"model": "m", "url": "http://127.0.0.1:1/v1"},
-            module={"kind": "http_request", "interval": "1s", "timeout": "1s"},
-            agent={
-                "spool": str(made.folder / "spool.db"), "collector_url": url, "ship_every": "250ms",
-                "token_file": "token",
-            },
-            collector={
-                "listen": f"127.0.0.1:{made.collector_port}", "state": str(made.folder / "state.db"),
-                "judge_every": "1s", "tokens": {"all": {"secret_file": "token"}},
-            },
-            dashboard={"listen": listen, "collector_url": url, "token_file": "token"},
-        )  # fmt: skip
-        made.start("store")
-        made.said("store", "store: http")
-        made.start("collect")
-        made.said("collect", "collector: http")
-        made.start("agent")
-        made.start("dashboard")
-        made.said("dashboard", "dashboard: http")
+        listen = f"127.0.0.1:{free_port()}"
+        refusing_house.write(made, listen)
+        refusing_house.start(made)
         made.dashboard_url = f"http://{listen}"  # type: ignore[attr-defined]
         yield made
         made.stop("dashboard")
@@ -81,12 +56,8 @@ def incident(house: Deployment) -> IncidentRow:
 @pytest.fixture(scope="module")
 def page(house: Deployment, incident: IncidentRow) -> Iterator[Any]:
     """A tab; begun after everything that needs an event loop of its own."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+    with chromium.opened() as browser:
         yield browser.new_page(viewport={"width": 1280, "height": 1000})
-        browser.close()
 
 
 def address(house: Deployment, path: str) -> str:
@@ -137,17 +108,6 @@ def test_an_incident_is_acknowledged_by_a_click_and_taken_back(
     assert stored(house, incident.id).acknowledged_by == ""
 
 
-def click_until(button: Any, sign: Any) -> None:
-    """Click, and again when nothing came of it: a page that was just being drawn anew takes no click."""
-    for _ in range(CLICKS_MAX):
-        with suppress(NotInTime):
-            button.click(timeout=CLICK_MS)
-        with suppress(NotInTime):
-            sign.first.wait_for(timeout=CLICK_MS)
-            return
-    sign.first.wait_for(timeout=READY_MS)
-
-
 def test_a_silence_is_said_and_ended(page: Any, house: Deployment, incident: IncidentRow) -> None:
     """The name is remembered; a silence needs a why, stands on both pages with whose it is, and is ended by a click."""
     show(page, address(house, f"/incident?id={incident.id}"), BELOW)
@@ -190,10 +150,12 @@ def test_no_token_stands_where_others_can_read_it(page: Any, house: Deployment) 
         variable.split("=", 1) for variable in (process / "environ").read_text().split("\0") if "=" in variable
     )
 
-    assert TOKEN not in (process / "cmdline").read_text()
-    assert TOKEN not in house.log("dashboard")
-    assert TOKEN not in page.content()
-    assert [name for name, value in variables.items() if TOKEN in value] == ["TOUCHSTONE_DASHBOARD_TOKEN"]
+    assert refusing_house.TOKEN not in (process / "cmdline").read_text()
+    assert refusing_house.TOKEN not in house.log("dashboard")
+    assert refusing_house.TOKEN not in page.content()
+    assert [name for name, value in variables.items() if refusing_house.TOKEN in value] == [
+        "TOUCHSTONE_DASHBOARD_TOKEN"
+    ]
     del variables["TOUCHSTONE_DASHBOARD_TOKEN"]
     assert PageSettings.from_environ(variables).token is None
 

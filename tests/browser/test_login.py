@@ -22,15 +22,14 @@ from collector.storage.queries import Reader
 from dashboard.pages import CATALOGUE
 from dashboard.settings import CLIENT_VARIABLE, COOKIE_VARIABLE, PageSettings
 from schemas.config import Store
-from tests.browser.test_dashboard import ARGUMENTS, CHROMIUM, READY_MS, show
 from tests.browser.test_every_page import in_the_end
-from tests.browser.test_incident_page import EPOCH, click_until
-from tests.support import oidc_provider, page_checks
+from tests.browser.test_incident_page import EPOCH
+from tests.support import chromium, oidc_provider, page_checks, refusing_house
+from tests.support.chromium import READY_MS, click_until, show
 from tests.support.oidc_provider import Provider, provided
 from tests.support.processes import Deployment, deployment, wait_for
 from touchstone.address import free_port
 
-TOKEN = "a-token-of-the-collector"
 COOKIE_SECRET = "a-secret-that-signs-the-cookies-of-a-test"
 ANA, VIC, GUS, EVE, UNA = (
     "ana@acme.example",
@@ -48,10 +47,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
 }
 DOOR, INSIDE = ".st-key-door .st-key-login", ".st-key-who"
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed"),
-]
+pytestmark = [pytest.mark.browser, chromium.needed]
 
 
 @dataclass
@@ -84,38 +80,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ExitStack() as running,
     ):
         issuer = running.enter_context(provided(Provider(PEOPLE)))
-        listen, url = f"127.0.0.1:{free_port()}", f"http://127.0.0.1:{made.collector_port}"
+        listen = f"127.0.0.1:{free_port()}"
         issuer.redirect_uris.add(f"http://{listen}/oauth2callback")
-        for name, content in (("token", TOKEN), ("client", oidc_provider.SECRET), ("cookie", COOKIE_SECRET)):
+        for name, content in (("client", oidc_provider.SECRET), ("cookie", COOKIE_SECRET)):
             (made.folder / name).write_text(content)
-        made.write(
-            target={"model": "m", "url": "http://127.0.0.1:1/v1"},
-            module={"kind": "http_request", "interval": "1s", "timeout": "1s"},
-            agent={
-                "spool": str(made.folder / "spool.db"), "collector_url": url, "ship_every": "250ms",
-                "token_file": "token",
-            },
-            collector={
-                "listen": f"127.0.0.1:{made.collector_port}", "state": str(made.folder / "state.db"),
-                "judge_every": "1s", "tokens": {"all": {"secret_file": "token"}},
-            },
-            dashboard={
-                "listen": listen, "collector_url": url, "token_file": "token",
-                "login": {
-                    "issuer": issuer.issuer, "name": "Acme", "client_id": oidc_provider.CLIENT,
-                    "client_secret_file": "client", "cookie_secret_file": "cookie", "url": f"http://{listen}",
-                    "session": "1h",
-                    "roles": {"responder": {"emails": [ANA], "groups": ["on-call"]}, "viewer": {"emails": [VIC]}},
-                },
-            },
-        )  # fmt: skip
-        made.start("store")
-        made.start("agent")
-        made.start("dashboard")
-        made.said("store", "store: http")
-        made.start("collect")
-        made.said("collect", "collector: http")
-        made.said("dashboard", "dashboard: http")
+        login = {
+            "issuer": issuer.issuer, "name": "Acme", "client_id": oidc_provider.CLIENT,
+            "client_secret_file": "client", "cookie_secret_file": "cookie", "url": f"http://{listen}", "session": "1h",
+            "roles": {"responder": {"emails": [ANA], "groups": ["on-call"]}, "viewer": {"emails": [VIC]}},
+        }  # fmt: skip
+        refusing_house.write(made, listen, login=login)
+        refusing_house.start(made)
         yield House(made, issuer, f"http://{listen}", running.close)
         made.stop("dashboard")
 
@@ -130,12 +105,8 @@ def incident(house: House) -> IncidentRow:
 @pytest.fixture(scope="module")
 def browser(house: House, incident: IncidentRow) -> Iterator[Any]:
     """Chromium without a window; begun after everything that needs an event loop of its own."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield opened
-        opened.close()
+    with chromium.opened() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -184,7 +155,7 @@ def test_nobody_sees_anything_of_any_page_before_they_have_logged_in(
         incident.id,
         "Whom can I trust",
         "Monitor health",
-        TOKEN,
+        refusing_house.TOKEN,
         COOKIE_SECRET,
         oidc_provider.SECRET,
     ):

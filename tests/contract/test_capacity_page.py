@@ -19,8 +19,9 @@ from collector.judgement.wording import count
 from dashboard.settings import PageSettings
 from schemas.config import Store
 from schemas.observation import Observation, Outcome
-from tests.browser.test_dashboard import ARGUMENTS, CHROMIUM, READY_MS
 from tests.contract.test_claims_page import forget, html
+from tests.support import chromium
+from tests.support.chromium import READY_MS
 from tests.support.engine_pages import look
 from tests.support.processes import answer_of
 from tests.support.stores import first_document, fresh_database, put
@@ -127,18 +128,15 @@ def test_the_filter_stands_in_the_address(environment: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@chromium.needed
 def test_in_a_browser_a_narrow_screen_holds_it_and_status_leads_there(house: Path) -> None:
     """Nothing is wider than a telephone; a share is told without colour; the choice stands in the address."""
-    from playwright.sync_api import sync_playwright
-
     listen = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "touchstone", "-c", str(house), "dashboard", "--listen", listen, "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         url = str(first_document(process)["url"])
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        with chromium.opened() as browser:
             page = browser.new_context(viewport={"width": 390, "height": 900}).new_page()
             page.goto(url)
             page.get_by_role("link", name="Capacity").click(timeout=READY_MS)
@@ -147,7 +145,6 @@ def test_in_a_browser_a_narrow_screen_holds_it_and_status_leads_there(house: Pat
             check(page, bars)
             page.goto(f"{url}/capacity?of=acme")
             page.wait_for_function("document.querySelectorAll('.ts-fill').length == 3", timeout=READY_MS)
-            browser.close()
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=20)
