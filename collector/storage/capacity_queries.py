@@ -18,10 +18,11 @@ from collector.judgement.capacity.facts import LOOKS_MIN, NOW_WITHIN, CapacityFa
 from collector.judgement.capacity.holdings import KIND
 from collector.judgement.facts import Block
 from collector.storage.client import of_ms, to_ms
-from collector.storage.cover import Cover
-from collector.storage.fact_queries import known_before
+from collector.storage.cover import BEYOND_HOURS, IN_HOURS, Cover
+from collector.storage.fact_queries import CALLER, known_before, start_of
 from collector.storage.first_token_sql import SERVES
-from schemas.observation import BLAME, Blame, Reason
+from collector.storage.scorecard_queries import counted_in_rollup
+from schemas.observation import Reason
 
 Query = Callable[..., Sequence[Sequence[Any]]]
 
@@ -29,7 +30,6 @@ TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
 LOOKS_AT_ONCE = 2_000_000  # of the store's memory they take 56 bytes each
 BLOCK_S = 21_600
-_CALLER = "(" + ", ".join(sorted(f"'{reason}'" for reason, blame in BLAME.items() if blame is Blame.CALLER)) + ")"
 _ROWS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
   AND {known_before("at")} AND attempt = 0 AND source = 'active'"""
@@ -78,27 +78,24 @@ GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
 
 # Of requests that reached the cluster: what failed by our own fault, or was not observed, is unknown. Closed hours come
 # from rollups as far as they were known at `at` (f, h: see cover.py); only what is not observed has a reason of ours.
-def _rolled(reasons: str) -> str:
-    return f"sum(arraySum((reason, count) -> if(reason IN {reasons}, count, 0), mapKeys(reasons), mapValues(reasons)))"
-
-
 _LIMITED, _FULL = f"('{Reason.RATE_LIMITED}')", f"('{Reason.NO_CAPACITY}')"
-_START = "intDiv(toUnixTimestamp(tick), {block:UInt32}) * {block:UInt32} AS start"
 REFUSALS = f"""
 SELECT cluster, start, toUInt64(sum(n) - sum(ours) - sum(unseen)), sum(limited), sum(full), sum(ours),
        sum(unseen)
 FROM
 (
-  SELECT cluster, {_START.replace("tick", "t")}, sum(n) AS n, {_rolled(_LIMITED)} AS limited, {_rolled(_FULL)} AS full,
-         {_rolled(_CALLER)} AS ours, sum(n_not_observed) AS unseen
+  SELECT cluster, {start_of("t", "block")}, sum(n) AS n, sum({counted_in_rollup(_LIMITED)}) AS limited,
+         sum({counted_in_rollup(_FULL)}) AS full,
+         sum({counted_in_rollup(CALLER)}) AS ours, sum(n_not_observed) AS unseen
   FROM {{database}}.rollup_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
+  WHERE {IN_HOURS} AND {SERVES}
   GROUP BY cluster, start
   UNION ALL
-  SELECT cluster, {_START}, count() AS n, countIf(reason IN {_LIMITED}) AS limited, countIf(reason IN {_FULL}) AS full,
-         countIf(reason IN {_CALLER}) AS ours, countIf(outcome = 'not_observed') AS unseen
+  SELECT cluster, {start_of("tick", "block")}, count() AS n, countIf(reason IN {_LIMITED}) AS limited,
+         countIf(reason IN {_FULL}) AS full,
+         countIf(reason IN {CALLER}) AS ours, countIf(outcome = 'not_observed') AS unseen
   FROM {_ROWS} AND {SERVES}
-    AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))
+    AND {BEYOND_HOURS}
   GROUP BY cluster, start
 )
 GROUP BY cluster, start ORDER BY cluster, start LIMIT {ROWS_MAX}"""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from collector.judgement.facts import Block
-from collector.storage.cover import HOUR_S, Cover, Rows
-from collector.storage.fact_queries import UNKNOWN, known_before
+from collector.storage.cover import BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
+from collector.storage.fact_queries import UNKNOWN, known_before, start_of
 from collector.storage.first_token_sql import SERVES
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 from collector.storage.series_queries import PLACE
@@ -22,21 +22,20 @@ _KNOWN = f"""{{database}}.observations
   WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
     AND attempt = 0 AND source = 'active' AND {SERVES} AND {known_before("b")}"""
 _FACTS = f"""{_KNOWN}
-    AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
+    AND {BEYOND_HOURS}"""
 _HOURS = f"""{{database}}.rollup_hour FINAL
-  WHERE {PLACE} AND t >= fromUnixTimestamp64Milli({{f:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+  WHERE {PLACE} AND {IN_HOURS}
     AND {SERVES}"""
-_START = "intDiv(toUnixTimestamp(tick), {block:UInt32}) * {block:UInt32} AS start"
 
 BLOCKS = f"""
 SELECT cluster, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown), sum(unseen)
 FROM
 (
-  SELECT cluster, {_START.replace("tick", "t")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded, sum(n_failed) AS failed,
+  SELECT cluster, {start_of("t", "block")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded, sum(n_failed) AS failed,
          sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS unseen
   FROM {_HOURS} GROUP BY cluster, start
   UNION ALL
-  SELECT cluster, {_START}, countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded,
+  SELECT cluster, {start_of("tick", "block")}, countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded,
          countIf(outcome = 'failed') AS failed, countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown,
          countIf(outcome = 'not_observed') AS unseen
   FROM {_FACTS} GROUP BY cluster, start

@@ -18,17 +18,15 @@ from collector.judgement.sla.account import Share
 from collector.judgement.sla.backoff import discounted
 from collector.judgement.sla.record import FAILURE_COLUMNS, FAILURES_MAX, Control, Record, Slot
 from collector.storage.client import of_ms, to_ms
-from collector.storage.fact_queries import UNKNOWN, known_before
+from collector.storage.fact_queries import CALLER, UNKNOWN, known_before
 from collector.storage.first_token_sql import SERVES, TRUSTED
 from schemas.contract import Backoff, LatencyAttainment
-from schemas.observation import BLAME, Blame
 
 Query = Callable[..., Sequence[Sequence[Any]]]
 
 _UNITS: Mapping[str, str] = MappingProxyType(
     {"provider": "provider", "region": "concat(provider, ' ', region)", "cluster": "cluster", "target": "target"}
 )
-_CALLER = "(" + ", ".join(sorted(f"'{reason}'" for reason, blame in BLAME.items() if blame is Blame.CALLER)) + ")"
 NEVER_MS = 1e18  # a first token that comes later than that is late in no contract
 _COUNTS = "countIf(good), countIf(failed), countIf(unknown), countIf(timed), countIf(late)"
 _CONTROLS = f"""
@@ -100,7 +98,7 @@ SELECT {_UNITS[commitment.per]} AS unit, target, vantage, module, toUnixTimestam
        NOT good AND NOT failed AND NOT excluded AS unknown,
        good AND {TRUSTED} AND first_token_ms IS NOT NULL AS timed,
        timed AND ifNull(first_token_ms, 0) > {{first_token:Float64}} AS late,
-       outcome != 'not_observed' AND NOT (outcome = 'failed' AND reason IN {_CALLER}) AS asked,
+       outcome != 'not_observed' AND NOT (outcome = 'failed' AND reason IN {CALLER}) AS asked,
        kind, reason, detail, http_status, server_request_id, connection, sent_ms, first_token_ms, total_ms,
        agent_version
 FROM {{database}}.observations

@@ -21,7 +21,7 @@ from collector.judgement.correlation.shared_infrastructure import Sighting, What
 from collector.judgement.honesty.posts import Ours, Post
 from collector.storage.client import of_ms, to_ms
 from collector.storage.comparison_rollups import ASKED, DOWN, SERVED
-from collector.storage.cover import HOUR_S, Cover
+from collector.storage.cover import HOUR_S, IN_HOURS, Cover
 from collector.storage.fact_queries import known_before
 from collector.storage.incident_queries import INCIDENTS, IncidentRow, incident_of
 from collector.storage.rollup_sql import COMPARISON
@@ -55,9 +55,9 @@ SELECT provider, vantage, groupArray(number), groupArrayIf(number, down) FROM
 )
 GROUP BY provider, vantage"""
 
-HOURS = """
+HOURS = f"""
 SELECT provider, vantage, groupArray(toUnixTimestamp(t)), groupArray(seen), groupArray(down)
-FROM {database}.sights FINAL WHERE t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})
+FROM {{database}}.sights FINAL WHERE {IN_HOURS}
 GROUP BY provider, vantage"""
 
 ENDPOINTS = f"""

@@ -12,6 +12,8 @@ from collector.storage.client import EPOCH, of_ms, to_ms
 from collector.storage.rollups import DAY, HOUR, floor
 
 HOUR_S = 3600
+IN_HOURS = "t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"  # that serve [f, h)
+BEYOND_HOURS = "(tick < fromUnixTimestamp64Milli({f:Int64}) OR tick >= fromUnixTimestamp64Milli({h:Int64}))"  # facts
 Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
 

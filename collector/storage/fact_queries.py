@@ -17,8 +17,18 @@ from collector.storage.client import of_ms
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from schemas.observation import BLAME, Blame
 
-_UNKNOWN = sorted(reason.value for reason, blame in BLAME.items() if blame in {Blame.CALLER, Blame.UNKNOWN})
-UNKNOWN = "(" + ", ".join(f"'{reason}'" for reason in _UNKNOWN) + ")"  # failed, but not by the provider's fault
+
+def _blamed(*several: Blame) -> str:
+    return "(" + ", ".join(sorted(f"'{reason}'" for reason, blame in BLAME.items() if blame in several)) + ")"
+
+
+CALLER = _blamed(Blame.CALLER)
+UNKNOWN = _blamed(Blame.CALLER, Blame.UNKNOWN)  # failed, but not by the provider's fault
+
+
+def start_of(stamp: str, parameter: str) -> str:
+    """The start, in s, of the block of time of *parameter* (s) in which the column *stamp* lies, as `start`."""
+    return f"intDiv(toUnixTimestamp({stamp}), {{{parameter}:UInt32}}) * {{{parameter}:UInt32}} AS start"
 
 
 def known_before(parameter: str) -> str:
@@ -37,7 +47,7 @@ _ROWS = f"""tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTim
 _SERVED = f"{_ROWS} AND {SERVES}"
 
 BLOCKS = f"""
-SELECT provider, cluster, model, intDiv(toUnixTimestamp(tick), {{block:UInt32}}) * {{block:UInt32}} AS start,
+SELECT provider, cluster, model, {start_of("tick", "block")},
        countIf(outcome = 'ok'), countIf(outcome = 'degraded'),
        countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}),
        countIf(outcome = 'failed' AND reason IN {UNKNOWN}),

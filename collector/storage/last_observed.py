@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from collector.storage.client import to_ms
-from collector.storage.cover import HOUR_S, Cover, Rows
+from collector.storage.cover import HOUR_S, IN_HOURS, Cover, Rows
 from collector.storage.fact_queries import known_before
 
 _SEEN = f"""{known_before("at")} AND attempt = 0 AND source = 'active' AND outcome != 'not_observed'"""
@@ -22,9 +22,9 @@ WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp
 GROUP BY provider"""
 
 # Without FINAL: an hour that was rolled up anew has more of what was observed, never less.
-_IN_HOURS = """
-SELECT provider, toUnixTimestamp(max(t)) FROM {database}.rollup_hour
-WHERE t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64}) AND n > n_not_observed
+_IN_HOURS = f"""
+SELECT provider, toUnixTimestamp(max(t)) FROM {{database}}.rollup_hour
+WHERE {IN_HOURS} AND n > n_not_observed
 GROUP BY provider"""
 
 

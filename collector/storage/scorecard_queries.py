@@ -14,10 +14,13 @@ from collector.judgement.facts import quantile_ms
 from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 
-# Counts that are failed, but whose reason is the caller's fault or nobody's.
-UNKNOWN_IN_ROLLUP = (
-    f"arraySum((reason, count) -> if(reason IN {UNKNOWN}, count, 0), mapKeys(reasons), mapValues(reasons))"
-)
+
+def counted_in_rollup(reasons: str) -> str:
+    """How often one of *reasons*, a list in SQL, stands in the map of reasons of a rollup's row."""
+    return f"arraySum((reason, count) -> if(reason IN {reasons}, count, 0), mapKeys(reasons), mapValues(reasons))"
+
+
+UNKNOWN_IN_ROLLUP = counted_in_rollup(UNKNOWN)  # failed, but the reason is the caller's fault or nobody's
 # A prompt of 10,000 tokens is meant to take its time.
 _SHORT = "kind != 'long_prompt'"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from collector.storage.fact_queries import start_of
 from collector.storage.first_token_sql import ANSWERED, bucket_sql
 from collector.storage.scorecard_queries import quantile_sql
 
@@ -13,7 +14,7 @@ PLACE = "provider = {provider:String} AND ({cluster:String} = '' OR cluster = {c
 _ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND attempt = 0 AND source = 'active'"""
-_BUCKET = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
+_BUCKET = start_of("tick", "step")
 
 LATENCY = f"""
 SELECT {_BUCKET}, connection, quantile(0.5)(first_token_ms), quantile(0.95)(first_token_ms), count()
@@ -28,7 +29,7 @@ GROUP BY start, reason ORDER BY start, reason"""
 _HOURS = f"""{PLACE}
   AND t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})"""
 _NEWER = _ROWS.replace("{a:Int64}", "{h:Int64}")
-_HOUR_BUCKET = "intDiv(toUnixTimestamp(t), {step:UInt32}) * {step:UInt32} AS start"
+_HOUR_BUCKET = start_of("t", "step")
 
 LATENCY_BY_HOUR = f"""
 SELECT start, connection, {quantile_sql("h", 0.5)}, {quantile_sql("h", 0.95)}, arraySum(mapValues(sumMap(hist) AS h))

@@ -17,8 +17,8 @@ from collector.judgement.beside import Side
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
-from collector.storage.cover import Cover, Rows, rounded_step_s
-from collector.storage.fact_queries import UNKNOWN, known_before
+from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
+from collector.storage.fact_queries import UNKNOWN, known_before, start_of
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
 from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
 from collector.storage.series_queries import PLACE
@@ -32,13 +32,12 @@ ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
   AND {known_before("b")} AND attempt = 0
   AND ({PASSIVE} OR kind IN {MODEL_KINDS})"""
-_START = "intDiv(toUnixTimestamp(tick), {step:UInt32}) * {step:UInt32} AS start"
 
 # Our probes from the closed hours [f, h) as far as rollups go. Real traffic is not there; it has no intended instant.
 # Each is read apart, so that of our probes in closed hours nothing but their source is looked at.
 _TRAFFIC = f"{{database}}.observations WHERE {ROWS} AND {PASSIVE}"
 _NEWER = f"""{{database}}.observations WHERE {ROWS} AND {ACTIVE}
-  AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))"""
+  AND {BEYOND_HOURS}"""
 
 
 def _rolled(table: str, low: str, high: str) -> str:
@@ -54,10 +53,10 @@ def _together(*parts: tuple[str, tuple[str, ...], str]) -> str:
     )
 
 
-_COUNTED = f"""cluster, source, connection, {_START}, countIf(outcome = 'ok') AS ok,
+_COUNTED = f"""cluster, source, connection, {start_of("tick", "step")}, countIf(outcome = 'ok') AS ok,
   countIf(outcome = 'degraded') AS degraded, countIf(outcome = 'failed') AS failed,
   countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
-_ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {_START.replace("tick", "t")}, sum(n_ok) AS ok,
+_ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {start_of("t", "step")}, sum(n_ok) AS ok,
   sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
   sum(n_not_observed) AS unseen"""
 COUNTS = f"""

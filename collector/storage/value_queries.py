@@ -16,19 +16,15 @@ from collector.judgement.facts import Block
 from collector.judgement.value.facts import ModelFacts, TargetBlock
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
-from collector.storage.cover import HOUR_S, Cover, Rows
-from collector.storage.fact_queries import known_before
+from collector.storage.cover import BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
+from collector.storage.fact_queries import known_before, start_of
 from collector.storage.rollup_sql import COMPARISON
 
-_HOURS = "FINAL WHERE t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"
+_HOURS = f"FINAL WHERE {IN_HOURS}"
 _FACTS = f"""{{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND (tick < fromUnixTimestamp64Milli({{f:Int64}}) OR tick >= fromUnixTimestamp64Milli({{h:Int64}}))
+    AND {BEYOND_HOURS}
     AND {known_before("at")}"""
-
-
-def _start(stamp: str) -> str:
-    return f"intDiv(toUnixTimestamp({stamp}), {{block:UInt32}}) * {{block:UInt32}} AS start"
 
 
 BLOCKS = f"""
@@ -36,12 +32,12 @@ SELECT provider, model, target, cluster, start, sum(ok), sum(degraded), sum(fail
        sum(paid_in), sum(paid_out), sum(good)
 FROM
 (
-  SELECT provider, model, target, cluster, {_start("t")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
+  SELECT provider, model, target, cluster, {start_of("t", "block")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
          sum(n_failed) AS failed, sum(n_unknown) AS unknown, sum(n_not_observed) AS unseen, sum(billed_in) AS paid_in,
          sum(billed_out) AS paid_out, sum(good_out) AS good
   FROM {{database}}.model_hour {_HOURS} GROUP BY provider, model, target, cluster, start
   UNION ALL
-  SELECT provider, model, target, cluster, {_start("tick")}, {WORTH}
+  SELECT provider, model, target, cluster, {start_of("tick", "block")}, {WORTH}
   FROM {_FACTS} AND {OF_A_MODEL} GROUP BY provider, model, target, cluster, start
 )
 GROUP BY provider, model, target, cluster, start ORDER BY provider, model, target, start"""
