@@ -14,7 +14,9 @@ from rich.table import Table
 
 from bench.chart import Panel, log_chart
 from bench.machine import Watch
+from bench.peers import BENCH
 from bench.results import FOLDER, figures_table, write_results
+from bench.truth import kept
 from bench.truth.figures import TIERS, confusion, curves, errors, figures
 from bench.truth.trial import JUDGED, STEP_S, Judged, all_judged
 
@@ -59,13 +61,20 @@ def main() -> int:
 
 
 def _judged(console: Console, markets: int, processes: int, step_s: int) -> list[Judged]:
-    several: list[Judged] = []
+    file = kept.file_of(BENCH / "truth", step_s)
+    known = {number: market for number, market in kept.read(file).items() if number < markets}
+    if known:
+        console.print(f"{len(known):,} of {markets:,} markets were judged by this code before, and are not again")
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(f"markets of 18 clouds, 30 days, a probe every {step_s} s", total=markets)
-        for one in all_judged(markets, processes, step_s=step_s):
-            several += one
+        task = progress.add_task(
+            f"markets of 18 clouds, 30 days, a probe every {step_s} s", total=markets, completed=len(known)
+        )
+        left = [number for number in range(markets) if number not in known]
+        for one in all_judged(left, processes, step_s=step_s):
+            kept.add(file, one)
+            known[one[0].market] = one
             progress.update(task, advance=1)
-    return sorted(several, key=lambda one: (one.market, one.provider))
+    return sorted((one for market in known.values() for one in market), key=lambda one: (one.market, one.provider))
 
 
 def _matrix(matrix: dict[str, dict[str, int]]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -112,9 +112,9 @@ def _still(found: Suspicion | None, at: datetime) -> Suspicion | None:
     return known[found.provider]
 
 
-def all_judged(markets: int, processes: int, *, step_s: int) -> Iterator[tuple[Judged, ...]]:
-    """Every market from 0, as they end."""
+def all_judged(numbers: Iterable[int], processes: int, *, step_s: int) -> Iterator[tuple[Judged, ...]]:
+    """The markets *numbers*, as they end."""
     with ProcessPoolExecutor(processes) as pool:
-        several = [pool.submit(judged, number, step_s=step_s) for number in range(markets)]
+        several = [pool.submit(judged, number, step_s=step_s) for number in numbers]
         for future in as_completed(several):
             yield future.result()

@@ -123,12 +123,11 @@ def frequency(incidents: Iterable[Charged], watched: Collection[float], *, confi
     if not known:
         return None
     several = list(incidents)
-    narrow = MONTH_S / sum(known)
-    wide = narrow * len(known)
-    weights = [narrow if one.cluster else wide for one in several]
-    low, high = rate_bounds(weights, wide, confidence=confidence)
+    wide = MONTH_S / sum(known) * len(known)  # what one of all clusters weighs; bounds are known in units of it
+    weights = [1 / len(known) if one.cluster else 1.0 for one in several]
+    low, high = rate_bounds(weights, 1.0, confidence=confidence)
     n_wide = sum(1 for one in several if not one.cluster)
-    return Frequency(n_wide, len(several) - n_wide, sum(known), sum(weights), low, high)
+    return Frequency(n_wide, len(several) - n_wide, sum(known), sum(weights) * wide, low * wide, high * wide)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count
 
 from collector.judgement.numerics import continued_fraction, least
@@ -29,6 +30,7 @@ def rate_bounds(weights: Sequence[float], greatest: float, *, confidence: float)
     return low, _gamma_point(confidence, total * total / squares) * squares / total
 
 
+@lru_cache(4096)
 def _gamma_point(share: float, shape: float) -> float:
     """The value below which a gamma variable of *shape* and scale one lies with the probability *share*."""
     return least(lambda x: gamma_share(x, shape) >= share, shape + 1.0)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from bench.truth import kept
 from bench.truth.figures import confusion, errors, figures
 from bench.truth.fold import Fold
 from bench.truth.market import market
@@ -80,3 +82,25 @@ def test_who_was_called_wrong_is_named(found: tuple[Judged, ...]) -> None:
 
     assert errors(found) == []
     assert errors([accused]) == [f"market 0, {one.provider} ({one.kind}): suspect on day 3"]
+
+
+def test_a_run_that_was_stopped_goes_on(found: tuple[Judged, ...], tmp_path: Path) -> None:
+    """Whole markets are known again; what was being written when it was stopped is judged again."""
+    file = kept.file_of(tmp_path / "truth", 600)
+    other = tuple(replace(one, market=1) for one in found)
+    assert kept.read(file) == {}
+    kept.add(file, found)
+    kept.add(file, other)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+
+    assert kept.read(file) == {0: found}
+    kept.add(file, other)
+    assert kept.read(file) == {0: found, 1: other}
+    assert file.read_bytes() == whole
+
+
+def test_what_was_judged_otherwise_is_another_file(tmp_path: Path) -> None:
+    """A probe every ten minutes is not one every minute."""
+    assert kept.file_of(tmp_path, 60) != kept.file_of(tmp_path, 600)
+    assert kept.file_of(tmp_path, 60) == kept.file_of(tmp_path, 60)
