@@ -1,5 +1,6 @@
 """
-The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when.
+The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when,
+and how our probes were treated, which real traffic is held against.
 
 As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
 which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from collector.judgement.correlation.buckets import BUCKET_S
 from collector.storage.fact_queries import UNKNOWN
-from collector.storage.first_token_sql import ANSWERED, SERVES, TRUSTED, bucket_sql
+from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRUSTED, bucket_sql
 
 SERVED = f"attempt = 0 AND source = 'active' AND {SERVES}"
 OF_A_MODEL = f"{SERVED} AND model != ''"
@@ -42,6 +43,17 @@ TIMED = f"""sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), 
 ASKED = f"countIf({_FAILED}) AS failed, failed + countIf(outcome IN ('ok', 'degraded')) AS known"
 DOWN = "2 * failed >= known"
 _BIT = f"bitShiftLeft(toUInt16(1), intDiv(toUnixTimestamp(tick) % 3600, {BUCKET_S}))"
+
+# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each. One of unknown
+# length is in the first, and no time to first token is taken of it.
+SIZE = "intDiv(toUInt8(floor(log2(greatest(ifNull(billed_in, 1), 1)))), 2)"
+_TIMED_BY_SIZE = f"({ANSWERED} AND billed_in > 0)"
+_LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))
+           + if(source = 'active', toFloat64(ifNull(sent_ms, 0)), 0), 0.01))"""
+_LN = f"toDecimal128({_LOG}, 9)"
+_KNOWN = f"outcome IN ('ok', 'degraded') OR {_FAILED}"
+TREATED = f"""countIf({_KNOWN}) AS known, countIf({_FAILED}) AS failed, countIf({_TIMED_BY_SIZE}) AS timed,
+       sumIf({_LN}, {_TIMED_BY_SIZE}) AS logs, sumIf({_LN} * {_LN}, {_TIMED_BY_SIZE}) AS squares"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,16 @@ SIGHTS = HourRollup(
   )
   GROUP BY t, provider, vantage""",
 )
+TREATMENT = HourRollup(
+    "treatment_hour",
+    ("provider", "cluster", "target", "size"),
+    ("n_known", "n_failed", "n_timed", "ln", "ln_squares"),
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {SIZE} AS size, {TREATED}
+  FROM {_FACTS} AND attempt = 0 AND source = 'active' AND kind IN {MODEL_KINDS}
+  GROUP BY t, provider, cluster, target, size HAVING known > 0""",
+)
 
-ROLLUPS = (MODELS, TIMES, SIGHTS)
+ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
 MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"

@@ -332,7 +332,8 @@ class Reader(Recorded):
         self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
     ) -> DoubleStandard:
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
-        window = side_queries.window_of(provider, start, end, cluster)
+        cover = Cover.read(self._rows, start, end, at=end, mark=rollup_sql.COMPARISON)
+        window = side_queries.window_of(provider, start, end, cluster) | cover.within(start, end)
         return double_standard(
             treatment_queries.failure_strata(self._rows(treatment_queries.FAILURES, **window)),
             treatment_queries.ttft_strata(self._rows(treatment_queries.FIRST_TOKENS, **window)),

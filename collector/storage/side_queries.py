@@ -35,8 +35,8 @@ ROWS = f"""{PLACE}
 
 # Our probes from the closed hours [f, h) as far as rollups go. Real traffic is not there; it has no intended instant.
 # Each is read apart, so that of our probes in closed hours nothing but their source is looked at.
-_TRAFFIC = f"{{database}}.observations WHERE {ROWS} AND {PASSIVE}"
-_NEWER = f"""{{database}}.observations WHERE {ROWS} AND {ACTIVE}
+TRAFFIC = f"{{database}}.observations WHERE {ROWS} AND {PASSIVE}"
+NEWER = f"""{{database}}.observations WHERE {ROWS} AND {ACTIVE}
   AND {BEYOND_HOURS}"""
 
 
@@ -65,7 +65,7 @@ SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(
 FROM ({
     _together(
         (_ROLLED_COUNTS, (_rolled("rollup_hour", "f", "h"),), "cluster, connection, start"),
-        (_COUNTED, (_TRAFFIC, _NEWER), "cluster, source, connection, start"),
+        (_COUNTED, (TRAFFIC, NEWER), "cluster, source, connection, start"),
     )
 })
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
@@ -84,7 +84,7 @@ SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM ({
     _together(
         (_ROLLED_TIMES, _DAYS_AND_HOURS, "cluster, connection"),
-        (_TIMED, (_TRAFFIC, _NEWER), "cluster, source, connection"),
+        (_TIMED, (TRAFFIC, NEWER), "cluster, source, connection"),
     )
 })
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""

@@ -4,7 +4,8 @@ The SQL of how two groups of clients fared with the same: our probes and real tr
 A stratum is one target over one block of time, for first tokens also one class of prompt length; those that only one
 group saw are left out, and of too many the newest are read. Parameters as in side_queries.py, and those of the
 accounts: accounts (names) and known_from (ms since the epoch: from when on each is known). Only rows taken in before b,
-and sums of decimals, which are the same in any order, so the same b always gives the same strata.
+and sums of decimals, which are the same in any order, so the same b always gives the same strata. Of our probes, whole
+hours of [f, h) come from rollups (see cover.py).
 """
 
 from __future__ import annotations
@@ -16,45 +17,57 @@ from typing import Any
 from collector.judgement.double_standard import FailureStratum, Logs, TtftStratum
 from collector.judgement.integrity.treatment import FRESH_DAYS, Groups, Strata
 from collector.storage.burn_queries import Rows
+from collector.storage.comparison_rollups import SIZE, TREATED
+from collector.storage.cover import IN_HOURS, Cover
 from collector.storage.fact_queries import known_before
-from collector.storage.first_token_sql import ANSWERED
-from collector.storage.side_queries import ACTIVE, FAILED, ROWS, STEP_S, window_of
+from collector.storage.series_queries import PLACE
+from collector.storage.side_queries import ACTIVE, NEWER, ROWS, STEP_S, TRAFFIC, window_of
 
 STRATA_READ_MAX = 200_000  # of one provider, of either test
 ACCOUNTS_READ_MAX = 1_000  # of one provider, the latest; older ones than that are known
 
-_BLOCK = "intDiv(toUnixTimestamp(tick), {step:UInt32})"
-# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each.
-_SIZE = "intDiv(toUInt8(floor(log2(ifNull(billed_in, 1)))), 2)"
-_LOG = f"""log(greatest(toFloat64(ifNull(first_token_ms, 0))
-             + if({ACTIVE}, toFloat64(ifNull(sent_ms, 0)), 0), 0.01))"""
-_BY_ACCOUNT = f"{ROWS} AND {ACTIVE} AND account != ''"
+_BY_ACCOUNT = f"{{database}}.observations WHERE {ROWS} AND {ACTIVE} AND account != ''"
 _KNOWN = "toUnixTimestamp64Milli(tick) >= {known_from:Array(Int64)}[indexOf({accounts:Array(String)}, account)]"
 
 
-def _failures(rows: str, first: str) -> str:
-    """Requests and failures by the provider's fault of those of *rows* that are *first*, then of the others."""
+def _block(stamp: str) -> str:
+    return f"intDiv(toUnixTimestamp({stamp}), {{step:UInt32}}) AS block"
+
+
+def _counted(first: str, rows: str) -> str:
+    """What became of *rows*, and which of them are *first*."""
+    return f"""SELECT target, {_block("tick")}, {SIZE} AS size, toBool({first}) AS first, {TREATED}
+      FROM {rows} GROUP BY target, block, size, first"""
+
+
+_ROLLED = f"""SELECT target, {_block("t")}, size, true AS first, sum(n_known) AS known, sum(n_failed) AS failed,
+             sum(n_timed) AS timed, sum(ln) AS logs, sum(ln_squares) AS squares
+      FROM {{database}}.treatment_hour FINAL WHERE {PLACE} AND {IN_HOURS} GROUP BY target, block, size"""
+_TREATED = " UNION ALL ".join((_ROLLED, _counted("false", TRAFFIC), _counted("true", NEWER)))
+_TREATED_BY_ACCOUNT = _counted(_KNOWN, _BY_ACCOUNT)
+
+
+def _failures(treated: str) -> str:
+    """Requests and failures by the provider's fault of those that are first, then of the others."""
     return f"""
-SELECT countIf(first) AS n, countIf(first AND failed), countIf(NOT first) AS others, countIf(NOT first AND failed)
-FROM (SELECT target, {_BLOCK} AS block, {first} AS first, {FAILED} AS failed
-      FROM {{database}}.observations WHERE {rows} AND (outcome IN ('ok', 'degraded') OR {FAILED}))
+SELECT sumIf(known, first) AS n, sumIf(failed, first), sumIf(known, NOT first) AS others, sumIf(failed, NOT first)
+FROM ({treated})
 GROUP BY target, block HAVING n > 0 AND others > 0
 ORDER BY block DESC, target LIMIT {STRATA_READ_MAX}"""
 
 
-def _first_tokens(rows: str, first: str) -> str:
-    """Sums of logarithms of the times to first token of those of *rows* that are *first*, then of the others."""
+def _first_tokens(treated: str) -> str:
+    """Sums of logarithms of the times to first token of those that are first, then of the others."""
     return f"""
-SELECT countIf(first) AS n, toFloat64(sumIf(ln, first)), toFloat64(sumIf(ln * ln, first)),
-       countIf(NOT first) AS others, toFloat64(sumIf(ln, NOT first)), toFloat64(sumIf(ln * ln, NOT first))
-FROM (SELECT target, {_BLOCK} AS block, {_SIZE} AS size, {first} AS first, toDecimal128({_LOG}, 9) AS ln
-      FROM {{database}}.observations WHERE {rows} AND {ANSWERED} AND billed_in > 0)
+SELECT sumIf(timed, first) AS n, toFloat64(sumIf(logs, first)), toFloat64(sumIf(squares, first)),
+       sumIf(timed, NOT first) AS others, toFloat64(sumIf(logs, NOT first)), toFloat64(sumIf(squares, NOT first))
+FROM ({treated})
 GROUP BY target, block, size HAVING n > 0 AND others > 0
 ORDER BY block DESC, target, size LIMIT {STRATA_READ_MAX}"""
 
 
-FAILURES, FIRST_TOKENS = _failures(ROWS, ACTIVE), _first_tokens(ROWS, ACTIVE)
-FAILURES_BY_ACCOUNT, FIRST_TOKENS_BY_ACCOUNT = _failures(_BY_ACCOUNT, _KNOWN), _first_tokens(_BY_ACCOUNT, _KNOWN)
+FAILURES, FIRST_TOKENS = _failures(_TREATED), _first_tokens(_TREATED)
+FAILURES_BY_ACCOUNT, FIRST_TOKENS_BY_ACCOUNT = _failures(_TREATED_BY_ACCOUNT), _first_tokens(_TREATED_BY_ACCOUNT)
 
 # Of every request that is stored, because an account is known by any of them.
 FIRST_USES = f"""
@@ -70,7 +83,7 @@ async def treated_at(rows: Rows, provider: str, start: datetime, at: datetime) -
 
     In longer blocks an honest provider with a bad hour every day would be noticed, for traffic that mostly comes then.
     """
-    window = window_of(provider, start, at) | {"step": STEP_S}
+    window = window_of(provider, start, at) | Cover().within(start, at) | {"step": STEP_S}
     traffic = Strata(failure_strata(await rows(FAILURES, **window)), ttft_strata(await rows(FIRST_TOKENS, **window)))
     return {
         Groups.PROBES_AND_TRAFFIC: traffic,

@@ -12,13 +12,15 @@ import pytest
 
 from collector.ingest import Ingest, Received
 from collector.judgement.facts import bucket_of
+from collector.storage import treatment_queries
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
 from collector.storage.cover import Cover
 from collector.storage.queries import Reader
+from collector.storage.rollup_sql import COMPARISON
 from collector.storage.rollups import floor
 from collector.storage.rows import StoredRow, key_of
-from collector.storage.side_queries import sides
+from collector.storage.side_queries import sides, window_of
 from schemas.config import Store, TierPolicy
 from schemas.observation import (
     Connection,
@@ -207,6 +209,24 @@ def test_the_sides_are_the_same_from_rollups(store: Store) -> None:
                 assert sum(side.first_tokens.waited for side in facts) == 1
     borders = Cover(floor(AT, DAY), AT).within(*windows[2])
     assert borders["p"] < borders["d"]  # whole days were among it
+
+
+def test_what_both_sides_saw_of_the_same_is_the_same_from_rollups(store: Store) -> None:
+    """Every stratum of both tests: rolled up not at all, some hours, all; and as known before some of it came."""
+    put(store, [*ours(), *theirs()])
+    windows = ((AT - DAY, AT), (AT - timedelta(hours=20, minutes=17), AT - timedelta(minutes=31)))
+    for rolled_until in (None, AT - timedelta(hours=5), AT):
+        if rolled_until is not None:
+            on_store(store, lambda house, until=rolled_until: house.rollups.advance(until, until))
+        with Reader.open(store) as reader:
+            for start, end in windows:
+                window = window_of("acme", start, end)
+                cover = Cover.read(reader._rows, start, end, at=end, mark=COMPARISON)
+                for sql in (treatment_queries.FAILURES, treatment_queries.FIRST_TOKENS):
+                    facts = reader._rows(sql, **window | Cover().within(start, end))
+                    assert len(facts) >= HOURS - 5
+                    assert reader._rows(sql, **window | cover.within(start, end)) == facts, (rolled_until, start)
+    assert cover.within(start, end)["f"] < cover.within(start, end)["h"]  # rollups were among it
 
 
 def test_prompts_of_another_length_are_not_compared(store: Store) -> None:

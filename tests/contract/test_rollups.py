@@ -46,8 +46,11 @@ TABLES = {
                             billed_in, billed_out, good_out FROM model_hour FINAL""",
     "model_times": "SELECT t, provider, model, ttft_hist, gap_hist, n_gaps_billed FROM model_times FINAL",
     "sights": "SELECT t, provider, vantage, seen, down FROM sights FINAL",
+    "treatment_hour": """SELECT t, provider, cluster, target, size, n_known, n_failed, n_timed, toFloat64(ln),
+                                toFloat64(ln_squares) FROM treatment_hour FINAL""",
 }
-WIDTHS = {"bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3}  # of the keys
+# Of the keys.
+WIDTHS = {"bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3, "treatment_hour": 5}
 
 
 @pytest_asyncio.fixture
@@ -128,6 +131,7 @@ def folded(observations: Sequence[Observation]) -> dict[str, dict[tuple[Any, ...
         "model_hour": rollup_fold.model_hour(observations),
         "model_times": rollup_fold.model_times(observations),
         "sights": rollup_fold.sights(observations),
+        "treatment_hour": {key: pytest.approx(row) for key, row in rollup_fold.treatment_hour(observations).items()},
     }
 
 

@@ -102,11 +102,16 @@ def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> Non
 
     tell(store, "ALTER TABLE rollup_hour DELETE WHERE n = 99 SETTINGS mutations_sync = 1")
     tell(store, f"ALTER TABLE bad_minutes DELETE WHERE t < toDateTime({hour}) SETTINGS mutations_sync = 1")
-    for change in ("model_hour DELETE", "model_times UPDATE n_gaps_billed = 9", "sights UPDATE down = 4095"):
+    for change in (
+        "model_hour DELETE",
+        "model_times UPDATE n_gaps_billed = 9",
+        "sights UPDATE down = 4095",
+        "treatment_hour UPDATE ln = 1",
+    ):
         tell(store, f"ALTER TABLE {change} WHERE t = toDateTime({hour}) SETTINGS mutations_sync = 1")
     missing = found(run("store", "check", "--json"))["rollups"]
     assert {said.partition(":")[0] for said in missing} == {
-        "bad_minutes", "model_hour", "model_times", "sights",
+        "bad_minutes", "model_hour", "model_times", "sights", "treatment_hour",
     }  # fmt: skip
 
     run("store", "check", "--mend")

@@ -6,11 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from itertools import pairwise
+from math import log
 from struct import pack, unpack
 from typing import Any
 
 from collector.judgement.facts import bucket_of
-from collector.judgement.first_token import from_intended_ms
+from collector.judgement.first_token import FIRST_TOKEN_KINDS, from_intended_ms
 from collector.storage.rollups import floor
 from schemas.observation import Blame, Observation, Outcome, Source
 from schemas.probe_kinds import SERVING_KINDS
@@ -118,6 +119,32 @@ def sights(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[A
             bits[0] |= bit
             bits[1] |= bit if 2 * failed >= known else 0
     return {key: tuple(bits) for key, bits in found.items()}
+
+
+def treatment_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, cluster, target, class of prompt length): known, failed, timed, logarithms, their squares."""
+    asked = [one for one in observations if one.kind in FIRST_TOKEN_KINDS and _known(one)]
+    found = {}
+    for key, several in _groups(asked, HOUR, lambda one: (one.provider, one.cluster, one.target, _size(one))).items():
+        logs = [_log(one) for one in several if _answered(one) and one.tokens.billed_in]
+        failed = sum(one.outcome is Outcome.FAILED for one in several)
+        found[key] = (len(several), failed, len(logs), sum(logs), sum(log * log for log in logs))
+    return found
+
+
+def _known(one: Observation) -> bool:
+    return one.outcome in ANSWERS or (one.outcome is Outcome.FAILED and one.blame is Blame.PROVIDER)
+
+
+def _size(one: Observation) -> int:
+    """Prompts of 1-3, 4-15, 16-63, ... tokens."""
+    return ((one.tokens.billed_in or 1).bit_length() - 1) // 2
+
+
+def _log(one: Observation) -> float:
+    """Of the time from the start of the request, of the single precision that is stored."""
+    first, sent = (unpack("f", pack("f", ms or 0.0))[0] for ms in (one.timings.first_token_ms, one.timings.sent_ms))
+    return log(max(first + sent, 0.01))
 
 
 def _serves(one: Observation) -> bool:
