@@ -44,8 +44,8 @@ ASKED = f"countIf({_FAILED}) AS failed, failed + countIf(outcome IN ('ok', 'degr
 DOWN = "2 * failed >= known"
 _BIT = f"bitShiftLeft(toUInt16(1), intDiv(toUnixTimestamp(tick) % 3600, {BUCKET_S}))"
 
-# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each. One of unknown
-# length is in the first, and no time to first token is taken of it.
+# From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each. One whose
+# length is not known is in the first, and no time to first token is taken of it.
 SIZE = "intDiv(toUInt8(floor(log2(greatest(ifNull(billed_in, 1), 1)))), 2)"
 _TIMED_BY_SIZE = f"({ANSWERED} AND billed_in > 0)"
 _LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))

@@ -48,6 +48,7 @@ from collector.storage.last_observed import last_observed
 from collector.storage.monitor_queries import MonitorHealth, TableSize
 from collector.storage.outage_queries import Outage
 from collector.storage.recorded import ROWS_MAX, Recorded
+from collector.storage.rollups import MARKS
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -227,7 +228,7 @@ class Reader(Recorded):
         """How the monitor itself is: what its vantages send, what was worked out from it, what the store holds."""
         now = self.now()
         at = {"now": to_ms(now)}
-        mark_ms, marks = self._rows(rollup_sql.MARK, names=[rollup_sql.FACTS])[0]
+        mark_ms, marks = self._rows(rollup_sql.MARK, names=list(MARKS))[0]
         examined_at, examinations = self._rows(monitor_queries.EXAMINED)[0]
         return MonitorHealth(
             now=now,
@@ -236,7 +237,7 @@ class Reader(Recorded):
                 self._rows(monitor_queries.LAST_HOUR, **at),
                 self._rows(monitor_queries.UNSEEN, **at),
             ),
-            rolled_up_to=of_ms(mark_ms) if marks else None,
+            rolled_up_to=of_ms(mark_ms) if marks == len(MARKS) else None,
             judged_at=max((verdict.at for verdict in self.latest_verdicts()), default=None),
             examined_at=examined_at if examinations else None,
             engine=self.engine_version(),
