@@ -40,7 +40,7 @@ from collector.storage import (
     treatment_queries,
     value_queries,
 )
-from collector.storage.client import of_ms, to_ms
+from collector.storage.client import EPOCH, of_ms, to_ms
 from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.cover import HOUR_S, Cover, rounded_step_s
 from collector.storage.day_bars import DayBar
@@ -200,11 +200,13 @@ class Reader(Recorded):
 
     def recent_observations(self, provider: str, limit: int = 50, *, cluster: str = "") -> list[dict[str, Any]]:
         """The last of our own observations of *provider*, or of one cluster, re-probes included, newest first."""
-        newest, n = self._rows(series_queries.NEWEST, provider=provider, cluster=cluster)[0]
-        if not n:
-            return []
-        sql, since = series_queries.RECENT, newest - timedelta(days=1)
-        return self._dicts(sql, provider=provider, cluster=cluster, a=to_ms(since), limit=min(limit, ROWS_MAX))
+        day, which = timedelta(days=1), {"provider": provider, "cluster": cluster}
+        for since in (self.now() - day, EPOCH):  # the newest is nearly always of today
+            newest, n = self._rows(series_queries.NEWEST, **which, a=to_ms(since))[0]
+            if n:
+                limit = min(limit, ROWS_MAX)
+                return self._dicts(series_queries.RECENT, **which, a=to_ms(newest - day), limit=limit)
+        return []
 
     def cluster_blocks(
         self, provider: str, cluster: str, start: datetime, end: datetime, *, block_s: float
@@ -335,11 +337,8 @@ class Reader(Recorded):
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
         cover = Cover.read(self._rows, start, end, at=end, mark=rollup_sql.COMPARISON)
         window = side_queries.window_of(provider, start, end, cluster) | cover.within(start, end)
-        return double_standard(
-            treatment_queries.failure_strata(self._rows(treatment_queries.FAILURES, **window)),
-            treatment_queries.ttft_strata(self._rows(treatment_queries.FIRST_TOKENS, **window)),
-            confidence=confidence,
-        )
+        strata = treatment_queries.strata_of(self._rows(treatment_queries.STRATA, **window))
+        return double_standard(strata.failures, strata.first_tokens, confidence=confidence)
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
         """Whether any real traffic of *provider* was seen over [start, end); cheap where `beside` is not."""

@@ -62,7 +62,9 @@ FROM {{database}}.observations
 WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND source = 'active'
 ORDER BY tick DESC, target, vantage, kind, attempt LIMIT {{limit:UInt32}}"""
 
-NEWEST = f"SELECT max(tick), count() FROM {{database}}.observations WHERE {PLACE} AND source = 'active'"
+NEWEST = f"""
+SELECT max(tick), count() FROM {{database}}.observations
+WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND source = 'active'"""
 
 
 @dataclass(frozen=True, slots=True)

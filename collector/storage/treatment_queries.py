@@ -2,7 +2,7 @@
 The SQL of how two groups of clients fared with the same: our probes and real traffic, known accounts and fresh ones.
 
 A stratum is one target over one block of time, for first tokens also one class of prompt length; those that only one
-group saw are left out, and of too many the newest are read. Parameters as in side_queries.py, and those of the
+group saw are left out, and of too many blocks the newest are read. Parameters as in side_queries.py, and those of the
 accounts: accounts (names) and known_from (ms since the epoch: from when on each is known). Only rows taken in before b,
 and sums of decimals, which are the same in any order, so the same b always gives the same strata. Of our probes, whole
 hours of [f, h) come from rollups (see cover.py).
@@ -23,7 +23,7 @@ from collector.storage.fact_queries import known_before
 from collector.storage.series_queries import PLACE
 from collector.storage.side_queries import ACTIVE, NEWER, ROWS, STEP_S, TRAFFIC, window_of
 
-STRATA_READ_MAX = 200_000  # of one provider, of either test
+BLOCKS_READ_MAX = 200_000  # of all targets of one provider
 ACCOUNTS_READ_MAX = 1_000  # of one provider, the latest; older ones than that are known
 
 _BY_ACCOUNT = f"{{database}}.observations WHERE {ROWS} AND {ACTIVE} AND account != ''"
@@ -47,27 +47,29 @@ _TREATED = " UNION ALL ".join((_ROLLED, _counted("false", TRAFFIC), _counted("tr
 _TREATED_BY_ACCOUNT = _counted(_KNOWN, _BY_ACCOUNT)
 
 
-def _failures(treated: str) -> str:
-    """Requests and failures by the provider's fault of those that are first, then of the others."""
+def _strata(treated: str) -> str:
+    """
+    By block and target that both groups asked: requests and failures by the provider's fault, of those first, then of
+    the others; and of the classes of prompt length in which both were timed, n, sum and squares of logarithms.
+    """
     return f"""
-SELECT sumIf(known, first) AS n, sumIf(failed, first), sumIf(known, NOT first) AS others, sumIf(failed, NOT first)
-FROM ({treated})
+SELECT sum(known_first) AS n, sum(failed_first), sum(known_others) AS others, sum(failed_others),
+       arraySort(groupArrayIf((size, timed_first, logs_first, squares_first, timed_others, logs_others, squares_others),
+                              timed_first > 0 AND timed_others > 0))
+FROM
+(
+  SELECT target, block, size, sumIf(known, first) AS known_first, sumIf(known, NOT first) AS known_others,
+         sumIf(failed, first) AS failed_first, sumIf(failed, NOT first) AS failed_others,
+         sumIf(timed, first) AS timed_first, sumIf(timed, NOT first) AS timed_others,
+         toFloat64(sumIf(logs, first)) AS logs_first, toFloat64(sumIf(logs, NOT first)) AS logs_others,
+         toFloat64(sumIf(squares, first)) AS squares_first, toFloat64(sumIf(squares, NOT first)) AS squares_others
+  FROM ({treated}) GROUP BY target, block, size
+)
 GROUP BY target, block HAVING n > 0 AND others > 0
-ORDER BY block DESC, target LIMIT {STRATA_READ_MAX}"""
+ORDER BY block DESC, target LIMIT {BLOCKS_READ_MAX}"""
 
 
-def _first_tokens(treated: str) -> str:
-    """Sums of logarithms of the times to first token of those that are first, then of the others."""
-    return f"""
-SELECT sumIf(timed, first) AS n, toFloat64(sumIf(logs, first)), toFloat64(sumIf(squares, first)),
-       sumIf(timed, NOT first) AS others, toFloat64(sumIf(logs, NOT first)), toFloat64(sumIf(squares, NOT first))
-FROM ({treated})
-GROUP BY target, block, size HAVING n > 0 AND others > 0
-ORDER BY block DESC, target, size LIMIT {STRATA_READ_MAX}"""
-
-
-FAILURES, FIRST_TOKENS = _failures(_TREATED), _first_tokens(_TREATED)
-FAILURES_BY_ACCOUNT, FIRST_TOKENS_BY_ACCOUNT = _failures(_TREATED_BY_ACCOUNT), _first_tokens(_TREATED_BY_ACCOUNT)
+STRATA, STRATA_BY_ACCOUNT = _strata(_TREATED), _strata(_TREATED_BY_ACCOUNT)
 
 # Of every request that is stored, because an account is known by any of them.
 FIRST_USES = f"""
@@ -84,9 +86,8 @@ async def treated_at(rows: Rows, provider: str, start: datetime, at: datetime) -
     In longer blocks an honest provider with a bad hour every day would be noticed, for traffic that mostly comes then.
     """
     window = window_of(provider, start, at) | Cover().within(start, at) | {"step": STEP_S}
-    traffic = Strata(failure_strata(await rows(FAILURES, **window)), ttft_strata(await rows(FIRST_TOKENS, **window)))
     return {
-        Groups.PROBES_AND_TRAFFIC: traffic,
+        Groups.PROBES_AND_TRAFFIC: strata_of(await rows(STRATA, **window)),
         Groups.KNOWN_AND_FRESH: await _by_account(rows, window),
     }
 
@@ -101,17 +102,13 @@ async def _by_account(rows: Rows, window: dict[str, Any]) -> Strata:
         "accounts": [account for account, _ in first_uses],
         "known_from": [ms + fresh_ms for _, ms in first_uses],
     }
-    return Strata(
-        failure_strata(await rows(FAILURES_BY_ACCOUNT, **window)),
-        ttft_strata(await rows(FIRST_TOKENS_BY_ACCOUNT, **window)),
-    )
+    return strata_of(await rows(STRATA_BY_ACCOUNT, **window))
 
 
-def failure_strata(rows: Iterable[Sequence[Any]]) -> tuple[FailureStratum, ...]:
-    """Rows of FAILURES or FAILURES_BY_ACCOUNT."""
-    return tuple(FailureStratum(*row) for row in rows)
-
-
-def ttft_strata(rows: Iterable[Sequence[Any]]) -> tuple[TtftStratum, ...]:
-    """Rows of FIRST_TOKENS or FIRST_TOKENS_BY_ACCOUNT."""
-    return tuple(TtftStratum(Logs(*row[:3]), Logs(*row[3:])) for row in rows)
+def strata_of(rows: Iterable[Sequence[Any]]) -> Strata:
+    """Rows of STRATA or STRATA_BY_ACCOUNT."""
+    failures, first_tokens = [], []
+    for *counts, timed in rows:
+        failures.append(FailureStratum(*counts))
+        first_tokens += [TtftStratum(Logs(*one[1:4]), Logs(*one[4:])) for one in timed]
+    return Strata(tuple(failures), tuple(first_tokens))

@@ -14,14 +14,9 @@ SELECT any(body) FROM {database}.verdicts WHERE (provider, at) IN
    GROUP BY provider)
 GROUP BY provider ORDER BY provider"""
 
-# A tier is held from the first verdict after the newest one of any other tier. Months of a verdict a minute are gone
-# through twice here, which takes half of what window functions do.
+# A tier is held from the newest verdict that was of another tier than the one before it.
 SINCE = """
-SELECT provider, min(at) FROM {database}.verdicts INNER JOIN
-  (SELECT provider, if(count() = 1, toDateTime64(0, 3, 'UTC'), arrayReverseSort(groupArray(newest))[2]) AS turned FROM
-    (SELECT provider, tier, max(at) AS newest FROM {database}.verdicts GROUP BY provider, tier)
-   GROUP BY provider) AS turns USING (provider)
-WHERE at > turned GROUP BY provider ORDER BY provider"""
+SELECT provider, max(at) FROM {database}.verdicts WHERE tier != previous GROUP BY provider ORDER BY provider"""
 
 # Every verdict that put the provider, or a part of it, into another tier.
 CHANGES = """

@@ -59,8 +59,8 @@ def test_a_verdict_can_be_read_as_of_an_instant(reader: Reader) -> None:
 
 def test_a_tier_is_held_since_the_first_verdict_after_the_last_other_one(store: Store) -> None:
     """Gold, suspect, gold, gold: gold since the third."""
-    verdicts = [_verdict(Tier.GOLD, 0), _verdict(Tier.SUSPECT, 1), _verdict(Tier.GOLD, 2), _verdict(Tier.GOLD, 3)]
-    asyncio.run(_store(store, verdicts))
+    tiers = [None, Tier.GOLD, Tier.SUSPECT, Tier.GOLD, Tier.GOLD]
+    asyncio.run(_store(store, [replace(_verdict(b, n), previous=a) for n, (a, b) in enumerate(pairwise(tiers)) if b]))
 
     with Reader.open(store) as reader:
         assert reader.tier_since() == {"agate": AT + timedelta(minutes=2)}
