@@ -32,7 +32,7 @@ def window() -> str:
 
 
 def until_now(window: str) -> tuple[datetime, datetime]:
-    """[start, end) of *window*; the end is the next whole minute, so that pages drawn in it ask alike."""
+    """[start, end) of *window*, up to the next border of a step of it, so that pages drawn in a step ask alike."""
     return window_of(reader.freshness().now, WINDOWS[window])
 
 

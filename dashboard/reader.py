@@ -3,7 +3,8 @@ Cached access to the store: one client for every session, bounded caches of a fe
 
 What is cached is frozen, and all sessions look at the same. A copy for each, as `st.cache_data` makes by unpickling,
 took 20 ms of every page for ninety days of bars and 200 ms for ninety days of models. Nobody changes what a list or a
-dictionary of these holds.
+dictionary of these holds. What is out of date is shown once more, for as long again at most, and read anew meanwhile:
+nobody waits for it, but for what somebody has just done.
 """
 
 from __future__ import annotations
@@ -61,43 +62,43 @@ def _reader() -> Reader:
     return Reader.open(page_settings().store)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def latest_verdicts() -> tuple[Verdict, ...]:
     """The last verdict on every provider."""
     return _reader().latest_verdicts()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def tier_since() -> dict[str, datetime]:
     """Since when each provider is in its tier."""
     return _reader().tier_since()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def tier_changes(provider: str) -> tuple[TierChange, ...]:
     """The last changes of a provider's tiers."""
     return _reader().tier_changes(provider, CHANGES_SHOWN)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def suspicion_stages() -> dict[str, Stage]:
     """How far the suspicion of each provider has come."""
     return _reader().suspicion_stages()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def examination(provider: str) -> Examination | None:
     """The last examination of a provider's claims; None before the first."""
     return next(iter(_reader().examinations(provider)), None)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def freshness() -> Freshness:
     """How new the facts are."""
     return _reader().freshness()
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def open_incidents() -> tuple[tuple[IncidentRow, ...], dict[str, datetime]]:
     """What is broken now, and when the first page of each was delivered."""
     found = _reader().open_incidents()
@@ -116,13 +117,13 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
     return response_client.ask(settings.collector_url, settings.token, path, body, timeout_s=timeout_s)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def statements() -> tuple[Statement, ...]:
     """Billing months as they were counted last, of those that are still counted."""
     return _reader().statements(freshness().now - COUNTED_WITHIN)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def claims() -> dict[str, ClaimRecord]:
     """What was claimed and answered, by the key of its statement."""
     return _reader().claims()
@@ -176,19 +177,19 @@ def daily_bars() -> tuple[DayBar, ...]:
     return _reader().daily_bars(90)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def recent_incidents(provider: str, limit: int) -> tuple[IncidentRow, ...]:
     """The last incidents of a provider."""
     return _reader().recent_incidents(limit, provider=provider)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def recent_observations(provider: str, limit: int, cluster: str = "") -> list[dict[str, Any]]:
     """The last observations of a provider, or of one cluster of it."""
     return _reader().recent_observations(provider, limit, cluster=cluster)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def latency_series(
     provider: str, start: datetime, end: datetime, points: int, cluster: str
 ) -> tuple[LatencyPoint, ...]:
@@ -196,26 +197,26 @@ def latency_series(
     return _reader().latency_series(provider, start, end, points=points, cluster=cluster)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def beside(provider: str, start: datetime, end: datetime, cluster: str) -> Beside:
     """Our probes of a provider beside real traffic over a window, with what came late."""
     confidence = page_settings().policy.confidence
     return _reader().beside(provider, start, end, confidence=confidence, cluster=cluster, as_known=False)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def double_standard(provider: str, start: datetime, end: datetime) -> DoubleStandard:
     """Whether a provider treats our probes better than real traffic, as known at the end of a window."""
     return _reader().double_standard(provider, start, end, confidence=page_settings().policy.confidence)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def any_traffic(provider: str, start: datetime, end: datetime) -> bool:
     """Whether any real traffic of a provider was seen over a window."""
     return _reader().any_traffic(provider, start, end)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def error_series(provider: str, start: datetime, end: datetime, points: int, cluster: str) -> tuple[ErrorPoint, ...]:
     """Errors by reason over a window."""
     return _reader().error_series(provider, start, end, points=points, cluster=cluster)
@@ -227,14 +228,14 @@ def relations() -> Relations:
     return _reader().relations(_reader().now(), RELATIONS_DAYS, {})
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def honesty(provider: str) -> Honesty:
     """What a provider's status page said over the last days, beside what we saw."""
     now = _reader().now()
     return _reader().honesty(provider, now - timedelta(days=RELATIONS_DAYS), now)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def cluster_availability(provider: str, cluster: str, start: datetime, end: datetime) -> Availability | None:
     """The availability of a cluster over a window, by the arithmetic of tiers; None when nothing is known."""
     policy = page_settings().policy
@@ -242,25 +243,25 @@ def cluster_availability(provider: str, cluster: str, start: datetime, end: date
     return availability(blocks, confidence=policy.confidence)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def cluster_targets(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
     """What was asked of a cluster over a window."""
     return _reader().cluster_targets(provider, cluster, start, end)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def engine_figures(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
     """What the engines of a cluster told of themselves over a window."""
     return _reader().engine_figures(provider, cluster, start, end)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def deliveries(since: datetime, limit: int) -> tuple[DeliveryRow, ...]:
     """Pages that were tried since then, what is dead first."""
     return _reader().deliveries(since, limit)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def destinations(since: datetime) -> tuple[DestinationLine, ...]:
     """How each destination was told since then."""
     return _reader().destinations(since)
@@ -273,25 +274,25 @@ def vital_signs() -> tuple[VitalSigns | None, str]:
     return response_client.vital_signs(settings.collector_url, settings.token, timeout_s=COLLECTOR_S)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def monitor_health() -> MonitorHealth:
     """How the monitor itself is, as the store knows it."""
     return _reader().monitor_health()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def examinations() -> tuple[Examination, ...]:
     """The last examination of every provider that was examined."""
     return _reader().examinations()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
 def noted_configuration() -> NotedConfiguration | None:
     """Which configuration the collector noted last."""
     return _reader().noted_configuration()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False)
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
 def scorecard(provider: str, days: int) -> Scorecard | None:
     """The record of a provider up to its last verdict, as `touchstone scorecard` has it; None without a verdict."""
     settings = page_settings()

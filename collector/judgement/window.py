@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+STEPS = tuple(timedelta(minutes=minutes) for minutes in (60, 15, 5, 1))
+STEPS_MIN = 2_000  # of a window: finer than any chart of it
 
 
 def until_now(now: datetime, span: timedelta) -> tuple[datetime, datetime]:
-    """[start, end) of the last *span*; the end is the next whole minute, so that all who ask in it ask alike."""
-    end = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    """
+    [start, end) of the last *span*, so that all who ask within a step ask alike, and only the first has to wait.
+
+    The end is the next border of an hour for 90 days, of 15 minutes for 30, of 5 for a week, of a minute for a day: what
+    is still to come of it holds nothing yet.
+    """
+    step = next((step for step in STEPS if span / step >= STEPS_MIN), STEPS[-1])
+    end = datetime.fromtimestamp((now.timestamp() // step.total_seconds() + 1) * step.total_seconds(), UTC)
     return end - span, end

@@ -11,6 +11,7 @@ import streamlit as st
 from collector.judgement import day_marks, wording
 from collector.judgement.beside import Beside, SideLine
 from collector.judgement.double_standard import DoubleStandard
+from collector.judgement.window import until_now
 from collector.storage.day_bars import DayBar
 from collector.storage.incident_queries import IncidentRow
 from dashboard import (
@@ -49,9 +50,9 @@ def show(pages: Pages) -> None:
     verdict = verdicts.get(provider)
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
-    if verdict is not None and reader.any_traffic(provider, verdict.window_start, verdict.at):
-        standard = reader.double_standard(provider, verdict.window_start, verdict.at)
-        if standard.reasons:
+    if verdict is not None:
+        judged = until_now(verdict.at, verdict.at - verdict.window_start)
+        if reader.any_traffic(provider, *judged) and (standard := reader.double_standard(provider, *judged)).reasons:
             st.html(_note(standard))
     _clusters(provider, face)
     st.html("<h2>Why this tier</h2>")
