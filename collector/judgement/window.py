@@ -12,8 +12,8 @@ def until_now(now: datetime, span: timedelta) -> tuple[datetime, datetime]:
     """
     [start, end) of the last *span*, so that all who ask within a step ask alike, and only the first has to wait.
 
-    The end is the next border of an hour for 90 days, of 15 minutes for 30, of 5 for a week, of a minute for a day: what
-    is still to come of it holds nothing yet.
+    The end is the next border of an hour for 90 days, of 15 minutes for 30, of 5 for a week, of a minute for a day:
+    what is still to come of it holds nothing yet.
     """
     step = next((step for step in STEPS if span / step >= STEPS_MIN), STEPS[-1])
     end = datetime.fromtimestamp((now.timestamp() // step.total_seconds() + 1) * step.total_seconds(), UTC)
