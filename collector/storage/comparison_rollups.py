@@ -1,6 +1,6 @@
 """
 The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when,
-and how our probes were treated, which real traffic is held against.
+and how our probes fared beside real traffic.
 
 As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
 which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
@@ -46,6 +46,7 @@ _BIT = f"bitShiftLeft(toUInt16(1), intDiv(toUnixTimestamp(tick) % 3600, {BUCKET_
 
 # From the start of the request on both sides; prompts of 1-3, 4-15, 16-63, ... tokens are one class each. One whose
 # length is not known is in the first, and no time to first token is taken of it.
+ASKED_A_MODEL = f"(source = 'passive' OR kind IN {MODEL_KINDS})"
 SIZE = "intDiv(toUInt8(floor(log2(greatest(ifNull(billed_in, 1), 1)))), 2)"
 _TIMED_BY_SIZE = f"({ANSWERED} AND billed_in > 0)"
 _LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))
@@ -102,14 +103,25 @@ SIGHTS = HourRollup(
 )
 TREATMENT = HourRollup(
     "treatment_hour",
-    ("provider", "cluster", "target", "size"),
+    ("provider", "cluster", "target", "source", "size"),
     ("n_known", "n_failed", "n_timed", "ln", "ln_squares"),
     f"""
-  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {SIZE} AS size, {TREATED}
-  FROM {_FACTS} AND attempt = 0 AND source = 'active' AND kind IN {MODEL_KINDS}
-  GROUP BY t, provider, cluster, target, size HAVING known > 0""",
+  SELECT toStartOfHour(tick) AS t, provider, cluster, target, source, {SIZE} AS size, {TREATED}
+  FROM {_FACTS} AND attempt = 0 AND {ASKED_A_MODEL}
+  GROUP BY t, provider, cluster, target, source, size HAVING known > 0""",
+)
+TRAFFIC = HourRollup(
+    "traffic_hour",
+    ("provider", "cluster", "connection"),
+    ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "ttft_hist"),
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, cluster, connection, countIf(outcome = 'ok'),
+         countIf(outcome = 'degraded'), countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
+         countIf(outcome = 'not_observed'),
+         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED})
+  FROM {_FACTS} AND attempt = 0 AND source = 'passive' GROUP BY t, provider, cluster, connection""",
 )
 
-ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT)
+ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
 MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"

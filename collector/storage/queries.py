@@ -300,12 +300,13 @@ class Reader(Recorded):
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        cover = Cover.read(self._rows, start, end, at=end)
+        cover = Cover.read(self._rows, start, end, at=end, mark=rollup_sql.COMPARISON)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """As `sides`, with what came late."""
-        return side_queries.sides(self._rows, self._cover(start, end), provider, start, end, cluster)
+        cover = Cover.read(self._rows, start, end, mark=rollup_sql.COMPARISON)
+        return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def beside(
         self,

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collector.storage import comparison_rollups
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, TRUSTED, WAITED, bucket_sql
 
-_GRID = "attempt = 0 AND source = 'active'"
+_FIRST = "attempt = 0"  # of traffic, too: some rollups hold it
+_GRID = f"{_FIRST} AND source = 'active'"
 _FACTS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}}) AND {_GRID}"""
 _REASONS = "sumMapIf(map(toString(reason), 1::UInt64), reason != '')"
@@ -80,10 +81,10 @@ DIRTY = f"""
 SELECT DISTINCT hour FROM
 (
   SELECT toUnixTimestamp(toStartOfHour(tick)) AS hour FROM {{database}}.observations
-  WHERE ingested_at >= fromUnixTimestamp64Milli({{since:Int64}}) AND {_GRID}
+  WHERE ingested_at >= fromUnixTimestamp64Milli({{since:Int64}}) AND {_FIRST}
   UNION ALL
   SELECT toUnixTimestamp(toStartOfHour(tick)) AS hour FROM {{database}}.observations
-  WHERE tick >= fromUnixTimestamp64Milli(greatest({{since:Int64}} - 3600000, 0)) AND {_GRID}
+  WHERE tick >= fromUnixTimestamp64Milli(greatest({{since:Int64}} - 3600000, 0)) AND {_FIRST}
 )
 WHERE hour < toUnixTimestamp(toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}}, 'UTC'))) ORDER BY hour"""
 
@@ -95,5 +96,7 @@ SELECT toUnixTimestamp64Milli(min(newest)), count() FROM
 # What came since, however late: nothing from its first tick on is served from rollups.
 NEWER = f"""
 SELECT toUnixTimestamp64Milli(min(tick)), count()
-FROM {_FACTS} AND ingested_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
+FROM {{database}}.observations
+WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}}) AND {_FIRST}
+  AND ingested_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
 FIRST_HOUR = "SELECT toUnixTimestamp(min(t)), count() FROM {database}.rollup_hour"

@@ -17,6 +17,7 @@ from collector.judgement.beside import Side
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
+from collector.storage.comparison_rollups import ASKED_A_MODEL
 from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
 from collector.storage.fact_queries import UNKNOWN, known_before, start_of
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
@@ -30,19 +31,16 @@ FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 ACTIVE, PASSIVE = "source = 'active'", "source = 'passive'"
 ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-  AND {known_before("b")} AND attempt = 0
-  AND ({PASSIVE} OR kind IN {MODEL_KINDS})"""
+  AND {known_before("b")} AND attempt = 0 AND {ASKED_A_MODEL}"""
 
-# Our probes from the closed hours [f, h) as far as rollups go. Real traffic is not there; it has no intended instant.
-# Each is read apart, so that of our probes in closed hours nothing but their source is looked at.
-TRAFFIC = f"{{database}}.observations WHERE {ROWS} AND {PASSIVE}"
-NEWER = f"""{{database}}.observations WHERE {ROWS} AND {ACTIVE}
-  AND {BEYOND_HOURS}"""
+# Closed hours [f, h) come from rollups as far as they go; real traffic has no intended instant.
+FACTS = f"{{database}}.observations WHERE {ROWS} AND {BEYOND_HOURS}"
+_PROBES = f"{PLACE} AND kind IN {MODEL_KINDS}"
 
 
-def _rolled(table: str, low: str, high: str) -> str:
+def _rolled(table: str, which: str, low: str, high: str) -> str:
     """The rows of a rollup from the border *low* to the border *high*."""
-    return f"""{{database}}.{table} FINAL WHERE {PLACE} AND kind IN {MODEL_KINDS}
+    return f"""{{database}}.{table} FINAL WHERE {which}
   AND t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"""
 
 
@@ -59,13 +57,17 @@ _COUNTED = f"""cluster, source, connection, {start_of("tick", "step")}, countIf(
 _ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {start_of("t", "step")}, sum(n_ok) AS ok,
   sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
   sum(n_not_observed) AS unseen"""
+_TRAFFIC_COUNTS = f"""cluster, 'passive' AS source, connection, {start_of("t", "step")}, sum(n_ok) AS ok,
+  sum(n_degraded) AS degraded, sum(n_failed) + sum(n_unknown) AS failed, sum(n_unknown) AS unknown,
+  sum(n_not_observed) AS unseen"""
 COUNTS = f"""
 SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
        sum(unseen)
 FROM ({
     _together(
-        (_ROLLED_COUNTS, (_rolled("rollup_hour", "f", "h"),), "cluster, connection, start"),
-        (_COUNTED, (TRAFFIC, NEWER), "cluster, source, connection, start"),
+        (_ROLLED_COUNTS, (_rolled("rollup_hour", _PROBES, "f", "h"),), "cluster, connection, start"),
+        (_TRAFFIC_COUNTS, (_rolled("traffic_hour", PLACE, "f", "h"),), "cluster, connection, start"),
+        (_COUNTED, (FACTS,), "cluster, source, connection, start"),
     )
 })
 GROUP BY cluster, source, connection, start ORDER BY cluster, source, connection, start"""
@@ -76,15 +78,20 @@ _TIMED = f"""cluster, source, connection,
   sumMapIf(map({bucket_sql(INTENDED_MS)}, 1::UInt64), {ACTIVE} AND ({ANSWERED} OR {WAITED})) AS intended"""
 _ROLLED_TIMES = """cluster, 'active' AS source, connection, sumMap(ttft_hist) AS plain,
   sumMap(intended_hist) AS intended"""
+_TRAFFIC_TIMES = """cluster, 'passive' AS source, connection, sumMap(ttft_hist) AS plain,
+  CAST(map(), 'Map(Int16, UInt64)') AS intended"""
 _DAYS_AND_HOURS = (
-    _rolled("rollup_hour", "f", "p"), _rolled("rollup_day", "p", "d"), _rolled("rollup_hour", "d", "h"),
-)  # fmt: skip
+    _rolled("rollup_hour", _PROBES, "f", "p"),
+    _rolled("rollup_day", _PROBES, "p", "d"),
+    _rolled("rollup_hour", _PROBES, "d", "h"),
+)
 FIRST_TOKENS = f"""
 SELECT cluster, source, connection, sumMap(plain), sumMap(intended)
 FROM ({
     _together(
         (_ROLLED_TIMES, _DAYS_AND_HOURS, "cluster, connection"),
-        (_TIMED, (TRAFFIC, NEWER), "cluster, source, connection"),
+        (_TRAFFIC_TIMES, (_rolled("traffic_hour", PLACE, "f", "h"),), "cluster, connection"),
+        (_TIMED, (FACTS,), "cluster, source, connection"),
     )
 })
 GROUP BY cluster, source, connection ORDER BY cluster, source, connection"""

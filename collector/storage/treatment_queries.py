@@ -4,8 +4,8 @@ The SQL of how two groups of clients fared with the same: our probes and real tr
 A stratum is one target over one block of time, for first tokens also one class of prompt length; those that only one
 group saw are left out, and of too many blocks the newest are read. Parameters as in side_queries.py, and those of the
 accounts: accounts (names) and known_from (ms since the epoch: from when on each is known). Only rows taken in before b,
-and sums of decimals, which are the same in any order, so the same b always gives the same strata. Of our probes, whole
-hours of [f, h) come from rollups (see cover.py).
+and sums of decimals, which are the same in any order, so the same b always gives the same strata. Whole hours of [f, h)
+come from rollups (see cover.py), but for accounts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collector.storage.comparison_rollups import SIZE, TREATED
 from collector.storage.cover import IN_HOURS, Cover
 from collector.storage.fact_queries import known_before
 from collector.storage.series_queries import PLACE
-from collector.storage.side_queries import ACTIVE, NEWER, ROWS, STEP_S, TRAFFIC, window_of
+from collector.storage.side_queries import ACTIVE, FACTS, ROWS, STEP_S, window_of
 
 BLOCKS_READ_MAX = 200_000  # of all targets of one provider
 ACCOUNTS_READ_MAX = 1_000  # of one provider, the latest; older ones than that are known
@@ -40,10 +40,10 @@ def _counted(first: str, rows: str) -> str:
       FROM {rows} GROUP BY target, block, size, first"""
 
 
-_ROLLED = f"""SELECT target, {_block("t")}, size, true AS first, sum(n_known) AS known, sum(n_failed) AS failed,
+_ROLLED = f"""SELECT target, {_block("t")}, size, {ACTIVE} AS first, sum(n_known) AS known, sum(n_failed) AS failed,
              sum(n_timed) AS timed, sum(ln) AS logs, sum(ln_squares) AS squares
-      FROM {{database}}.treatment_hour FINAL WHERE {PLACE} AND {IN_HOURS} GROUP BY target, block, size"""
-_TREATED = " UNION ALL ".join((_ROLLED, _counted("false", TRAFFIC), _counted("true", NEWER)))
+      FROM {{database}}.treatment_hour FINAL WHERE {PLACE} AND {IN_HOURS} GROUP BY target, block, size, first"""
+_TREATED = f"{_ROLLED} UNION ALL {_counted(ACTIVE, FACTS)}"
 _TREATED_BY_ACCOUNT = _counted(_KNOWN, _BY_ACCOUNT)
 
 

@@ -27,7 +27,7 @@ TODAY = floor(NOW, DAY)
 START = TODAY - 3 * DAY
 FIVE_MINUTES = timedelta(minutes=5)
 N, LATE = 3_000, 60
-TABLES = ("model_hour", "model_times", "sights", "treatment_hour")
+TABLES = ("model_hour", "model_times", "sights", "treatment_hour", "traffic_hour")
 
 
 def tell(store: Store, sql: str) -> None:

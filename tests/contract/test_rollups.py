@@ -20,7 +20,7 @@ from collector.storage.rollups import Rollups, floor
 from collector.storage.rows import StoredRow
 from schemas.config import Store
 from schemas.errors import StoreUnavailable
-from schemas.observation import Connection, Distrust, Instrument, Observation, Outcome, Reason, Timings, Tokens
+from schemas.observation import Connection, Distrust, Instrument, Observation, Outcome, Reason, Source, Timings, Tokens
 from tests.support import rollup_fold
 from tests.support.observations import seen
 from touchstone.system_clock import SystemClock
@@ -46,11 +46,21 @@ TABLES = {
                             billed_in, billed_out, good_out FROM model_hour FINAL""",
     "model_times": "SELECT t, provider, model, ttft_hist, gap_hist, n_gaps_billed FROM model_times FINAL",
     "sights": "SELECT t, provider, vantage, seen, down FROM sights FINAL",
-    "treatment_hour": """SELECT t, provider, cluster, target, size, n_known, n_failed, n_timed, toFloat64(ln),
+    "treatment_hour": """SELECT t, provider, cluster, target, source, size, n_known, n_failed, n_timed, toFloat64(ln),
                                 toFloat64(ln_squares) FROM treatment_hour FINAL""",
+    "traffic_hour": """SELECT t, provider, cluster, connection, n_ok, n_degraded, n_failed, n_unknown, n_not_observed,
+                              ttft_hist FROM traffic_hour FINAL""",
 }
 # Of the keys.
-WIDTHS = {"bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3, "treatment_hour": 5}
+WIDTHS = {
+    "bad_minutes": 5,
+    "engine_metrics": 6,
+    "model_hour": 5,
+    "model_times": 3,
+    "sights": 3,
+    "treatment_hour": 6,
+    "traffic_hour": 4,
+}
 
 
 @pytest_asyncio.fixture
@@ -69,12 +79,16 @@ def observed(dice: Random, tick: datetime) -> Observation:
     gaps = [dice.choice((0.0, round(dice.lognormvariate(3, 0.3), 3))) for _ in range(dice.randrange(6))]
     arrivals = tuple(np.cumsum([first, *gaps]).tolist())
     answered = outcome in rollup_fold.ANSWERS and not engine
+    traffic = not engine and dice.random() < 0.1
+    kind = "engine_metrics" if engine else dice.choice(("chat_stream", "http_request", "long_prompt", "burst"))
     return seen(
         target=f"{dice.choice(('acme', 'bolt'))}/{dice.choice(('east', 'west'))}/chat",
         tick=tick,
         outcome=outcome,
         vantage=dice.choice(("here", "there")),
-        kind="engine_metrics" if engine else dice.choice(("chat_stream", "http_request", "long_prompt", "burst")),
+        kind="passive_chat" if traffic else kind,
+        source=Source.PASSIVE if traffic else Source.ACTIVE,
+        span=f"{dice.getrandbits(64):016x}" if traffic else "",
         model=dice.choice(("ours-8b", "ours-70b", "")),
         tokens=tokens(dice) if answered else Tokens(),
         attempt=int(dice.random() < 0.05),
@@ -131,6 +145,7 @@ def folded(observations: Sequence[Observation]) -> dict[str, dict[tuple[Any, ...
         "model_hour": rollup_fold.model_hour(observations),
         "model_times": rollup_fold.model_times(observations),
         "sights": rollup_fold.sights(observations),
+        "traffic_hour": rollup_fold.traffic_hour(observations),
         "treatment_hour": {key: pytest.approx(row) for key, row in rollup_fold.treatment_hour(observations).items()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from math import log
@@ -122,14 +122,41 @@ def sights(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[A
 
 
 def treatment_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """By (hour, provider, cluster, target, class of prompt length): known, failed, timed, logarithms, their squares."""
-    asked = [one for one in observations if one.kind in FIRST_TOKEN_KINDS and _known(one)]
+    """By (hour, ..., target, source, class of prompt length): known, failed, timed, logarithms, their squares."""
+    asked = [one for one in observations if _known(one) and (_of_traffic(one) or one.kind in FIRST_TOKEN_KINDS)]
     found = {}
-    for key, several in _groups(asked, HOUR, lambda one: (one.provider, one.cluster, one.target, _size(one))).items():
+    for key, several in _groups(asked, HOUR, _treated, sources=tuple(Source)).items():
         logs = [_log(one) for one in several if _answered(one) and one.tokens.billed_in]
         failed = sum(one.outcome is Outcome.FAILED for one in several)
         found[key] = (len(several), failed, len(logs), sum(logs), sum(log * log for log in logs))
     return found
+
+
+def traffic_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, cluster, connection): outcomes of real traffic, and first tokens."""
+    several_by_key = _groups(
+        observations, HOUR, lambda one: (one.provider, one.cluster, one.instrument.connection.value),
+        sources=(Source.PASSIVE,),
+    )  # fmt: skip
+    return {
+        key: (
+            _n(several, Outcome.OK),
+            _n(several, Outcome.DEGRADED),
+            sum(one.blame is Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
+            sum(one.blame is not Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
+            _n(several, Outcome.NOT_OBSERVED),
+            _histogram(one.timings.first_token_ms for one in several if _answered(one)),
+        )
+        for key, several in several_by_key.items()
+    }
+
+
+def _of_traffic(one: Observation) -> bool:
+    return one.source is Source.PASSIVE
+
+
+def _treated(one: Observation) -> tuple[Any, ...]:
+    return one.provider, one.cluster, one.target, one.source.value, _size(one)
 
 
 def _known(one: Observation) -> bool:
@@ -142,8 +169,9 @@ def _size(one: Observation) -> int:
 
 
 def _log(one: Observation) -> float:
-    """Of the time from the start of the request, of the single precision that is stored."""
-    first, sent = (unpack("f", pack("f", ms or 0.0))[0] for ms in (one.timings.first_token_ms, one.timings.sent_ms))
+    """Of the time from the start of the request, of stored precision; traffic starts as it is sent."""
+    sent_ms = 0.0 if _of_traffic(one) else one.timings.sent_ms
+    first, sent = (unpack("f", pack("f", ms or 0.0))[0] for ms in (one.timings.first_token_ms, sent_ms))
     return log(max(first + sent, 0.01))
 
 
@@ -171,10 +199,15 @@ def _pace_ms(one: Observation) -> float | None:
     return stored if stored > 0 else None
 
 
-def _groups(observations: Iterable[Observation], bucket: timedelta, key: Callable[[Observation], Any]) -> Groups:
+def _groups(
+    observations: Iterable[Observation],
+    bucket: timedelta,
+    key: Callable[[Observation], Any],
+    sources: Sequence[Source] = (Source.ACTIVE,),
+) -> Groups:
     groups: Groups = defaultdict(list)
     for one in observations:
-        if one.attempt == 0 and one.source is Source.ACTIVE:
+        if one.attempt == 0 and one.source in sources:
             groups[floor(one.tick, bucket), *key(one)].append(one)
     return groups
 
