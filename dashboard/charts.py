@@ -1,10 +1,15 @@
-"""The charts of the provider page, as Altair specifications over plain rows; times are UTC."""
+"""
+The charts of the provider page, as Altair specifications over plain rows; times are UTC.
+
+What is drawn is the specification as Vega-Lite has it, made once for the same figures.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -12,6 +17,7 @@ import altair as alt
 
 from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
+from dashboard.vega import spec_of
 
 COLD, WARM, OTHER = "#2A8C8C", "#C8862B", "#8A8F98"
 CONNECTION_COLOURS = {"cold": COLD, "warm": WARM}
@@ -20,8 +26,27 @@ LINE, BAND = "#8A8F98", "#C2334D"
 REASON_COLOURS = ("#CC6677", "#DDCC77", "#5A7FC0", "#44AA99", "#AA4499", "#88CCEE", "#999933", "#B07AA1", "#9A9A9A")
 ERROR_REASONS_MAX = len(REASON_COLOURS)
 HEIGHT = 230
+SPECS_KEPT = 64
 
 ChartT = TypeVar("ChartT", alt.Chart, alt.LayerChart)
+
+
+@lru_cache(SPECS_KEPT)
+def latency_spec(
+    points: tuple[LatencyPoint, ...],
+    objectives: tuple[tuple[str, float], ...],
+    incidents: tuple[IncidentRow, ...],
+    start: datetime,
+    end: datetime,
+) -> dict[str, Any]:
+    """The specification of `latency`; nobody changes it."""
+    return spec_of(latency(points, dict(objectives), incidents, start, end))
+
+
+@lru_cache(SPECS_KEPT)
+def errors_spec(points: tuple[ErrorPoint, ...], start: datetime, end: datetime, step: timedelta) -> dict[str, Any]:
+    """The specification of `errors`; nobody changes it."""
+    return spec_of(errors(points, start, end, step))
 
 
 def latency(

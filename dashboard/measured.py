@@ -43,23 +43,23 @@ def over_time(
     policy = reader.page_settings().policy
     points = reader.latency_series(provider, start, end, LATENCY_POINTS, cluster)
     found = reader.error_series(provider, start, end, ERROR_POINTS, cluster)
-    objectives = {"gold": policy.gold.ttft_p95 * 1000, "reliable": policy.reliable.ttft_p95 * 1000}
+    objectives = (("gold", policy.gold.ttft_p95 * 1000), ("reliable", policy.reliable.ttft_p95 * 1000))
     whose = cluster or provider
     left, right = st.columns(2)
     with left:
         st.html(f'<h3>Time to first token <span class="ts-dim">{text(_sizes(points))}</span></h3>')
         if points:
-            chart = charts.latency(points, objectives, incidents, start, end)
+            chart = charts.latency_spec(points, objectives, tuple(incidents), start, end)
             said = f"Time to first token of {whose}, p50 and p95 by kind of connection, {_sizes(points)}"
-            st.altair_chart(chart, width="stretch", alt=said)
+            st.vega_lite_chart(chart, width="stretch", alt=said)
         else:
             st.html(nothing("No answer in this window."))
     with right:
         total = wording.count(sum(point.n for point in found))
         st.html(f'<h3>Errors by reason <span class="ts-dim">n {text(total)}</span></h3>')
         if found:
-            stacked = charts.errors(found, start, end, (end - start) / (ERROR_POINTS - 1))
-            st.altair_chart(stacked, width="stretch", alt=f"Errors of {whose} by reason over time, n {total}")
+            stacked = charts.errors_spec(found, start, end, (end - start) / (ERROR_POINTS - 1))
+            st.vega_lite_chart(stacked, width="stretch", alt=f"Errors of {whose} by reason over time, n {total}")
         else:
             st.html(nothing("No error in this window."))
     return found

@@ -28,8 +28,10 @@ from collector.judgement.integrity.suspicion import Stage
 from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange
+from collector.judgement.value.comparison import Comparison, Terms, comparison
 from collector.judgement.value.facts import ModelFacts
-from collector.scorecards import Terms, card_at
+from collector.scorecards import Terms as CardTerms
+from collector.scorecards import card_at
 from collector.storage.cluster_queries import EngineLine, TargetLine
 from collector.storage.day_bars import DayBar
 from collector.storage.delivery_queries import DeliveryRow, DestinationLine
@@ -144,6 +146,23 @@ def model_facts(days: int) -> ModelWindow:
     at = freshness().now
     start = at.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     return ModelWindow(start, at, _reader().model_facts(start, at, block_s=page_settings().policy.block))
+
+
+@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+def compared(days: int, model: str, providers: tuple[str, ...]) -> Comparison:
+    """One model at some providers, or at all, over `model_facts`."""
+    window, settings = model_facts(days), page_settings()
+    terms = Terms(
+        prices=settings.prices,
+        currencies=settings.currencies,
+        bought=settings.bought,
+        statements=statements() if settings.bought else (),
+        claims=claims() if settings.bought else {},
+        capital_rate=settings.capital_rate,
+        confidence=settings.policy.confidence,
+        n_min=settings.policy.observations_min,
+    )
+    return comparison(window.facts, terms, window.start, window.at, model=model, providers=providers)
 
 
 @st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
@@ -297,7 +316,7 @@ def scorecard(provider: str, days: int) -> Scorecard | None:
     """The record of a provider up to its last verdict, as `touchstone scorecard` has it; None without a verdict."""
     settings = page_settings()
     face = settings.providers.get(provider)
-    terms = Terms(
+    terms = CardTerms(
         name=face.configured if face else "",
         confidence=settings.policy.confidence,
         block_s=settings.policy.block,

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from collector.judgement.value import words
-from collector.judgement.value.comparison import Comparison, Terms, comparison, currencies
+from collector.judgement.value.comparison import Comparison, currencies
 from collector.judgement.value.facts import ModelFacts
 from dashboard import reader, value_chart, value_markup
 from dashboard.markup import text
 from dashboard.pages import Pages
-from dashboard.settings import PageSettings
+from dashboard.vega import spec_of
 
 DAYS = {"7d": 7, "30d": 30, "90d": 90}
 USUAL = "30d"
@@ -40,8 +40,7 @@ def show(pages: Pages) -> None:
         return
     with chosen:
         model, providers = _chosen(window.facts)
-    terms = _terms(reader.page_settings())
-    _draw(comparison(window.facts, terms, window.start, window.at, model=model, providers=providers))
+    _draw(reader.compared(DAYS[days or USUAL], model, tuple(providers)))
 
 
 def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
@@ -66,26 +65,14 @@ def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
     return model, providers
 
 
-def _terms(settings: PageSettings) -> Terms:
-    return Terms(
-        prices=settings.prices,
-        currencies=settings.currencies,
-        bought=settings.bought,
-        statements=reader.statements() if settings.bought else (),
-        claims=reader.claims() if settings.bought else {},
-        capital_rate=settings.capital_rate,
-        confidence=settings.policy.confidence,
-        n_min=settings.policy.observations_min,
-    )
-
-
 def _draw(found: Comparison) -> None:
     tiers = {verdict.provider: verdict.tier for verdict in reader.latest_verdicts()}
     st.html(f'<h2>Price against latency <span class="ts-dim">{text(_title(found))}</span></h2>')
     if len(priced_in := currencies(found.offers)) > 1:
         st.html(f'<div class="ts-calm">{text(words.differ(priced_in))}</div>')
     elif drawn := value_chart.drawable(found.offers):
-        st.altair_chart(value_chart.tradeoff(drawn, tiers), width="stretch", alt=value_chart.said(drawn))
+        spec = spec_of(value_chart.tradeoff(drawn, tiers))
+        st.vega_lite_chart(spec, width="stretch", alt=value_chart.said(drawn))
         st.html(f'<div class="ts-legend">{text(CAPTION)}</div>')
     else:
         st.html(NO_POINT)
