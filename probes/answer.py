@@ -145,25 +145,25 @@ class Dialect:
 
 def reading(answer: Answer, body: Body, dialect: Dialect) -> Iterator[None]:
     """Fill *answer* with what *body* says, one event at each step, so that a long one can be read with pauses."""
-    for event in events(body):
+    for kind, data, at, closed in events(body):
         answer.events += 1
-        if event.data.strip() == END_MARKER:
+        if data.strip() == END_MARKER:
             answer.done = True
             return
         try:
-            value = orjson.loads(event.data)
+            value = orjson.loads(data)
         except orjson.JSONDecodeError:
-            answer.cut = not event.closed
-            answer.broken = f"not JSON: {_beginning(event.data)}" if event.closed else None
+            answer.cut = not closed
+            answer.broken = f"not JSON: {_beginning(data)}" if closed else None
             return
         message = message_in(value)
-        if message is not None or event.kind == "error":
-            answer.error = message or event.data[:200].decode(errors="replace")
+        if message is not None or kind == "error":
+            answer.error = message or data[:200].decode(errors="replace")
             return
         if not isinstance(value, dict):
-            answer.broken = f"not an object: {_beginning(event.data)}"
+            answer.broken = f"not an object: {_beginning(data)}"
             return
-        _take(answer, dialect, value, event.at)
+        _take(answer, dialect, value, at)
         if answer.error is not None:
             return
         yield

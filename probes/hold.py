@@ -8,17 +8,20 @@ over what it holds piece by piece, as it came, when the answer may have ended: a
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import aiohttp
 
 from probes.phases import Phases
-from probes.reading_loop import ReadingLoop
-from probes.stamped_socket import READ_BYTES_MAX, StampedSocket
+from probes.reading_loop import PAUSE_S, ReadingLoop
+from probes.stamped_socket import CONTROL_BYTES, READ_BYTES_MAX, StampedSocket
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 HELD_BYTES_MAX = 64 * 1024
 END = b"\r\n\r\n"  # how a chunked body ends, trailers or not; an event seldom does
 END_BYTES = len(END)
+LOOK_EVERY_READS = 8  # the first token is among the first of them
+WAITING_GAP_S = 4 * PAUSE_S  # between reads, so that a pause joins no two of them
 
 
 class Hold(asyncio.Protocol):
@@ -103,9 +106,13 @@ class Hold(asyncio.Protocol):
 
 
 class SocketHold(Hold):
-    """A Hold that reads its socket itself, in the selector of a ReadingLoop; what it reads must be the plain text."""
+    """
+    A Hold that reads its socket itself, in the selector of a ReadingLoop; what it reads must be the plain text.
 
-    __slots__ = ("_loop", "_number", "_socket")
+    The socket may wait while its reads lie so far apart that none would be joined by it.
+    """
+
+    __slots__ = ("_look_at", "_loop", "_number", "_recvmsg")
 
     def __init__(
         self,
@@ -116,14 +123,15 @@ class SocketHold(Hold):
         loop: ReadingLoop,
     ) -> None:
         super().__init__(transport, body, phases)
-        self._socket, self._loop, self._number = socket, loop, socket.fileno()
+        self._recvmsg, self._loop, self._number = socket.recvmsg, loop, socket.fileno()
+        self._look_at = len(self._journal.user) + LOOK_EVERY_READS
         transport.pause_reading()
         loop.reading.add(self._number, self.read)
 
     def read(self) -> bool:
         """Read what there is; False when that leaves something to do for the transport or the loop."""
         try:
-            data = self._socket.recv(READ_BYTES_MAX)
+            data, control, _, _ = self._recvmsg(READ_BYTES_MAX, CONTROL_BYTES)
         except (BlockingIOError, InterruptedError):
             return True
         except OSError:
@@ -131,7 +139,19 @@ class SocketHold(Hold):
             data = b""
         if not data:
             self._give_back()
-        return bool(data) and self.keep(data)
+            return False
+        journal = self._journal
+        journal.note_read(control)
+        if len(journal.user) == self._look_at:
+            self._look(stamped=bool(control))
+        return self.keep(data)
+
+    def _look(self, *, stamped: bool) -> None:
+        """Let the socket wait, or not: by the reads since the last look, and whether the kernel *stamped* them."""
+        user = self._journal.user
+        slow = min(after - before for before, after in pairwise(user[-LOOK_EVERY_READS:])) >= WAITING_GAP_S
+        self._loop.reading.let_wait(self._number, may=stamped and slow)
+        self._look_at = len(user) + LOOK_EVERY_READS
 
     def leave(self) -> None:
         """As Hold.leave."""

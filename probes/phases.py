@@ -94,7 +94,8 @@ class Phases:
         user, kernel, offset = self.journal.user, self.journal.kernel_s(), self._offset
         if self.clock_step_s or not kernel or len(kernel) < len(user):
             return Stamp.USER, user
-        return Stamp.KERNEL, [min(at - offset, read) for at, read in zip(kernel, user, strict=True)]
+        since = [at - offset for at in kernel]
+        return Stamp.KERNEL, [at if at < read else read for at, read in zip(since, user, strict=True)]
 
     def timings(
         self, content: Sequence[float] = (), *, reasoning_at: float | None = None, stream_end_at: float | None = None

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 READ_BYTES_MAX = 16_384  # one TLS record, many segments: what came in one read shares a stamp
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h; the socket module has no name for it
 _TIMESPEC = struct.Struct("@ll")
-_CONTROL_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if sys.platform == "linux" else 0
+CONTROL_BYTES = socket.CMSG_SPACE(_TIMESPEC.size) if sys.platform == "linux" else 0
 
 Control = list[tuple[int, int, bytes]]  # level, type, data
 
@@ -70,7 +70,7 @@ class StampedSocket(socket.socket):
         journal = self.journal
         if journal is None:
             return super().recv(bufsize, flags)
-        data, control, _, _ = self.recvmsg(min(bufsize, READ_BYTES_MAX), _CONTROL_BYTES, flags)
+        data, control, _, _ = self.recvmsg(min(bufsize, READ_BYTES_MAX), CONTROL_BYTES, flags)
         if data:
             journal.note_read(control)
         return data
@@ -80,7 +80,7 @@ class StampedSocket(socket.socket):
         journal = self.journal
         if journal is None:
             return super().recv_into(buffer, nbytes, flags)
-        size, control, _, _ = self.recvmsg_into([memoryview(buffer)[:READ_BYTES_MAX]], _CONTROL_BYTES, flags)
+        size, control, _, _ = self.recvmsg_into([memoryview(buffer)[:READ_BYTES_MAX]], CONTROL_BYTES, flags)
         if size:
             journal.note_read(control)
         return size

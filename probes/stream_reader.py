@@ -7,7 +7,6 @@ How the body ended is kept apart from what it said: `eof`, `lost`, `stalled`, `t
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -47,10 +46,6 @@ class Body:
     stamps: tuple[float, ...] = ()
     ends: tuple[int, ...] = ()
     ending: Ending = Ending.EOF
-
-    def stamp_of(self, end: int) -> float:
-        """When the byte before the offset *end* arrived."""
-        return self.stamps[min(bisect_left(self.ends, end), len(self.ends) - 1)]
 
     @property
     def end(self) -> float | None:
@@ -131,4 +126,4 @@ def _reads_with_body(
     """Stamps and ends of the reads that brought some of the body; the others brought headers, framing, a handshake."""
     ends = (*starts[1:], size)
     kept = [(at, end) for at, start, end in zip(stamps, starts, ends, strict=False) if end > start]
-    return tuple(at for at, _ in kept), tuple(end for _, end in kept)
+    return tuple([at for at, _ in kept]), tuple([end for _, end in kept])

@@ -44,8 +44,9 @@ def body(model: str, module: StreamingModule, prompt: Prompt) -> dict[str, Any]:
 def take(answer: Answer, value: dict[str, Any]) -> None:
     """Add one chunk: content, logprobs, reasoning (by either of its names) and fragments of tool calls."""
     choice = take_choice(answer, value)
-    answer.weigh(found(choice, "logprobs", "content", 0, "top_logprobs"))
-    delta = found(choice, "delta")
+    if logprobs := choice.get("logprobs"):
+        answer.weigh(found(logprobs, "content", 0, "top_logprobs"))
+    delta = choice.get("delta")
     if not isinstance(delta, dict):
         return
     answer.say(delta.get("content"))

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from probes.answer import Answer, Dialect
 from probes.contract import Ask, Finding
-from probes.json_path import found
 from probes.openai_chunk import take_choice
 from probes.prompt import Prompt
 from probes.streaming import prompt_of, streamed
@@ -38,7 +37,7 @@ def body(model: str, module: StreamingModule, prompt: Prompt) -> dict[str, Any]:
 
 def take(answer: Answer, value: dict[str, Any]) -> None:
     """Add one chunk."""
-    answer.say(found(take_choice(answer, value), "text"))
+    answer.say(take_choice(answer, value).get("text"))
 
 
 COMPLETION = Dialect("/completions", body, take)
