@@ -45,6 +45,15 @@ def aims_of(figures: Mapping[str, Figure], seen: Seen) -> dict[str, dict[str, An
             "reached": viewers is not None and viewers < PAGE_S_MAX * 1000,
             "misses": {},
         },
+        "agent": {"aim": "not worse in every pair", "reached": not (changed := _changed(figures)), "misses": changed},
+    }
+
+
+def _changed(figures: Mapping[str, Figure]) -> dict[str, float]:
+    """Which timings of the agent were worse in every pair, and how many times."""
+    ratios = {name: one for name, one in figures.items() if name.startswith("agent_") and name.endswith("_ratio")}
+    return {
+        name: round(one.ours, 3) for name, one in ratios.items() if one.ours is not None and (one.low or one.ours) > 1
     }
 
 

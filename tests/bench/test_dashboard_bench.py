@@ -133,6 +133,7 @@ def test_figures_hold_a_slow_page_against_the_aim() -> None:
     assert (figures["agent_distrusted_share"].ours, figures["agent_distrusted_share"].peer) == (0.1, 0)
     assert aims["page_drawn_s"] == {"aim": "< 2", "reached": False, "misses": {"compare": 2.6}}
     assert aims["filter_s"]["reached"] and aims["viewers_page_s"]["reached"]
+    assert (aims["agent"]["reached"], aims["agent"]["misses"]) == (False, {"agent_lateness_p99_ratio": 2.0})
     assert table_of(seen.cold_s, seen.warm_s)["status"] == {
         "cold": {"p50": 500, "p95": 700, "n": 2}, "warm": {"p50": 200, "p95": 200, "n": 1},
     }  # fmt: skip
