@@ -1,6 +1,6 @@
 """
 The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when,
-and how our probes were treated, which real traffic is held against.
+how our probes were treated, which real traffic is held against, and how full engines were.
 
 As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
 which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass
 
 from collector.judgement.correlation.buckets import BUCKET_S
+from collector.storage import look_sql
 from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRUSTED, bucket_sql
 
@@ -109,7 +110,17 @@ TREATMENT = HourRollup(
   FROM {_FACTS} AND attempt = 0 AND source = 'active' AND kind IN {MODEL_KINDS}
   GROUP BY t, provider, cluster, target, size HAVING known > 0""",
 )
+CAPACITY = HourRollup(
+    "capacity_hour",
+    ("provider", "cluster", "target"),
+    look_sql.COLUMNS,
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.TOLD}
+  FROM (SELECT provider, cluster, target, tick, outcome, {look_sql.FIGURES}
+        FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.LOOKS})
+  GROUP BY t, provider, cluster, target""",
+)
 
-ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT)
+ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT, CAPACITY)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
 MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"

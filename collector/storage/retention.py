@@ -28,6 +28,7 @@ _AGED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "model_times": ("t", "rollups"),
         "sights": ("t", "rollups"),
         "treatment_hour": ("t", "rollups"),
+        "capacity_hour": ("t", "rollups"),
     }
 )
 _TTL = re.compile(r"\bTTL [^ ]+ \+ toInterval(Day|Week|Month|Year)\((\d+)\)")

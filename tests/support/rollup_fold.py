@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from math import log
@@ -130,6 +130,45 @@ def treatment_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...],
         failed = sum(one.outcome is Outcome.FAILED for one in several)
         found[key] = (len(several), failed, len(logs), sum(logs), sum(log * log for log in logs))
     return found
+
+
+def capacity_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, cluster, target): looks, read, queued, with GPUs, the first tick, seven histograms."""
+    looks = [one for one in observations if one.kind == "engine_metrics" and one.source is Source.ACTIVE]
+    found = {}
+    for key, several in _groups(looks, HOUR, lambda one: (one.provider, one.cluster, one.target)).items():
+        told = [one.figures for one in several]
+        found[key] = (
+            len(several),
+            sum(one.outcome in ANSWERS for one in several),
+            sum(figures.get("waiting", 0) > 0 for figures in told),
+            sum("gpus" in figures for figures in told),
+            min(one.tick for one in several),
+            *(dict(Counter(_bfloat16(value) for figures in told for value in values(figures))) for values in _SPREADS),
+        )
+    return found
+
+
+def _told(figures: Mapping[str, float], *names: str) -> tuple[float, ...]:
+    """These figures, or nothing where one of them is unknown."""
+    return tuple(figures[name] for name in names) if figures.keys() >= set(names) else ()
+
+
+_SPREADS: tuple[Callable[[Mapping[str, float]], Sequence[float]], ...] = (
+    lambda figures: _told(figures, "kv_cache_share"),
+    lambda figures: _told(figures, "running"),
+    lambda figures: _told(figures, "waiting"),
+    lambda figures: [sum(both)] if (both := _told(figures, "running", "waiting")) else [],
+    lambda figures: _told(figures, "gpu_util_share"),
+    lambda figures: [kv / n for kv, n in [_told(figures, "kv_cache_share", "running") or (0, 0)] if n > 0],
+    lambda figures: [n for n, waiting in [_told(figures, "running", "waiting") or (0, 0)] if waiting > 0],
+)
+
+
+def _bfloat16(value: float) -> int:
+    """The upper half of its single precision, rounded by the lower."""
+    bits: int = unpack("I", pack("f", value))[0]
+    return (bits + 0x8000) >> 16
 
 
 def _known(one: Observation) -> bool:
