@@ -1,16 +1,17 @@
 """
 What engines told of themselves, and what was refused, by target or cluster: only rows taken in before `at`.
 
-Parameters: a, at, f, h (ms since the epoch; see cover.py), and one of now (ms), block (s). First attempts of our own
-probes only. Percentiles are of values as look_sql.py rounds them, between two looks by interpolation: within 0.4 % of
-exact, and the same from rollups as from facts.
+Parameters: a, at, f, h (ms since the epoch; see cover.py), and one of targets, now (ms), block (s). First attempts of
+our own probes only. Percentiles are of values as look_sql.py rounds them, between two looks by interpolation: within
+0.4 % of exact, and the same from rollups as from facts. What a target's values take is bounded by its looks, so targets
+are asked for a few at a time.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +30,7 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 
 TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
+LOOKS_AT_ONCE = 10_000_000
 BLOCK_S = 21_600
 _ROWS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
@@ -36,29 +38,41 @@ WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp
 _PAGES = f"{_ROWS} AND {look_sql.LOOKS}"
 
 # Closed hours come from rollups as far as they were known at `at` (f, h: see cover.py), what is newer from facts.
-_COLUMNS = ", ".join(look_sql.COLUMNS)
+_CLOSED = f"{{database}}.{CAPACITY.table} FINAL WHERE {IN_HOURS}"
+_NEWER = f"{_PAGES} AND {BEYOND_HOURS}"
+LOOKS = f"""
+SELECT target, sum(looks) FROM
+(
+  SELECT target, sum(n) AS looks FROM {_CLOSED} GROUP BY target
+  UNION ALL
+  SELECT target, count() AS looks FROM {_NEWER} GROUP BY target
+)
+GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
+
+_ASKED = "target IN {targets:Array(String)}"
 _HOURS = f"""
-        SELECT target, t AS hour, {_COLUMNS} FROM {{database}}.{CAPACITY.table} FINAL WHERE {IN_HOURS}
+        SELECT target, t AS hour, {", ".join(look_sql.COUNTS)}, {look_sql.FROM_HISTOGRAMS} FROM {_CLOSED} AND {_ASKED}
         UNION ALL
-        SELECT target, toStartOfHour(tick) AS hour, {look_sql.TOLD}
-        FROM (SELECT target, tick, outcome, {look_sql.FIGURES} FROM {_PAGES} AND {BEYOND_HOURS})
+        SELECT target, toStartOfHour(tick) AS hour, {look_sql.COUNTED}, {look_sql.FROM_LOOKS}
+        FROM (SELECT target, tick, outcome, {look_sql.FIGURES} FROM {_NEWER} AND {_ASKED})
         GROUP BY target, hour"""
 _QUANTILES = "quantilesExactWeightedInterpolatedArray"
 _BY_DAY = ", ".join(
-    f"sum(arraySum(mapValues({name}_hist))) AS n_{name}, "
-    f"{_QUANTILES}State(0.5, 0.95)({look_sql.values_sql(f'{name}_hist')}, mapValues({name}_hist)) AS q_{name}"
+    f"sum(arraySum({name}_looks)) AS n_{name}, "
+    f"{_QUANTILES}State(0.5, 0.95)({look_sql.values_sql(f'{name}_buckets')}, {name}_looks) AS q_{name}"
     for name in look_sql.SPREADS
 )
 _OVER_ALL = ", ".join(f"sum(n_{name}), {_QUANTILES}Merge(0.5, 0.95)(q_{name})" for name in look_sql.SPREADS)
+# A day's states hold every value that it was told, so those of the whole window are as good; hours are read once for both.
 PAGES = f"""
 SELECT target, sum(looks), sum(read), toUnixTimestamp64Milli(min(first)), sum(queued), sum(gpu_looks),
        arraySort(groupArrayIf((day, n_kv, hours, finalizeAggregation(q_kv)[2]), n_kv > 0)), {_OVER_ALL}
 FROM (SELECT target, toDate(hour) AS day, sum(n) AS looks, sum(n_read) AS read, min(first_tick) AS first,
-             sum(n_queued) AS queued, sum(n_gpus) AS gpu_looks, countIf(notEmpty(kv_hist)) AS hours, {_BY_DAY}
+             sum(n_queued) AS queued, sum(n_gpus) AS gpu_looks, countIf(notEmpty(kv_buckets)) AS hours, {_BY_DAY}
       FROM ({_HOURS}
       )
       GROUP BY target, day)
-GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
+GROUP BY target ORDER BY target"""
 
 NEWEST = f"""
 SELECT target, toUnixTimestamp64Milli(max(tick)), argMax(figures, tick)
@@ -100,9 +114,25 @@ def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
         target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))
     }
     pages = {
-        target: _page(target, values, *newest.get(target, (None, {}))) for target, *values in query(PAGES, **window)
+        target: _page(target, values, *newest.get(target, (None, {})))
+        for targets in at_once(query(LOOKS, **window))
+        for target, *values in query(PAGES, **window, targets=targets)
     }
     return CapacityFacts(pages, *_refusals(query(REFUSALS, **window, block=BLOCK_S)))
+
+
+def at_once(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+    """Targets in groups of at most LOOKS_AT_ONCE looks, or of one."""
+    group: list[str] = []
+    held = 0
+    for target, looks in counts:
+        if group and held + looks > LOOKS_AT_ONCE:
+            yield group
+            group, held = [], 0
+        group.append(target)
+        held += looks
+    if group:
+        yield group
 
 
 def _page(target: str, values: Sequence[Any], read_at: datetime | None, newest: Mapping[str, float]) -> PageFacts:

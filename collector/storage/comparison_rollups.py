@@ -113,9 +113,9 @@ TREATMENT = HourRollup(
 CAPACITY = HourRollup(
     "capacity_hour",
     ("provider", "cluster", "target"),
-    look_sql.COLUMNS,
+    (*look_sql.COUNTS, *look_sql.HISTOGRAMS),
     f"""
-  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.TOLD}
+  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.COUNTED}, {look_sql.TOLD}
   FROM (SELECT provider, cluster, target, tick, outcome, {look_sql.FIGURES}
         FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.LOOKS})
   GROUP BY t, provider, cluster, target""",

@@ -34,14 +34,23 @@ def _bucket(value: str) -> str:
 
 COUNTED = """count() AS n, countIf(outcome IN ('ok', 'degraded')) AS n_read,
        countIf(has_waiting AND waiting > 0) AS n_queued, countIf(has_gpus) AS n_gpus, min(tick) AS first_tick"""
-TOLD = f"{COUNTED}, " + ", ".join(
+COUNTS = ("n", "n_read", "n_queued", "n_gpus", "first_tick")
+HISTOGRAMS = tuple(f"{name}_hist" for name in SPREADS)
+TOLD = ", ".join(
     f"sumMapIf(map({_bucket(value)}, 1::UInt64), {looks}) AS {name}_hist" for name, value, looks in _SPREADS
 )
-COLUMNS = ("n", "n_read", "n_queued", "n_gpus", "first_tick", *(f"{name}_hist" for name in SPREADS))
+
+# Buckets, and how many looks told each: as histograms have them, and of looks that none was made of, one after the other.
+FROM_HISTOGRAMS = ", ".join(
+    f"mapKeys({name}_hist) AS {name}_buckets, mapValues({name}_hist) AS {name}_looks" for name in SPREADS
+)
+FROM_LOOKS = ", ".join(
+    f"groupArrayIf({_bucket(value)}, {looks}) AS {name}_buckets, "
+    f"arrayWithConstant(length({name}_buckets), 1::UInt64) AS {name}_looks"
+    for name, value, looks in _SPREADS
+)
 
 
-def values_sql(histogram: str) -> str:
-    """The values that *histogram* has, each of which as many looks told as mapValues says."""
-    return (
-        f"arrayMap(bucket -> toFloat64(reinterpretAsFloat32(bitShiftLeft(toUInt32(bucket), 16))), mapKeys({histogram}))"
-    )
+def values_sql(buckets: str) -> str:
+    """The values that stand for *buckets*."""
+    return f"arrayMap(bucket -> toFloat64(reinterpretAsFloat32(bitShiftLeft(toUInt32(bucket), 16))), {buckets})"
