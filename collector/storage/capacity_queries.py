@@ -3,7 +3,7 @@ What engines told of themselves, and what was refused, by target or cluster: onl
 
 Parameters: a, at, f, h (ms since the epoch; see cover.py), and one of targets, now (ms), block (s). First attempts of
 our own probes only. Percentiles are of values as look_sql.py rounds them, between two looks by interpolation: within
-0.4 % of exact, and the same from rollups as from facts. What a target's values take is bounded by its looks, so targets
+0.1 % of exact, and the same from rollups as from facts. What a target's values take is bounded by its looks, so targets
 are asked for a few at a time.
 """
 
@@ -30,12 +30,12 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 
 TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
-LOOKS_AT_ONCE = 10_000_000
+LOOKS_AT_ONCE = 10_000_000  # of the store's memory they take 40 bytes each, or less
 BLOCK_S = 21_600
 _ROWS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
   AND {known_before("at")} AND attempt = 0 AND source = 'active'"""
-_PAGES = f"{_ROWS} AND {look_sql.LOOKS}"
+_PAGES = f"{_ROWS} AND {look_sql.IS_LOOK}"
 
 # Closed hours come from rollups as far as they were known at `at` (f, h: see cover.py), what is newer from facts.
 _CLOSED = f"{{database}}.{CAPACITY.table} FINAL WHERE {IN_HOURS}"
@@ -63,7 +63,7 @@ _BY_DAY = ", ".join(
     for name in look_sql.SPREADS
 )
 _OVER_ALL = ", ".join(f"sum(n_{name}), {_QUANTILES}Merge(0.5, 0.95)(q_{name})" for name in look_sql.SPREADS)
-# A day's states hold every value that it was told, so those of the whole window are as good; hours are read once for both.
+# A day's states hold every bucket, so that those of the whole window are as good; an hour is read once for both.
 PAGES = f"""
 SELECT target, sum(looks), sum(read), toUnixTimestamp64Milli(min(first)), sum(queued), sum(gpu_looks),
        arraySort(groupArrayIf((day, n_kv, hours, finalizeAggregation(q_kv)[2]), n_kv > 0)), {_OVER_ALL}

@@ -117,7 +117,7 @@ CAPACITY = HourRollup(
     f"""
   SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.COUNTED}, {look_sql.TOLD}
   FROM (SELECT provider, cluster, target, tick, outcome, {look_sql.FIGURES}
-        FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.LOOKS})
+        FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.IS_LOOK})
   GROUP BY t, provider, cluster, target""",
 )
 

@@ -1,4 +1,4 @@
-"""Value, relations, capacity and status pages are the same from rollups as from facts, wherever windows cut an hour, as known."""
+"""Value, relations, capacity and status pages: the same from rollups as from facts, wherever windows cut an hour."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def capacity_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], 
             sum(figures.get("waiting", 0) > 0 for figures in told),
             sum("gpus" in figures for figures in told),
             min(one.tick for one in several),
-            *(dict(Counter(_bfloat16(value) for figures in told for value in values(figures))) for values in _SPREADS),
+            *(dict(Counter(_ten_bits(value) for figures in told for value in values(figures))) for values in _SPREADS),
         )
     return found
 
@@ -165,10 +165,10 @@ _SPREADS: tuple[Callable[[Mapping[str, float]], Sequence[float]], ...] = (
 )
 
 
-def _bfloat16(value: float) -> int:
-    """The upper half of its single precision, rounded by the lower."""
-    bits: int = unpack("I", pack("f", value))[0]
-    return (bits + 0x8000) >> 16
+def _ten_bits(value: float) -> int:
+    """Of single precision, scaled so that all that is seen has neither a sign nor an upper bit of the exponent."""
+    bits: int = unpack("I", pack("f", value / 2**63))[0]
+    return (bits + 2**13) >> 14
 
 
 def _known(one: Observation) -> bool:
