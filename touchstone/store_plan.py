@@ -13,7 +13,7 @@ DAY_S = 86_400.0
 ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
 HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 360.0, 37.0
 MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES, TREATMENT_BYTES = 3.6, 100.0, 2.2, 15.0
-PAGE_BYTES = 155.0  # of an hour of looks every 30 s at a busy engine's page; every 10 minutes they are 30
+PAGE_BYTES = 390.0  # of an hour of looks every 30 s at a busy engine's page; of one every 10 minutes they are 45
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 
 TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
-LOOKS_AT_ONCE = 10_000_000  # of the store's memory they take 40 bytes each, or less
+LOOKS_AT_ONCE = 5_000_000  # of the store's memory they take 80 bytes each, or less
 BLOCK_S = 21_600
 _ROWS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})

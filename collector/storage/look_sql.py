@@ -2,9 +2,9 @@
 What looks at engines' pages told, in SQL: counts, and of each figure a histogram, how many looks told which value.
 
 A series that is not on a page is no figure, so that nothing unknown is ever zero. A value's bucket is its ten leading
-bits: the upper bits of a Float32, rounded to nearest, of which a scale of 2^-63 frees the sign's and one of the exponent's.
-So a value is kept within 1/1024 of itself, and zero and whole numbers up to 1024, as most counts of requests are, without
-a change. What a page tells may be absurd: below zero is zero, beyond 1e18 is 1e18.
+bits: the upper bits of a Float32, rounded to nearest, where a scale of 2^-63 leaves the sign's and one of the
+exponent's unused. So a value is kept within 1/1024 of itself, and zero and whole numbers up to 1024, as most counts of
+requests are, without a change. What a page tells may be absurd: below zero is zero, beyond 1e18 is 1e18.
 """
 
 from __future__ import annotations
