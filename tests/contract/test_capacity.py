@@ -19,7 +19,7 @@ import yaml
 
 from collector.judgement.capacity.facts import LOOKS_MIN, CapacityFacts, DayLevel, PageFacts, Spread
 from collector.judgement.facts import Block
-from collector.storage.capacity_queries import BLOCK_S
+from collector.storage.capacity_queries import BLOCK_S, LOOKS_AT_ONCE, at_once
 from collector.storage.cover import Cover
 from collector.storage.queries import Reader
 from collector.storage.rollup_sql import COMPARISON
@@ -242,6 +242,14 @@ def test_percentiles_of_any_figures_are_within_one_in_1024(store: Store, seed: i
     assert page.kv == _spread(_shares(looks), WITHIN)
     assert page.waiting == Spread(len(looks), 0.0, 0.0)
     assert page.per_request.p95 == pytest.approx(1e18, rel=WITHIN)
+
+
+def test_targets_are_asked_for_by_their_looks() -> None:
+    """As many at once as have no more looks than the store's memory bears; one that has more by itself."""
+    counts = [("a", LOOKS_AT_ONCE - 1), ("b", 1), ("c", 1), ("d", 2 * LOOKS_AT_ONCE), ("e", 5)]
+
+    assert list(at_once(counts)) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert list(at_once([])) == []
 
 
 def capacity(house: tuple[Path, Store], *arguments: str, **environ: str) -> Any:
