@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from collector.judgement.capacity.holdings import KIND
 from probes.subjects import subjects_of
 from schemas.config import Configuration, Module
 
@@ -12,6 +13,7 @@ DAY_S = 86_400.0
 ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
 HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 360.0, 37.0
 MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES, TREATMENT_BYTES = 3.6, 100.0, 2.2, 20.0
+PAGE_BYTES = 390.0  # of an hour of looks every 30 s at a busy engine's page; of one every 10 minutes they are 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,15 @@ def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePla
     """The tables that grow with every tick; *vantages* places probe everything. Bad minutes grow with failures only."""
     kept = configuration.settings.store.retention
     raw, rolled = int(kept.raw // DAY_S), int(kept.rollups // DAY_S)
-    modules = [s.module for s in subjects_of(configuration.fleet, configuration.settings.modules)]
+    subjects = subjects_of(configuration.fleet, configuration.settings.modules)
+    modules = [one.module for one in subjects]
     rows = sum(DAY_S / module.interval for module in modules) * vantages
     tokens = sum(DAY_S / module.interval * _tokens(module) for module in modules) * vantages
     series = sum(_connections(module) for module in modules) * vantages
     streams = sum(_connections(module) for module in modules if module.tokens_out) * vantages
     places = tuple(configuration.fleet.places())
     targets, models = len(places), len({(place.provider, place.target.model) for place in places})
+    pages = len({one.place.id for one in subjects if one.module.kind == KIND})
     sights = len(configuration.fleet.providers) * vantages
     return (
         TablePlan("observations", rows, rows * ROW_BYTES + tokens * TOKEN_BYTES, raw),
@@ -49,6 +53,7 @@ def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePla
         TablePlan("model_times", 24.0 * models, 24 * models * TIMES_BYTES, rolled),
         TablePlan("sights", 24.0 * sights, 24 * sights * SIGHT_BYTES, rolled),
         TablePlan("treatment_hour", 24.0 * targets, 24 * targets * TREATMENT_BYTES, rolled),
+        TablePlan("capacity_hour", 24.0 * pages, 24 * pages * PAGE_BYTES, rolled),
         TablePlan("rollup_day", series, series * DAY_BYTES, None),
     )
 

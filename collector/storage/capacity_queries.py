@@ -1,9 +1,10 @@
 """
 What engines told of themselves, and what was refused, by target or cluster: only rows taken in before `at`.
 
-Parameters: a, at (ms since the epoch), and one of targets, now (ms), block (s). First attempts of our own probes only.
-A series that is not on a page is no figure, so that nothing unknown is ever zero. Percentiles are exact, between two
-looks by interpolation; so all values are held at once, and targets are asked for a few at a time.
+Parameters: a, at, f, h (ms since the epoch; see cover.py), and one of targets, now (ms), block (s). First attempts of
+our own probes only. Percentiles are of values as look_sql.py rounds them, between two looks by interpolation: within
+0.1 % of exact, and the same from rollups as from facts. What a target's values take is bounded by its looks, so targets
+are asked for a few at a time.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from datetime import datetime
 from typing import Any
 
 from collector.judgement.capacity.facts import LOOKS_MIN, NOW_WITHIN, CapacityFacts, DayLevel, PageFacts, Spread
-from collector.judgement.capacity.holdings import KIND
 from collector.judgement.facts import Block
+from collector.storage import look_sql, rollup_sql
 from collector.storage.client import of_ms, to_ms
+from collector.storage.comparison_rollups import CAPACITY
 from collector.storage.cover import BEYOND_HOURS, IN_HOURS, Cover
 from collector.storage.fact_queries import CALLER, known_before, start_of
 from collector.storage.first_token_sql import SERVES
@@ -28,44 +30,47 @@ Query = Callable[..., Sequence[Sequence[Any]]]
 
 TARGETS_MAX = 20_000
 ROWS_MAX = 1_000_000
-LOOKS_AT_ONCE = 2_000_000  # of the store's memory they take 56 bytes each
+LOOKS_AT_ONCE = 5_000_000  # of the store's memory they take 80 bytes each, or less
 BLOCK_S = 21_600
 _ROWS = f"""{{database}}.observations
 WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{at:Int64}})
   AND {known_before("at")} AND attempt = 0 AND source = 'active'"""
-_PAGES = f"{_ROWS} AND kind = '{KIND}'"
+_PAGES = f"{_ROWS} AND {look_sql.IS_LOOK}"
 
-_FIGURES = ", ".join(
-    f"mapContains(figures, '{name}') AS has_{name}, figures['{name}'] AS {name}"
-    for name in ("kv_cache_share", "running", "waiting", "gpu_util_share", "gpus")
-)
-# Name of the spread, of what, over which looks.
-_SPREADS = (
-    ("kv", "kv_cache_share", "has_kv_cache_share"),
-    ("running", "running", "has_running"),
-    ("waiting", "waiting", "has_waiting"),
-    ("load", "running + waiting", "has_running AND has_waiting"),
-    ("gpu_util", "gpu_util_share", "has_gpu_util_share"),
-    ("per_request", "kv_cache_share / running", "has_kv_cache_share AND has_running AND running > 0"),
-    ("running_queued", "running", "has_running AND has_waiting AND waiting > 0"),
-)
-_BY_DAY = ", ".join(
-    f"countIf({looks}) AS n_{name}, quantilesExactInclusiveStateIf(0.5, 0.95)({value}, {looks}) AS q_{name}"
-    for name, value, looks in _SPREADS
-)
-_OVER_ALL = ", ".join(f"sum(n_{name}), quantilesExactInclusiveMerge(0.5, 0.95)(q_{name})" for name, *_ in _SPREADS)
+# Closed hours come from rollups as far as they were known at `at` (f, h: see cover.py), what is newer from facts.
+_CLOSED = f"{{database}}.{CAPACITY.table} FINAL WHERE {IN_HOURS}"
+_NEWER = f"{_PAGES} AND {BEYOND_HOURS}"
 LOOKS = f"""
-SELECT target, count() FROM {_PAGES}
-GROUP BY provider, cluster, target ORDER BY provider, cluster, target LIMIT {TARGETS_MAX}"""
+SELECT target, sum(looks) FROM
+(
+  SELECT target, sum(n) AS looks FROM {_CLOSED} GROUP BY target
+  UNION ALL
+  SELECT target, count() AS looks FROM {_NEWER} GROUP BY target
+)
+GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
 
-# A day's states hold every value, so that those of the whole window are as exact; a page is read once for both.
+_ASKED = "target IN {targets:Array(String)}"
+_HOURS = f"""
+        SELECT target, t AS hour, {", ".join(look_sql.COUNTS)}, {look_sql.FROM_HISTOGRAMS} FROM {_CLOSED} AND {_ASKED}
+        UNION ALL
+        SELECT target, toStartOfHour(tick) AS hour, {look_sql.COUNTED}, {look_sql.FROM_LOOKS}
+        FROM (SELECT target, tick, outcome, {look_sql.FIGURES} FROM {_NEWER} AND {_ASKED})
+        GROUP BY target, hour"""
+_QUANTILES = "quantilesExactWeightedInterpolatedArray"
+_BY_DAY = ", ".join(
+    f"sum(arraySum({name}_looks)) AS n_{name}, "
+    f"{_QUANTILES}State(0.5, 0.95)({look_sql.values_sql(f'{name}_buckets')}, {name}_looks) AS q_{name}"
+    for name in look_sql.SPREADS
+)
+_OVER_ALL = ", ".join(f"sum(n_{name}), {_QUANTILES}Merge(0.5, 0.95)(q_{name})" for name in look_sql.SPREADS)
+# A day's states hold every bucket, so that those of the whole window are as good; an hour is read once for both.
 PAGES = f"""
 SELECT target, sum(looks), sum(read), toUnixTimestamp64Milli(min(first)), sum(queued), sum(gpu_looks),
        arraySort(groupArrayIf((day, n_kv, hours, finalizeAggregation(q_kv)[2]), n_kv > 0)), {_OVER_ALL}
-FROM (SELECT target, toDate(tick) AS day, count() AS looks, countIf(outcome IN ('ok', 'degraded')) AS read,
-             min(tick) AS first, countIf(has_waiting AND waiting > 0) AS queued, countIf(has_gpus) AS gpu_looks,
-             uniqExactIf(toHour(tick), has_kv_cache_share) AS hours, {_BY_DAY}
-      FROM (SELECT target, tick, outcome, {_FIGURES} FROM {_PAGES} AND target IN {{targets:Array(String)}})
+FROM (SELECT target, toDate(hour) AS day, sum(n) AS looks, sum(n_read) AS read, min(first_tick) AS first,
+             sum(n_queued) AS queued, sum(n_gpus) AS gpu_looks, countIf(notEmpty(kv_buckets)) AS hours, {_BY_DAY}
+      FROM ({_HOURS}
+      )
       GROUP BY target, day)
 GROUP BY target ORDER BY target"""
 
@@ -76,8 +81,8 @@ FROM (SELECT target, tick, figures FROM {_PAGES} AND tick >= fromUnixTimestamp64
 GROUP BY target ORDER BY target LIMIT {TARGETS_MAX}"""
 
 
-# Of requests that reached the cluster: what failed by our own fault, or was not observed, is unknown. Closed hours come
-# from rollups as far as they were known at `at` (f, h: see cover.py); only what is not observed has a reason of ours.
+# Of requests that reached the cluster: what failed by our own fault, or was not observed, is unknown. Only what is not
+# observed has a reason of ours.
 _LIMITED, _FULL = f"('{Reason.RATE_LIMITED}')", f"('{Reason.NO_CAPACITY}')"
 REFUSALS = f"""
 SELECT cluster, start, toUInt64(sum(n) - sum(ours) - sum(unseen)), sum(limited), sum(full), sum(ours),
@@ -103,7 +108,8 @@ GROUP BY cluster, start ORDER BY cluster, start LIMIT {ROWS_MAX}"""
 
 def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
     """What every page told and every cluster refused over [start, at), as known at *at*. Raises as *query*."""
-    window = {"a": to_ms(start), "at": to_ms(at)}
+    borders = Cover.read(query, start, at, at=at, mark=rollup_sql.COMPARISON).within(start, at)
+    window = {"a": to_ms(start), "at": to_ms(at), "f": borders["f"], "h": borders["h"]}
     newest = {
         target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))
     }
@@ -112,9 +118,7 @@ def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
         for targets in at_once(query(LOOKS, **window))
         for target, *values in query(PAGES, **window, targets=targets)
     }
-    borders = Cover.read(query, start, at, at=at).within(start, at)
-    refused = query(REFUSALS, **window, block=BLOCK_S, f=borders["f"], h=borders["h"])
-    return CapacityFacts(pages, *_refusals(refused))
+    return CapacityFacts(pages, *_refusals(query(REFUSALS, **window, block=BLOCK_S)))
 
 
 def at_once(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
@@ -137,7 +141,7 @@ def _page(target: str, values: Sequence[Any], read_at: datetime | None, newest: 
     return PageFacts(
         target=target, looks=looks, read=read, first=of_ms(first), queued=queued, gpu_looks=gpu_looks,
         newest=dict(newest), read_at=read_at, days=tuple(DayLevel(*level) for level in days),
-        **{name: _spread_of(*pair) for (name, *_), pair in zip(_SPREADS, _pairs(spreads), strict=True)},
+        **{name: _spread_of(*pair) for name, pair in zip(look_sql.SPREADS, _pairs(spreads), strict=True)},
     )  # fmt: skip
 
 

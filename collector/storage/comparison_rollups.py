@@ -1,6 +1,6 @@
 """
 The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when,
-and how our probes fared beside real traffic.
+how our probes fared beside real traffic, and how full engines were.
 
 As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
 which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
@@ -13,6 +13,7 @@ import hashlib
 from dataclasses import dataclass
 
 from collector.judgement.correlation.buckets import BUCKET_S
+from collector.storage import look_sql
 from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRUSTED, bucket_sql
 
@@ -121,7 +122,17 @@ TRAFFIC = HourRollup(
          sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED})
   FROM {_FACTS} AND attempt = 0 AND source = 'passive' GROUP BY t, provider, cluster, connection""",
 )
+CAPACITY = HourRollup(
+    "capacity_hour",
+    ("provider", "cluster", "target"),
+    (*look_sql.COUNTS, *look_sql.HISTOGRAMS),
+    f"""
+  SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.COUNTED}, {look_sql.TOLD}
+  FROM (SELECT provider, cluster, target, tick, outcome, {look_sql.FIGURES}
+        FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.IS_LOOK})
+  GROUP BY t, provider, cluster, target""",
+)
 
-ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC)
+ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC, CAPACITY)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
 MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"

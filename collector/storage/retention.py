@@ -29,6 +29,7 @@ _AGED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "sights": ("t", "rollups"),
         "treatment_hour": ("t", "rollups"),
         "traffic_hour": ("t", "rollups"),
+        "capacity_hour": ("t", "rollups"),
     }
 )
 _TTL = re.compile(r"\bTTL [^ ]+ \+ toInterval(Day|Week|Month|Year)\((\d+)\)")

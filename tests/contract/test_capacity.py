@@ -19,18 +19,21 @@ import yaml
 
 from collector.judgement.capacity.facts import LOOKS_MIN, CapacityFacts, DayLevel, PageFacts, Spread
 from collector.judgement.facts import Block
-from collector.storage.capacity_queries import BLOCK_S
+from collector.storage.capacity_queries import BLOCK_S, LOOKS_AT_ONCE, at_once
+from collector.storage.cover import Cover
 from collector.storage.queries import Reader
+from collector.storage.rollup_sql import COMPARISON
 from collector.storage.rollups import floor
 from schemas.config import Store
 from schemas.observation import BLAME, Blame, Observation, Outcome, Reason, Source
 from tests.support.engine_pages import AT, look
 from tests.support.observations import seen
 from tests.support.processes import touchstone
-from tests.support.stores import fresh_database, put
+from tests.support.stores import fresh_database, on_store, put
 
 DAYS = 9
 START = AT - timedelta(days=DAYS)
+WITHIN = 1 / 1024  # of themselves are figures kept; whole numbers up to 1024 as they are
 EVERY = timedelta(minutes=7)
 TARGETS = ("acme/east/chat", "acme/west/chat", "bolt/east/chat", "bolt/east/=hyp", "calm/east/gone")
 AS_OF = AT.isoformat()
@@ -104,13 +107,13 @@ def _page(target: str, looks: Sequence[Observation]) -> PageFacts:
         looks=len(looks),
         read=sum(one.outcome is Outcome.OK for one in looks),
         first=looks[0].tick,
-        kv=_spread([one["kv_cache_share"] for one in told if "kv_cache_share" in one]),
+        kv=_spread([one["kv_cache_share"] for one in told if "kv_cache_share" in one], WITHIN),
         running=_spread([one["running"] for one in told if "running" in one]),
         waiting=_spread([one["waiting"] for one in told if "waiting" in one]),
         load=_spread([running + waiting for running, waiting in both]),
-        gpu_util=_spread([one["gpu_util_share"] for one in told if "gpu_util_share" in one]),
+        gpu_util=_spread([one["gpu_util_share"] for one in told if "gpu_util_share" in one], WITHIN),
         queued=sum(one.get("waiting", 0) > 0 for one in told),
-        per_request=_spread([share / running for running, share in cache if running]),
+        per_request=_spread([share / running for running, share in cache if running], WITHIN),
         running_queued=_spread([running for running, waiting in both if waiting]),
         gpu_looks=sum("gpus" in one for one in told),
         newest=dict(newest[-1].figures) if newest else {},
@@ -125,7 +128,7 @@ def _days(looks: Sequence[Observation]) -> tuple[DayLevel, ...]:
         if "kv_cache_share" in one.figures:
             by_day[one.tick.date()].append(one)
     return tuple(
-        DayLevel(day, len(some), len({one.tick.hour for one in some}), pytest.approx(_p95(_shares(some))))
+        DayLevel(day, len(some), len({one.tick.hour for one in some}), pytest.approx(_p95(_shares(some)), rel=WITHIN))
         for day, some in sorted(by_day.items())
     )
 
@@ -138,11 +141,11 @@ def _p95(values: Sequence[float]) -> float:
     return float(np.quantile(values, 0.95))
 
 
-def _spread(values: Sequence[float]) -> Any:
+def _spread(values: Sequence[float], within: float | None = None) -> Any:
     if not values:
         return Spread()
-    p95 = pytest.approx(_p95(values)) if len(values) >= LOOKS_MIN else None
-    return Spread(len(values), pytest.approx(median(values)), p95)
+    p95 = pytest.approx(_p95(values), rel=within) if len(values) >= LOOKS_MIN else None
+    return Spread(len(values), pytest.approx(median(values), rel=within), p95)
 
 
 def _blocks(served: Sequence[Observation], reason: Reason) -> dict[str, tuple[Block, ...]]:
@@ -203,6 +206,50 @@ def test_facts_equal_a_fold_over_the_observations(house: tuple[Path, Store]) -> 
     assert read.pages == expected.pages
     assert read.rate_limited == expected.rate_limited
     assert read.no_capacity == expected.no_capacity
+
+
+def test_facts_are_the_same_from_rollups(house: tuple[Path, Store]) -> None:
+    """Of whole hours and of parts of them, at an instant before a late look came and after it, to the last bit."""
+    _, store = house
+    instants = (AT, AT + timedelta(minutes=31), AT - timedelta(days=3, minutes=7, milliseconds=1))
+    windows = [(start, at) for at in instants for start in (START, START + timedelta(hours=9, minutes=20))]
+    with Reader.open(store) as reader:
+        expected = [reader.capacity(*window) for window in windows]
+        later = AT + timedelta(hours=2)
+        on_store(store, lambda house: house.rollups.advance(later, later))
+        covers = [Cover.read(reader._rows, *window, at=window[1], mark=COMPARISON) for window in windows]
+
+        assert [cover.hours_until > START for cover in covers] == [True] * len(windows)
+        assert [reader.capacity(*window) for window in windows] == expected
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_percentiles_of_any_figures_are_within_one_in_1024(store: Store, seed: int) -> None:
+    """From 1e-9 to 1e11, far apart from each other too; nothing stays nothing, and what is absurd stays finite."""
+    dice = random.Random(seed)
+    looks = [
+        look(
+            TARGETS[0],
+            AT - timedelta(minutes=n),
+            {"kv_cache_share": 10 ** dice.uniform(-9, 11), "waiting": 0.0, "running": 1e-300},
+        )
+        for n in range(1, 2 * LOOKS_MIN)
+    ]
+    put(store, looks)
+    with Reader.open(store) as reader:
+        page = reader.capacity(START, AT).pages[TARGETS[0]]
+
+    assert page.kv == _spread(_shares(looks), WITHIN)
+    assert page.waiting == Spread(len(looks), 0.0, 0.0)
+    assert page.per_request.p95 == pytest.approx(1e18, rel=WITHIN)
+
+
+def test_targets_are_asked_for_by_their_looks() -> None:
+    """As many at once as have no more looks than the store's memory bears; one that has more by itself."""
+    counts = [("a", LOOKS_AT_ONCE - 1), ("b", 1), ("c", 1), ("d", 2 * LOOKS_AT_ONCE), ("e", 5)]
+
+    assert list(at_once(counts)) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert list(at_once([])) == []
 
 
 def capacity(house: tuple[Path, Store], *arguments: str, **environ: str) -> Any:

@@ -1,4 +1,4 @@
-"""Value, relations and status pages are the same from rollups as from facts, wherever windows cut an hour, as known."""
+"""Value, relations, capacity and status pages: the same from rollups as from facts, wherever windows cut an hour."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TODAY = floor(NOW, DAY)
 START = TODAY - 3 * DAY
 FIVE_MINUTES = timedelta(minutes=5)
 N, LATE = 3_000, 60
-TABLES = ("model_hour", "model_times", "sights", "treatment_hour", "traffic_hour")
+TABLES = ("model_hour", "model_times", "sights", "treatment_hour", "traffic_hour", "capacity_hour")
 
 
 def tell(store: Store, sql: str) -> None:
@@ -75,6 +75,7 @@ def answers(reader: Reader, start: datetime, at: datetime) -> dict[str, Any]:
         "bars": reader.days_as_known(floor(start, DAY), at),
         "bars of one": reader.days_as_known(start, at, provider="acme"),
         "seen": reader.observed_at(start, at),
+        "capacity": reader.capacity(start, at),
         "sights": [
             (one.provider, one.vantage, one.seen.tolist(), one.down.tolist())
             for one in correlation_queries.sights(reader._rows, begins, ends, at)
@@ -110,7 +111,7 @@ def test_whole_hours_are_read_from_rollups_alone(filled: tuple[Store, int]) -> N
         before = answers(reader, START, NOW)
         delete(store, "observations", f"tick < fromUnixTimestamp({int((TODAY - DAY).timestamp())})")
         after = answers(reader, START, NOW)
-    for name in ("value", "bars", "sights"):
+    for name in ("value", "bars", "sights", "capacity"):
         assert before[name] and after[name] == before[name], name
     assert after["odd blocks"] != before["odd blocks"]
 

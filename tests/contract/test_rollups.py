@@ -50,17 +50,15 @@ TABLES = {
                                 toFloat64(ln_squares) FROM treatment_hour FINAL""",
     "traffic_hour": """SELECT t, provider, cluster, connection, n_ok, n_degraded, n_failed, n_unknown, n_not_observed,
                               ttft_hist FROM traffic_hour FINAL""",
+    "capacity_hour": """SELECT t, provider, cluster, target, n, n_read, n_queued, n_gpus, first_tick,
+                               kv_hist, running_hist, waiting_hist, load_hist, gpu_util_hist, per_request_hist,
+                               running_queued_hist FROM capacity_hour FINAL""",
 }
 # Of the keys.
 WIDTHS = {
-    "bad_minutes": 5,
-    "engine_metrics": 6,
-    "model_hour": 5,
-    "model_times": 3,
-    "sights": 3,
-    "treatment_hour": 6,
-    "traffic_hour": 4,
-}
+    "bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3, "treatment_hour": 6,
+    "traffic_hour": 4, "capacity_hour": 4,
+}  # fmt: skip
 
 
 @pytest_asyncio.fixture
@@ -95,7 +93,7 @@ def observed(dice: Random, tick: datetime) -> Observation:
         late_ms=1.5,
         distrust=Distrust.LOOP_LAG if dice.random() < 0.05 else None,
         instrument=Instrument(dice.choice((Connection.COLD, Connection.WARM)), reads=3),
-        figures={"queue": float(dice.randrange(50)), "kv_cache": dice.random()} if engine else {},
+        figures=page(dice) if engine else {},
         timings=Timings(
             first_token_ms=first, last_token_ms=arrivals[-1], sent_ms=2.25, total_ms=first + 100, arrivals_ms=arrivals
         )
@@ -110,6 +108,18 @@ def tokens(dice: Random) -> Tokens:
     billed, counted = dice.choice((None, *range(1, 40))), dice.choice((None, *range(40)))
     by = "" if counted is None else dice.choice(("words", "tokenizer", "chunks"))
     return Tokens(dice.choice((None, 12)), billed, counted, by, chunks=5)
+
+
+def page(dice: Random) -> dict[str, float]:
+    """Some of what engines' pages tell, nothing and large numbers among it."""
+    told = {
+        "kv_cache_share": dice.choice((0.0, dice.random())),
+        "running": float(dice.randrange(4)) * dice.choice((1, 1000)),
+        "waiting": dice.choice((0.0, 0.0, 1e11 / 3)),
+        "gpu_util_share": dice.random(),
+        "gpus": 8.0,
+    }
+    return {name: value for name, value in told.items() if dice.random() < 0.8}
 
 
 def several(seed: int, n: int, start: datetime = START, end: datetime = TODAY) -> list[Observation]:
@@ -147,6 +157,7 @@ def folded(observations: Sequence[Observation]) -> dict[str, dict[tuple[Any, ...
         "sights": rollup_fold.sights(observations),
         "traffic_hour": rollup_fold.traffic_hour(observations),
         "treatment_hour": {key: pytest.approx(row) for key, row in rollup_fold.treatment_hour(observations).items()},
+        "capacity_hour": rollup_fold.capacity_hour(observations),
     }
 
 

@@ -87,7 +87,7 @@ def test_a_store_that_is_whole_has_no_findings(run: Run) -> None:
 
 
 def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> None:
-    """An hour of too many, a missing minute, a wrong bit: found with their hour; gone after --mend."""
+    """An hour of too many, a missing minute, a wrong bit, a look too few: found with their hour; gone after --mend."""
     hour = int((TODAY - DAY).timestamp())
     tell(
         store,
@@ -109,9 +109,14 @@ def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> Non
         "treatment_hour UPDATE ln = 1",
     ):
         tell(store, f"ALTER TABLE {change} WHERE t = toDateTime({hour}) SETTINGS mutations_sync = 1")
+    tell(
+        store,
+        f"""INSERT INTO observations SELECT * REPLACE ('engine_metrics' AS kind, map('running', 3.) AS figures)
+            FROM observations WHERE tick = toDateTime({hour})""",
+    )
     missing = found(run("store", "check", "--json"))["rollups"]
     assert {said.partition(":")[0] for said in missing} == {
-        "bad_minutes", "model_hour", "model_times", "sights", "treatment_hour",
+        "bad_minutes", "model_hour", "model_times", "sights", "treatment_hour", "capacity_hour", "rollup_hour",
     }  # fmt: skip
 
     run("store", "check", "--mend")

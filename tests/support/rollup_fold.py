@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
 from math import log
@@ -157,6 +157,45 @@ def _of_traffic(one: Observation) -> bool:
 
 def _treated(one: Observation) -> tuple[Any, ...]:
     return one.provider, one.cluster, one.target, one.source.value, _size(one)
+
+
+def capacity_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, cluster, target): looks, read, queued, with GPUs, the first tick, seven histograms."""
+    looks = [one for one in observations if one.kind == "engine_metrics" and one.source is Source.ACTIVE]
+    found = {}
+    for key, several in _groups(looks, HOUR, lambda one: (one.provider, one.cluster, one.target)).items():
+        told = [one.figures for one in several]
+        found[key] = (
+            len(several),
+            sum(one.outcome in ANSWERS for one in several),
+            sum(figures.get("waiting", 0) > 0 for figures in told),
+            sum("gpus" in figures for figures in told),
+            min(one.tick for one in several),
+            *(dict(Counter(_ten_bits(value) for figures in told for value in values(figures))) for values in _SPREADS),
+        )
+    return found
+
+
+def _told(figures: Mapping[str, float], *names: str) -> tuple[float, ...]:
+    """These figures, or nothing where one of them is unknown."""
+    return tuple(figures[name] for name in names) if figures.keys() >= set(names) else ()
+
+
+_SPREADS: tuple[Callable[[Mapping[str, float]], Sequence[float]], ...] = (
+    lambda figures: _told(figures, "kv_cache_share"),
+    lambda figures: _told(figures, "running"),
+    lambda figures: _told(figures, "waiting"),
+    lambda figures: [sum(both)] if (both := _told(figures, "running", "waiting")) else [],
+    lambda figures: _told(figures, "gpu_util_share"),
+    lambda figures: [kv / n for kv, n in [_told(figures, "kv_cache_share", "running") or (0, 0)] if n > 0],
+    lambda figures: [n for n, waiting in [_told(figures, "running", "waiting") or (0, 0)] if waiting > 0],
+)
+
+
+def _ten_bits(value: float) -> int:
+    """Of single precision, scaled so that all that is seen has neither a sign nor an upper bit of the exponent."""
+    bits: int = unpack("I", pack("f", value / 2**63))[0]
+    return (bits + 2**13) >> 14
 
 
 def _known(one: Observation) -> bool:

@@ -12,12 +12,13 @@ from touchstone.store_plan import HOUR_BYTES, ROW_BYTES, TOKEN_BYTES, store_plan
 MODULES = {
     "chat": {"kind": "chat_stream", "interval": "60s", "max_tokens": 20, "connection": "cold"},
     "page": {"kind": "http_request", "interval": "10s"},
+    "engine": {"kind": "engine_metrics", "interval": "30s"},
 }
 
 
-def configuration(**store: object) -> Configuration:
-    """One target with two modules."""
-    cluster = {"targets": {"chat": {"model": "m", "url": "http://127.0.0.1:1/v1", "modules": ["chat", "page"]}}}
+def configuration(modules: tuple[str, ...] = ("chat", "page"), **store: object) -> Configuration:
+    """One target with *modules*."""
+    cluster = {"targets": {"chat": {"model": "m", "url": "http://127.0.0.1:1/v1", "modules": list(modules)}}}
     settings = {"version": 1, "modules": MODULES, "store": store}
     return Configuration(
         settings=SettingsFile.model_validate(settings),
@@ -40,6 +41,16 @@ def test_rows_and_bytes_follow_intervals_tokens_connections_and_vantages() -> No
         24, 24, 3 * 24, 24,
     ]  # fmt: skip
     assert (tables["rollup_day"].days, tables["rollup_day"].rows_day) == (None, 9)
+
+
+def test_an_hour_of_looks_is_a_row_of_each_engine() -> None:
+    """From however many places; nothing where no page is looked at."""
+    looked, plain = (
+        {one.table: one for one in store_plan(configuration(modules), vantages=3)}
+        for modules in (("chat", "engine"), ("chat",))
+    )
+
+    assert (looked["capacity_hour"].rows_day, plain["capacity_hour"].rows_day) == (24, 0)
 
 
 def test_what_is_kept_for_less_long_is_smaller() -> None:
