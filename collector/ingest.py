@@ -21,6 +21,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from collector.otlp_body import groups_in
+from collector.own_spans import OwnSpans
 from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, passive_observation
 from schemas.clock import Clock
 from schemas.errors import BodyError, SpanRejected, StoreError, StoreRejected, WireError
@@ -125,9 +126,19 @@ def unpacked(body: bytes, encoding: str, *, bytes_max: int) -> bytes:
 
 
 def read_body(
-    content: bytes, *, spans_max: int, targets: TargetIndex = NO_TARGETS, times: Times | None = None
+    content: bytes,
+    *,
+    spans_max: int,
+    targets: TargetIndex = NO_TARGETS,
+    times: Times | None = None,
+    own_spans: OwnSpans | None = None,
 ) -> Reading:
-    """The observations of an OTLP request; raises WireError when it is none, or holds too many spans."""
+    """
+    The observations of an OTLP request; raises WireError when it is none, or holds too many spans.
+
+    *own_spans* remembers attributes from one request to the next.
+    """
+    own_spans = own_spans or OwnSpans()
     received, problems, why, number = [], list[str](), Counter[str](), 0
     for group in groups_in(content, spans_max=spans_max):
         resource = _resource_of(group.resource)
@@ -135,19 +146,23 @@ def read_body(
             name = ""
             try:
                 _small_enough(span_bytes)
-                span = _decoded(Span, span_bytes)
-                name = span.name[:NAME_CHARS_MAX]
-                one = _received(span, resource, targets)
+                if (ours := own_spans.read(span_bytes, ATTRIBUTES_MAX)) is not None:
+                    name, observation, batch_id, seq = ours
+                    one = Received(observation, batch_id, seq)
+                else:
+                    span = _decoded(Span, span_bytes)
+                    name = span.name
+                    one = _received(span, resource, targets)
                 if times is not None:
                     times.check(one.observation)
                 received.append(one)
             except SpanRejected as error:
-                problems.append(f"span {number} ({name!r}): {error}")
+                problems.append(f"span {number} ({name[:NAME_CHARS_MAX]!r}): {error}")
                 why[error.why] += 1
             except BodyError:
                 raise
             except WireError as error:
-                problems.append(f"span {number} ({name!r}): {error}")
+                problems.append(f"span {number} ({name[:NAME_CHARS_MAX]!r}): {error}")
                 why[Rejection.MALFORMED] += 1
             del problems[SAID_MAX:]
             number += 1
@@ -182,6 +197,7 @@ class Ingest:
         self._writer, self._key_of, self._decided, self._clock = writer, key_of, decided, clock
         self._bytes_max, self._spans_max, self._targets = bytes_max, spans_max, targets
         self._taken, self._rejected = Counter[str](), Counter[str]()
+        self._own_spans = OwnSpans()
         self._one_at_a_time = asyncio.Lock()
         self._waiting: list[_Waiting] = []
         self._under_way: datetime | None = None  # stays when an insert failed, until it is known what became of it
@@ -277,7 +293,9 @@ class Ingest:
     def _read(self, body: bytes, encoding: str) -> Reading:
         content = unpacked(body, encoding, bytes_max=self._bytes_max)
         times = Times.around(self._clock.now())
-        return read_body(content, spans_max=self._spans_max, targets=self._targets, times=times)
+        return read_body(
+            content, spans_max=self._spans_max, targets=self._targets, times=times, own_spans=self._own_spans
+        )
 
     async def _store(self, received: Sequence[Received]) -> None:
         """Insert what the store has not got; a retry of a batch that was stored, or half of it, adds nothing twice."""

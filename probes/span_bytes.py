@@ -14,9 +14,10 @@ from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
 from schemas.otlp_values import attributes_of
-from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes, to_ns
+from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes
 
 # Tags of the OTLP schema: field number * 8 + wire type.
 _TRACE_ID, _SPAN_ID, _NAME, _KIND, _START, _END, _ATTRIBUTE, _STATUS, _FLAGS = (

@@ -13,16 +13,11 @@ def attributes_of(pairs: Iterable[Any]) -> dict[str, object]:
     """Attribute names to plain values, of OTLP KeyValue messages; of a name given twice the last counts."""
     found: dict[str, object] = {}
     for pair in pairs:
-        value = pair.value
-        kind = value.WhichOneof("value")
-        if kind in _SCALARS:
-            found[pair.key] = getattr(value, kind)
-        else:
-            found[pair.key] = _composed(value, kind)
+        found[pair.key] = plain(pair.value)
     return found
 
 
-_SCALARS = frozenset({"string_value", "int_value", "double_value", "bool_value", "bytes_value"})
+SCALARS = frozenset({"string_value", "int_value", "double_value", "bool_value", "bytes_value"})
 
 
 def _composed(value: Any, kind: str | None) -> object:
@@ -39,9 +34,10 @@ def _array(array: Any) -> list[Any]:
     n, rest = divmod(len(raw), len(_DOUBLE) + 8)
     if not rest and all(raw[at :: len(_DOUBLE) + 8] == _DOUBLE[at : at + 1] * n for at in range(len(_DOUBLE))):
         return list(unpack(f"<{'3xd' * n}", raw))
-    return [_plain(one) for one in array.values]
+    return [plain(one) for one in array.values]
 
 
-def _plain(value: Any) -> object:
+def plain(value: Any) -> object:
+    """An OTLP AnyValue as a plain value; None for an empty one."""
     kind = value.WhichOneof("value")
-    return getattr(value, kind) if kind in _SCALARS else _composed(value, kind)
+    return getattr(value, kind) if kind in SCALARS else _composed(value, kind)

@@ -23,8 +23,9 @@ from probes.ship import RETRY_AFTER_MAX_S, RETRY_MAX_S, RETRY_MIN_S, backoff_s, 
 from probes.span_bytes import observation_of, span_bytes
 from probes.telemetry.spans import conventional_span
 from schemas.errors import DeliveryError
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
-from schemas.wire import SCOPE_NAME, to_attributes, to_ns
+from schemas.wire import SCOPE_NAME, to_attributes
 from tests.support.batches import batch_of
 from tests.support.observations import any_observation, fullest, seen
 

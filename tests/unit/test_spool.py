@@ -30,8 +30,9 @@ from probes.spool import (
 )
 from probes.spool_bounds import Bounds
 from schemas.errors import SpoolError
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome, Timings
-from schemas.wire import to_attributes, to_ns
+from schemas.wire import to_attributes
 from tests.support.observations import TICK, fullest, seen
 
 ROOT = Path(__file__).parents[2]
