@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.ingest import ATTRIBUTES_MAX
+from collector.otlp_reading import ATTRIBUTES_MAX
 from collector.own_spans import KNOWN_BYTES_MAX, KNOWN_MAX, OwnSpans
 from probes.span_bytes import numbered, observation_of, span_bytes, span_name
 from schemas.observation import Observation

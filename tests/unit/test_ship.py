@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 
-from collector.ingest import Received, read_body, unpacked
+from collector.otlp_reading import Received, read_body, unpacked
 from probes.ship import RETRY_AFTER_MAX_S, RETRY_MAX_S, RETRY_MIN_S, backoff_s, encoded, post
 from probes.span_bytes import observation_of, span_bytes
 from probes.telemetry.spans import conventional_span
