@@ -10,6 +10,7 @@ the span is decoded whole, and whatever is wrong with it is found and named ther
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -19,13 +20,13 @@ from google.protobuf import (  # type: ignore[import-untyped]
     message_factory,
 )
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
 from schemas.observation import Observation
-from schemas.otlp_values import SCALARS, plain
+from schemas.otlp_values import ELEMENT_BYTES, SCALARS, doubles_in, plain
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, assembled
 
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
@@ -36,6 +37,9 @@ _NEVER_KNOWN = frozenset(
 )
 _DOUBLE = Struct("<d").unpack
 _DOUBLE_BYTES = 8
+_ARRIVALS = "touchstone.arrivals_ms"
+_ARRIVALS_CHECK = CHECKS[_ARRIVALS]
+_ARRIVALS_KEY = KeyValue(key=_ARRIVALS).SerializeToString() + b"\x12"  # and how long its value is
 
 
 def _double_head(name: str) -> bytes:
@@ -58,6 +62,14 @@ def _bytes_span() -> Any:
     pool = descriptor_pool.Default()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("touchstone.Span"))
+
+
+@lru_cache(1024)
+def _arrivals_head(n: int) -> bytes:
+    """What stands before *n* arrivals."""
+    numbers = ArrayValue(values=[AnyValue(double_value=0.0)] * n)
+    whole: bytes = KeyValue(key=_ARRIVALS, value=AnyValue(array_value=numbers)).SerializeToString()
+    return whole[: len(whole) - n * ELEMENT_BYTES]
 
 
 _BytesSpan = _bytes_span()
@@ -95,6 +107,10 @@ class OwnSpans:
         name = _DOUBLE_NAMES.get(raw[:-_DOUBLE_BYTES])
         if name is not None:
             return name, number(name, _DOUBLE(raw[-_DOUBLE_BYTES:])[0])
+        if raw.startswith(_ARRIVALS_KEY):
+            head = _arrivals_head((len(raw) - len(_ARRIVALS_KEY)) // ELEMENT_BYTES)
+            if raw.startswith(head) and (doubles := doubles_in(raw[len(head) :])):
+                return _ARRIVALS, _ARRIVALS_CHECK(_ARRIVALS, doubles)
         return self._decoded(raw)
 
     def _decoded(self, raw: bytes) -> tuple[str, Any]:

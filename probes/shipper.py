@@ -89,12 +89,13 @@ class Shipper:
                 under_way.popleft()
         except (DeliveryError, SpoolError):
             self._one_by_one = True
-            await asyncio.wait([task for _, task in under_way])  # what is taken meanwhile need not go again
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)  # taken ones go no more
             raise
-        finally:
+        except asyncio.CancelledError:
             for _, task in under_way:
                 task.cancel()
             await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+            raise
 
     async def _next(self, under_way: Sequence[tuple[Batch, asyncio.Task[None]]]) -> Batch | None:
         """What may set out now: the oldest, or behind a full batch that is under way the one after it."""

@@ -57,7 +57,7 @@ def span_name(observation: Observation) -> str:
 
 def numbered(span: bytes, batch_id: int, seq: int) -> bytes:
     """*span* with its batch and its number there."""
-    return span + attribute_bytes({ATTR_BATCH: batch_id, ATTR_SEQ: seq})
+    return span + _batch_attribute(batch_id) + attribute_bytes({ATTR_SEQ: seq})
 
 
 def observation_of(span: bytes) -> Observation:
@@ -78,6 +78,11 @@ def attribute_bytes(attributes: Mapping[str, Any], tag: bytes = _ATTRIBUTE) -> b
             for name, value in attributes.items()
         ]
     )
+
+
+@lru_cache(1)
+def _batch_attribute(batch_id: int) -> bytes:
+    return attribute_bytes({ATTR_BATCH: batch_id})
 
 
 @lru_cache(4 * _NAMES_MAX)

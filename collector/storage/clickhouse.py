@@ -33,7 +33,7 @@ from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
-from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_columns
+from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, to_columns
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -137,7 +137,7 @@ class ClickHouse:
         """Which natural keys of *observations* the store has already."""
         if not observations:
             return frozenset()
-        ticks = [key_of(observation)[3] for observation in observations]
+        ticks = [observation.tick for observation in observations]
         rows = await self._client.rows(
             """SELECT target, vantage, kind, toUnixTimestamp64Milli(tick), attempt, span FROM {database}.observations
                WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick <= fromUnixTimestamp64Milli({b:Int64})

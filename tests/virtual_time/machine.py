@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,8 @@ class Batch:
 
     id: int
     rows: tuple[tuple[int, Observation], ...]
+    after: int | None = None
+    spans_bytes: int = 0
 
 
 class MemorySpool:
@@ -78,11 +80,11 @@ class MemorySpool:
             self._batches += 1
             behind = [Batch(self._batches * 100 + self._number, tuple(enumerate(rows)))]
             self._cut += behind
-        return behind[0] if behind else None
+        return replace(behind[0], after=None if after is None else after.id) if behind else None
 
     def delivered(self, batch: Batch) -> None:
         """As Spool.delivered."""
-        self._cut.remove(batch)
+        self._cut = [one for one in self._cut if one.id != batch.id]
 
     @property
     def empty(self) -> bool:
@@ -281,8 +283,10 @@ class Collector:
     def _store(self, batch: Batch) -> None:
         number, spool = divmod(batch.id, 100)
         last = self._last.get(spool, 0)
-        assert number in {last, last + 1}, "batches come in order"
-        if number == last:
+        if batch.after is not None and batch.after // 100 > last:
+            raise DeliveryError("a batch before it was not taken")
+        assert number <= last + 1, "batches come in order"
+        if number <= last:
             return
         self._last[spool] = number
         for _, one in batch.rows:
