@@ -1,9 +1,9 @@
 """
 OTLP in: from a body on the wire to rows that ClickHouse has; and only then 200.
 
-While the store writes what was read, the next bodies are read: by one reader and one writer, each in the order in which
-the bodies came. What waits is taken in together, because an insert costs the store tens of ms however few rows are in
-it; so neither many agents that send little nor one that sends a backlog wait for it once each.
+What waits is taken in together, because an insert costs the store tens of ms however few rows are in it: so neither
+many agents that send little nor one that sends a backlog wait for it once each. There is one insert at a time. While
+the store writes, the next of a backlog is read; what has just happened does not wait behind it: the two take turns.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from collector.lanes import Lane, Lanes
 from collector.otlp_reading import NO_TARGETS, Reading, Received, Times, read_body, unpacked
 from collector.own_spans import OwnSpans
 from collector.passive import TargetIndex
@@ -28,9 +29,9 @@ from schemas.observation import Observation
 logger = logging.getLogger(__name__)
 
 TOGETHER_MAX = 16  # bodies that are taken in by one insert
-TOGETHER_SPANS_MAX = 2000  # after that many, no further body is read along
+SPANS_ENOUGH = {Lane.FRESH: 2000, Lane.BACKLOG: 1000}  # with so many, no further body is read along
 TOGETHER_BYTES_MAX = 4 * 1024 * 1024  # of them as they came; a larger one is taken in alone
-SMALL_BYTES = 64 * 1024  # a body of what has just happened, as it came; a backlog's are larger
+FRESH_BYTES_MAX = 64 * 1024  # of a body as it came; a backlog's are larger
 STORED_MAX = 1024  # batches that are remembered to be stored
 AFTER_S = 1.0  # that a batch waits for the one before it, which has set out earlier
 
@@ -78,11 +79,6 @@ class _Waiting:
         """Whether it has its answer."""
         return self.done or self.error is not None
 
-    @property
-    def small(self) -> bool:
-        """Whether it holds little, and should not wait for a backlog."""
-        return len(self.body) <= SMALL_BYTES
-
 
 class Ingest:
     """Takes bodies in: checked, stored, decided, one after the other, and those that wait together."""
@@ -102,7 +98,8 @@ class Ingest:
         self._bytes_max, self._spans_max, self._targets = bytes_max, spans_max, targets
         self._own_spans = OwnSpans()
         self._taken, self._rejected = Counter[str](), Counter[str]()
-        self._one_reads, self._one_stores = asyncio.Lock(), asyncio.Lock()
+        self._first_of = {lane: asyncio.Lock() for lane in Lane}
+        self._lanes = Lanes()  # one insert at a time
         self._waiting: list[_Waiting] = []
         self._arrival = asyncio.Event()  # set, and replaced, when a body has come
         self._stored: dict[int, None] = {}  # the last batches that were stored and decided on, oldest first
@@ -111,7 +108,7 @@ class Ingest:
 
     async def start(self) -> None:
         """Wait for what a process before us may have left running in the store."""
-        async with self._one_stores:
+        async with self._lanes.turn(Lane.FRESH):
             await self._settle()
 
     def counts(self) -> dict[str, dict[str, int]]:
@@ -155,23 +152,37 @@ class Ingest:
             raise OutOfOrder(f"batch {after} must be taken first, and has not come") from None
 
     async def _turn(self, mine: _Waiting) -> None:
-        """Take in *mine* and what waits beside it, or wait for somebody who takes it along."""
-        await self._one_reads.acquire()
+        """
+        Take in *mine* and what waits beside it, or wait for somebody who takes it along.
+
+        Of a backlog the next is read while the store writes, and no more than that. What is fresh is little: it is
+        read when its turn to be stored has come, so that all goes along that has come by then.
+        """
+        lane = self._lane_of(mine)
+        await self._first_of[lane].acquire()
         if not mine.waits:
-            self._one_reads.release()
+            self._first_of[lane].release()
             if mine.along is not None:
                 await mine.along.wait()
             return
         with self._company() as company:
-            try:  # one at a time: a body that waits is small, one that is unpacked is not
-                read = await self._read_together(mine, company)
-                await self._one_stores.acquire()  # before anybody else reads, so that nobody overtakes
-            finally:
-                self._one_reads.release()
+            read = list[_Waiting]()
             try:
+                if lane is Lane.BACKLOG:
+                    read = await self._read_together(mine, company, lane)
+                await self._lanes.enter(lane)
+            finally:
+                self._first_of[lane].release()
+            try:
+                if lane is Lane.FRESH and mine.waits:
+                    read = await self._read_together(mine, company, lane)
                 await self._store_together(read)
             finally:
-                self._one_stores.release()
+                await self._lanes.leave()
+
+    def _lane_of(self, one: _Waiting) -> Lane:
+        """What is small and comes after nothing that waits has just happened."""
+        return Lane.FRESH if len(one.body) <= FRESH_BYTES_MAX and self._follows(one.order.after) else Lane.BACKLOG
 
     @contextmanager
     def _company(self) -> Iterator[asyncio.Event]:
@@ -185,8 +196,8 @@ class Ingest:
                     one.along = None
             over.set()
 
-    async def _read_together(self, first: _Waiting, company: asyncio.Event) -> list[_Waiting]:
-        """Read *first* and those that wait beside it; one that cannot be read has its error."""
+    async def _read_together(self, first: _Waiting, company: asyncio.Event, lane: Lane) -> list[_Waiting]:
+        """Read *first* and those that wait beside it in *lane*; one that cannot be read has its error."""
         group, spans, one = list[_Waiting](), 0, first
         while True:
             one.along = company
@@ -200,27 +211,22 @@ class Ingest:
                 self._rejected.update(one.reading.why)
                 if one.reading.rejected:
                     logger.warning("%d spans rejected: %s", one.reading.rejected, one.reading.said)
-            beside = self._beside(group) if spans <= TOGETHER_SPANS_MAX else None
+            beside = self._beside(group, lane) if spans < SPANS_ENOUGH[lane] else None
             if beside is None:
                 return [one for one in group if one.error is None]
             one = beside
 
-    def _beside(self, group: Sequence[_Waiting]) -> _Waiting | None:
-        """
-        Who is read next together with *group*, while they are few and small: a small one before a large.
-
-        What has just happened is not kept waiting behind a backlog: once it is read, only the like of it is.
-        """
+    def _beside(self, group: Sequence[_Waiting], lane: Lane) -> _Waiting | None:
+        """Who is read next together with *group*, while they are few and small."""
         if len(group) >= TOGETHER_MAX or sum(one.unpacked_bytes for one in group) >= self._bytes_max:
             return None
-        coming = {one.order.batch for one in self._waiting if one.along is not None}
-        ready = [
-            one for one in self._waiting if one.waits and (self._follows(one.order.after) or one.order.after in coming)
-        ]
-        small = next((one for one in ready if one.small), None)
-        chosen = small or (None if any(one.small for one in group) else next(iter(ready), None))
-        size = sum(len(one.body) for one in group)
-        return chosen if chosen is not None and size + len(chosen.body) <= TOGETHER_BYTES_MAX else None
+        coming = {one.order.batch for one in group} | {None}
+        for one in self._waiting:
+            in_order = one.order.after in coming or self._follows(one.order.after)
+            if one.waits and in_order and self._lane_of(one) is lane:
+                size = sum(len(other.body) for other in group) + len(one.body)
+                return one if size <= TOGETHER_BYTES_MAX else None
+        return None
 
     def _follows(self, after: int | None) -> bool:
         """Whether what comes after that batch may be stored."""

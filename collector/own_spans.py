@@ -77,7 +77,7 @@ _DOUBLE_NAMES: Mapping[bytes, str] = {_double_head(name): name for name, check i
 
 
 class OwnSpans:
-    """A reader of spans that remembers attributes; for one thread at a time."""
+    """A reader of spans that remembers attributes; threads may share one."""
 
     def __init__(self) -> None:
         self.known: dict[bytes, tuple[str, Any]] = {}

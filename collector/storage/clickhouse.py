@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -116,9 +117,8 @@ class ClickHouse:
                 sample_rows.TABLE, sample_rows.COLUMNS, sample_rows.COLUMN_TYPES, samples, log_comment=LOG_COMMENT
             )
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
-            await self._client.insert(
-                TABLE, COLUMNS, COLUMN_TYPES, to_columns(list(day)), columns=True, log_comment=LOG_COMMENT
-            )
+            columns = await asyncio.to_thread(to_columns, list(day))
+            await self._client.insert(TABLE, COLUMNS, COLUMN_TYPES, columns, columns=True, log_comment=LOG_COMMENT)
 
     async def settled(self) -> None:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
