@@ -327,7 +327,7 @@ async def test_the_next_is_read_while_the_store_writes_and_not_the_one_after_it(
 
 
 async def test_what_has_just_happened_does_not_wait_behind_a_backlog() -> None:
-    """A small body that comes last is stored next, while the backlog waits."""
+    """A small body that comes last is stored before all that is not being stored already."""
     store = NamingStore(SteppedClock())
     ingest = ingest_by_target(store)
     takes = [asyncio.create_task(ingest.take(body_of_many(f"acme/east/t{number}"), "")) for number in range(6)]
@@ -337,7 +337,7 @@ async def test_what_has_just_happened_does_not_wait_behind_a_backlog() -> None:
     store.open.set()
     await asyncio.gather(*takes)
 
-    assert store.inserts[1] == ["acme/east/now"]
+    assert store.inserts.index(["acme/east/now"]) <= 1
     assert len(store.inserts) > 2
 
 
