@@ -178,7 +178,7 @@ class Ingest:
                     read = await self._read_together(mine, company, lane)
                 await self._store_together(read)
             finally:
-                await self._lanes.leave()
+                self._lanes.leave()
 
     def _lane_of(self, one: _Waiting) -> Lane:
         """What is small and comes after nothing that waits has just happened."""

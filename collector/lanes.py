@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -19,29 +20,34 @@ class Lanes:
     """The way in: while both lanes wait, the one that was not last goes first."""
 
     def __init__(self) -> None:
-        self._changed = asyncio.Condition()
-        self._waiting = dict.fromkeys(Lane, 0)
+        self._waiting = {lane: deque[asyncio.Future[None]]() for lane in Lane}
         self._busy, self._last = False, Lane.BACKLOG
 
     async def enter(self, lane: Lane) -> None:
         """Return when it is *lane*'s turn; `leave` ends it."""
-        (other,) = set(Lane) - {lane}
-        async with self._changed:
-            self._waiting[lane] += 1
-            try:
-                await self._changed.wait_for(
-                    lambda: not self._busy and not (self._last is lane and self._waiting[other])
-                )
-                self._busy, self._last = True, lane
-            finally:
-                self._waiting[lane] -= 1
-                self._changed.notify_all()  # one that gives up makes way
+        if not self._busy:
+            self._busy, self._last = True, lane
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[lane].append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came at the same moment
+                self.leave()
+            raise
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
         """Whose turn it was has done."""
-        self._busy = False  # whatever becomes of this call
-        async with self._changed:
-            self._changed.notify_all()
+        (other,) = set(Lane) - {self._last}
+        for lane in (other, self._last):
+            while self._waiting[lane]:
+                turn = self._waiting[lane].popleft()
+                if not turn.done():  # it has not given up
+                    turn.set_result(None)
+                    self._last = lane
+                    return
+        self._busy = False
 
     @asynccontextmanager
     async def turn(self, lane: Lane) -> AsyncIterator[None]:
@@ -50,4 +56,4 @@ class Lanes:
         try:
             yield
         finally:
-            await self.leave()
+            self.leave()

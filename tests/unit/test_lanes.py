@@ -27,7 +27,7 @@ async def order_of(comers: list[Lane]) -> list[Lane]:
 
     waits = [asyncio.create_task(go(lane)) for lane in comers]
     await asyncio.sleep(0)
-    await lanes.leave()
+    lanes.leave()
     await asyncio.gather(*waits)
     return went
 
@@ -52,7 +52,22 @@ async def test_who_gives_up_makes_way() -> None:
     fresh.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fresh
-    await lanes.leave()
+    lanes.leave()
+
+    async with asyncio.timeout(5):
+        await backlog
+
+
+async def test_who_gives_up_as_his_turn_comes_passes_it_on() -> None:
+    """Nobody waits for one who is gone."""
+    lanes = Lanes()
+    await lanes.enter(Lane.BACKLOG)
+    fresh, backlog = (asyncio.create_task(lanes.enter(lane)) for lane in (Lane.FRESH, Lane.BACKLOG))
+    await asyncio.sleep(0)
+    lanes.leave()
+    fresh.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fresh
 
     async with asyncio.timeout(5):
         await backlog
