@@ -24,8 +24,9 @@ from collector.ingest import Ingest
 from collector.tokens import CHALLENGE, Tokens
 from collector.waiting_room import Full, TooLarge, WaitingRoom
 from schemas import asking
+from schemas.batch_order import BatchOrder
 from schemas.clock import Clock
-from schemas.errors import StoreError, StoreRejected, WireError
+from schemas.errors import OutOfOrder, StoreError, StoreRejected, WireError
 
 BODY_S = 30.0  # for a sender to send the whole of it
 RETRY_AFTER_S = "1"
@@ -96,13 +97,16 @@ def application(
             try:
                 async with asyncio.timeout(BODY_S):
                     body = await place.read(request.content.iter_any(), request.content_length)
-                reading = await ingest.take(body, request.headers.get("Content-Encoding", "").lower())
+                encoding = request.headers.get("Content-Encoding", "").lower()
+                reading = await ingest.take(body, encoding, BatchOrder.of(request.headers))
             except Full as error:
                 return _refusal(429, str(error), retry=True)
             except TooLarge:
                 return _refusal(413, f"the body is larger than {body_bytes_max} bytes")
             except TimeoutError:
                 return _refusal(408, f"the body did not come within {BODY_S:g} s")
+            except OutOfOrder as error:
+                return _refusal(425, str(error))
             except WireError as error:
                 return _refusal(400, str(error))
             except StoreRejected as error:

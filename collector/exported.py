@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from collector.exported_spans import ExportedSpan, client_span_of
-from collector.ingest import Times
+from collector.otlp_reading import Times
 from collector.passive import TargetIndex, passive_observation
 from schemas.clock import Clock
 from schemas.errors import StoreError, WireError

@@ -186,7 +186,8 @@ def _file(summary: str, media_type: str, *parameters: Schema, missing: str = "")
 
 def _traces() -> Schema:
     protobuf: Schema = {"application/x-protobuf": {"schema": {"type": "string", "format": "binary"}}}
-    refusals = {"400": "not OTLP", "408": "too slow", "413": "too large", "415": "not protobuf", "429": "too many wait"}
+    refusals = {"400": "not OTLP", "408": "too slow", "413": "too large", "415": "not protobuf"}
+    refusals |= {"425": "a batch that must be taken first has not come", "429": "too many wait"}
     return {
         "summary": "Observations and real traffic as OTLP, protobuf, also gzip; 200 only for what is stored",
         "requestBody": {"required": True, "content": protobuf},

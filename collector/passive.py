@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from schemas.errors import SpanRejected, WireError
 from schemas.failure_reasons import reason_of_status
 from schemas.fleet import Fleet, Place
+from schemas.nanoseconds import from_ns
 from schemas.observation import (
     DEGRADED_REASONS,
     OBSERVER_REASONS,
@@ -32,7 +33,6 @@ from schemas.observation import (
     Timings,
     Tokens,
 )
-from schemas.wire import from_ns
 
 ATTR_TARGET = "touchstone.target"
 ATTR_SIMULATED = "touchstone.simulated"  # of the resource

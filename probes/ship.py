@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from probes.span_bytes import attribute_bytes, block
 from probes.spool import Batch
 from schemas import asking
+from schemas.batch_order import UNORDERED, BatchOrder
 from schemas.errors import DeliveryError
 from schemas.loopback import is_loopback
 from schemas.wire import SCOPE_NAME
@@ -34,8 +35,19 @@ def encoded(batch: Batch, resource: Resource) -> bytes:
     return block(_RESOURCE_SPANS, block(_RESOURCE, attributes) + block(_SCOPE_SPANS, scope + spans))
 
 
+async def ship(
+    session: aiohttp.ClientSession, url: str, batch: Batch, resource: Resource, token: str | None = None
+) -> frozenset[asking.Subject]:
+    """Give *batch* to the collector at *url*, and say which one it comes after; as `post`."""
+    return await post(session, url, encoded(batch, resource), token, BatchOrder(batch.id, batch.after))
+
+
 async def post(
-    session: aiohttp.ClientSession, url: str, body: bytes, token: str | None = None
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    token: str | None = None,
+    order: BatchOrder = UNORDERED,
 ) -> frozenset[asking.Subject]:
     """
     Give *body* to the collector at *url*, gzipped on the way out of this machine; what it asks us to look at now.
@@ -43,6 +55,7 @@ async def post(
     Raises DeliveryError on all but 200.
     """
     headers = {"Content-Type": "application/x-protobuf"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    headers |= order.headers()
     timeout = aiohttp.ClientTimeout(total=ANSWER_S)
     try:
         if not is_loopback(urlsplit(url).hostname or ""):

@@ -1,10 +1,17 @@
-"""Empties one spool into the collector: oldest first, one batch at a time, again and again until it is taken."""
+"""
+Empties one spool into the collector: oldest first, again and again until it is taken.
+
+Of a backlog several batches are under way at once, so that agent, collector and store work at the same time, and the
+store has much to write in one go. Each says which one it comes after, so that they are taken in their order. Once
+something was not taken, they go one by one until all is delivered.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -17,14 +24,17 @@ from schemas.errors import DeliveryError, SpoolError
 
 logger = logging.getLogger(__name__)
 
+UNDER_WAY_MAX = 8  # batches
+UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024  # of their spans; beyond that no further one is read
+
 Deliver = Callable[[Batch], Awaitable[None]]  # returns when the collector has it, else raises DeliveryError
 
 
 class Outbound(Protocol):
     """What waits to be handed over."""
 
-    def next_batch(self, rows_max: int) -> Batch | None:
-        """The oldest batch; None when nothing waits. Raises SpoolError."""
+    def next_batch(self, rows_max: int, after: Batch | None = None) -> Batch | None:
+        """The oldest batch behind *after*; None when nothing waits. Raises SpoolError."""
         ...
 
     def delivered(self, batch: Batch) -> None:
@@ -39,6 +49,7 @@ class Shipper:
         self.settings = settings
         self._spool, self._deliver, self._clock, self._disk = spool, deliver, clock, disk
         self._rung = asyncio.Event()
+        self._one_by_one = False  # something was not taken
 
     def ring(self) -> None:
         """There is something that should not wait."""
@@ -66,6 +77,37 @@ class Shipper:
 
     async def ship_all(self) -> None:
         """Hand over everything that waits; raises DeliveryError or SpoolError at the first that cannot be."""
-        while (batch := await self._disk(self._spool.next_batch, self.settings.batch_rows_max)) is not None:
-            await self._deliver(batch)
-            await self._disk(self._spool.delivered, batch)
+        under_way = deque[tuple[Batch, asyncio.Task[None]]]()
+        try:
+            while True:
+                while (batch := await self._next(under_way)) is not None:
+                    under_way.append((batch, asyncio.create_task(self._hand_over(batch))))
+                if not under_way:
+                    self._one_by_one = False
+                    return
+                await under_way[0][1]
+                under_way.popleft()
+        except (DeliveryError, SpoolError):
+            self._one_by_one = True
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)  # taken ones go no more
+            raise
+        except asyncio.CancelledError:
+            for _, task in under_way:
+                task.cancel()
+            await asyncio.gather(*(task for _, task in under_way), return_exceptions=True)
+            raise
+
+    async def _next(self, under_way: Sequence[tuple[Batch, asyncio.Task[None]]]) -> Batch | None:
+        """What may set out now: the oldest, or behind a full batch that is under way the one after it."""
+        rows_max = self.settings.batch_rows_max
+        if not under_way:
+            return await self._disk(self._spool.next_batch, rows_max)
+        last = under_way[-1][0]
+        full = len(last.rows) >= rows_max and sum(batch.spans_bytes for batch, _ in under_way) < UNDER_WAY_BYTES_MAX
+        if self._one_by_one or not full or len(under_way) >= UNDER_WAY_MAX:
+            return None
+        return await self._disk(self._spool.next_batch, rows_max, last)
+
+    async def _hand_over(self, batch: Batch) -> None:
+        await self._deliver(batch)
+        await self._disk(self._spool.delivered, batch)

@@ -14,9 +14,10 @@ from typing import Any
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
 from schemas.otlp_values import attributes_of
-from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes, to_ns
+from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes
 
 # Tags of the OTLP schema: field number * 8 + wire type.
 _TRACE_ID, _SPAN_ID, _NAME, _KIND, _START, _END, _ATTRIBUTE, _STATUS, _FLAGS = (
@@ -56,7 +57,7 @@ def span_name(observation: Observation) -> str:
 
 def numbered(span: bytes, batch_id: int, seq: int) -> bytes:
     """*span* with its batch and its number there."""
-    return span + attribute_bytes({ATTR_BATCH: batch_id, ATTR_SEQ: seq})
+    return span + _batch_attribute(batch_id) + attribute_bytes({ATTR_SEQ: seq})
 
 
 def observation_of(span: bytes) -> Observation:
@@ -77,6 +78,11 @@ def attribute_bytes(attributes: Mapping[str, Any], tag: bytes = _ATTRIBUTE) -> b
             for name, value in attributes.items()
         ]
     )
+
+
+@lru_cache(1)
+def _batch_attribute(batch_id: int) -> bytes:
+    return attribute_bytes({ATTR_BATCH: batch_id})
 
 
 @lru_cache(4 * _NAMES_MAX)

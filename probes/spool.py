@@ -63,10 +63,20 @@ _SEEN = """SELECT tick_ms, 1 FROM forgotten WHERE subject = ?1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Spans to hand over together: (seq, bytes of the span) ascending. *id* never changes for the same rows."""
+    """
+    Spans to hand over together: (seq, bytes of the span) ascending. *id* never changes for the same rows.
+
+    after is the id of the batch before it, when that one was not yet delivered as this one was read.
+    """
 
     id: int
     rows: tuple[tuple[int, bytes], ...]
+    after: int | None = None
+
+    @property
+    def spans_bytes(self) -> int:
+        """Of all spans together."""
+        return sum(len(span) for _, span in self.rows)
 
     def spans(self) -> list[bytes]:
         """The spans as they are shipped: each with the batch and its number there."""
@@ -153,13 +163,18 @@ class Spool:
         except sqlite3.Error as error:
             raise SpoolError(f"{self._path}: cannot be written: {error}") from error
 
-    def next_batch(self, rows_max: int) -> Batch | None:
-        """The oldest batch not delivered; None when nothing waits. The same one until `delivered` is told of it."""
+    def next_batch(self, rows_max: int, after: Batch | None = None) -> Batch | None:
+        """
+        The oldest batch not delivered, of those behind *after*; None when nothing waits.
+
+        The same one until `delivered` is told of it.
+        """
+        behind = after.rows[-1][0] if after is not None else -1
+        oldest = "SELECT first, last, id FROM batches WHERE first > ? ORDER BY first LIMIT 1"
         while True:
             try:
                 with _Transaction(self._db):
-                    cut = self._db.execute("SELECT first, last, id FROM batches ORDER BY first LIMIT 1").fetchone()
-                    cut = cut or self._cut_batch(rows_max)
+                    cut = self._db.execute(oldest, (behind,)).fetchone() or self._cut_batch(rows_max, behind)
                     if cut is None:
                         return None
                     first, last, id = cut
@@ -169,7 +184,7 @@ class Spool:
             except sqlite3.Error as error:
                 raise SpoolError(f"{self._path}: cannot be read: {error}") from error
             if rows:
-                return Batch(id, tuple(rows))
+                return Batch(id, tuple(rows), None if after is None else after.id)
 
     def delivered(self, batch: Batch) -> None:
         """Forget *batch*: the collector has it."""
@@ -236,13 +251,13 @@ class Spool:
         disk = os.statvfs(self._path.parent)
         return disk.f_bavail * disk.f_frsize
 
-    def _cut_batch(self, rows_max: int) -> tuple[int, int, int] | None:
-        """The oldest rows, as many as a delivery may have and hold, as a batch that stays."""
+    def _cut_batch(self, rows_max: int, behind: int) -> tuple[int, int, int] | None:
+        """The oldest rows behind a number, as many as a delivery may have and hold, as a batch that stays."""
         sizes = self._db.execute(
-            f"""SELECT * FROM (SELECT seq, {SHORT_SPAN_BYTES} FROM ticks ORDER BY seq LIMIT ?1)
-                UNION ALL SELECT * FROM (SELECT seq, length(body) FROM rows ORDER BY seq LIMIT ?1)
+            f"""SELECT * FROM (SELECT seq, {SHORT_SPAN_BYTES} FROM ticks WHERE seq > ?2 ORDER BY seq LIMIT ?1)
+                UNION ALL SELECT * FROM (SELECT seq, length(body) FROM rows WHERE seq > ?2 ORDER BY seq LIMIT ?1)
                 ORDER BY seq LIMIT ?1""",
-            (rows_max,),
+            (rows_max, behind),
         ).fetchall()
         if not sizes:
             return None

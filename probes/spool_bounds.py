@@ -18,8 +18,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from probes.span_bytes import observation_of
 from schemas.config import Agent
 from schemas.errors import WireError
+from schemas.nanoseconds import to_ns
 from schemas.observation import Instrument, Observation, Outcome, Reason, Timings, Tokens
-from schemas.wire import from_attributes, to_attributes, to_ns
+from schemas.wire import from_attributes, to_attributes
 
 ROW_BYTES = 64  # what a row costs beside its body
 TICK_BYTES = 32  # what a tick costs

@@ -5,6 +5,7 @@ Every error Touchstone raises on purpose.
     ├── ConfigurationError      the user's files are wrong (exit 2); carries every Finding at once
     ├── WireError               an OTLP body or span that cannot be read; names what and where
     │   ├── BodyError           a body that is broken in itself, so that none of its spans can be trusted
+    │   ├── OutOfOrder          a batch that came without the one that must be taken before it (retried by the sender)
     │   └── SpanRejected        a span that is read, and is no observation; says why by name
     ├── SpoolError              the agent's spool cannot be opened, or is full
     ├── BudgetError             the agent's ledger of budgets cannot be used
@@ -56,6 +57,10 @@ class WireError(TouchstoneError):
 
 class BodyError(WireError):
     """A body is broken in itself."""
+
+
+class OutOfOrder(WireError):
+    """A batch cannot be taken before the one that it comes after."""
 
 
 class SpanRejected(WireError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import sub
 from types import MappingProxyType
 from uuid import UUID
 
@@ -185,8 +186,8 @@ class Timings:
     @property
     def gap_max_ms(self) -> float | None:
         """The largest gap between two arrivals; None with fewer than two."""
-        gaps = self.gaps_ms
-        return max(gaps) if gaps else None
+        arrivals = self.arrivals_ms
+        return max(map(sub, arrivals[1:], arrivals)) if len(arrivals) > 1 else None
 
     @property
     def gaps_ms(self) -> tuple[float, ...]:

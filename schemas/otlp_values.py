@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from struct import unpack
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from struct import Struct
 from typing import Any
 
 _DOUBLE = b"\x0a\x09\x21"  # what stands before each element that is a double
+_HEAD = [(at, bytes((byte,))) for at, byte in enumerate(_DOUBLE)]
+ELEMENT_BYTES = len(_DOUBLE) + 8
 
 
 def attributes_of(pairs: Iterable[Any]) -> dict[str, object]:
     """Attribute names to plain values, of OTLP KeyValue messages; of a name given twice the last counts."""
     found: dict[str, object] = {}
     for pair in pairs:
-        value = pair.value
-        kind = value.WhichOneof("value")
-        if kind in _SCALARS:
-            found[pair.key] = getattr(value, kind)
-        else:
-            found[pair.key] = _composed(value, kind)
+        found[pair.key] = plain(pair.value)
     return found
 
 
-_SCALARS = frozenset({"string_value", "int_value", "double_value", "bool_value", "bytes_value"})
+SCALARS = frozenset({"string_value", "int_value", "double_value", "bool_value", "bytes_value"})
 
 
 def _composed(value: Any, kind: str | None) -> object:
@@ -35,13 +33,24 @@ def _composed(value: Any, kind: str | None) -> object:
 
 def _array(array: Any) -> list[Any]:
     """The elements; an array of doubles, as arrivals are, is read at once from its bytes: 11 each, 8 of the value."""
-    raw: bytes = array.SerializeToString()
-    n, rest = divmod(len(raw), len(_DOUBLE) + 8)
-    if not rest and all(raw[at :: len(_DOUBLE) + 8] == _DOUBLE[at : at + 1] * n for at in range(len(_DOUBLE))):
-        return list(unpack(f"<{'3xd' * n}", raw))
-    return [_plain(one) for one in array.values]
+    doubles = doubles_in(array.SerializeToString())
+    return [plain(one) for one in array.values] if doubles is None else list(doubles)
 
 
-def _plain(value: Any) -> object:
+def doubles_in(raw: bytes) -> tuple[float, ...] | None:
+    """The elements of an array's bytes when all of them are doubles; None when they are not."""
+    n, rest = divmod(len(raw), ELEMENT_BYTES)
+    if rest or any(raw[at::ELEMENT_BYTES] != byte * n for at, byte in _HEAD):
+        return None
+    return _unpacker(n)(raw)
+
+
+@lru_cache(1024)
+def _unpacker(n: int) -> Callable[[bytes], tuple[float, ...]]:
+    return Struct("<" + "3xd" * n).unpack
+
+
+def plain(value: Any) -> object:
+    """An OTLP AnyValue as a plain value; None for an empty one."""
     kind = value.WhichOneof("value")
-    return getattr(value, kind) if kind in _SCALARS else _composed(value, kind)
+    return getattr(value, kind) if kind in SCALARS else _composed(value, kind)

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from schemas.clock import Clock
 from schemas.fleet import Place
-from schemas.wire import to_ns
+from schemas.nanoseconds import to_ns
 from simulator.client_span import Answered, span
 from simulator.dice import number, shuffled
 from simulator.history import TRAFFIC_WORDS, WORDS

@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from probes.budget_ledger import BudgetLedger
 from probes.disk_thread import DiskThread
 from probes.sharding import worker_of
-from probes.ship import encoded, post
+from probes.ship import ship
 from probes.shipper import Shipper
 from probes.spool import Batch, Ledger, Spool
 from probes.spool_bounds import Bounds
@@ -100,7 +100,7 @@ class AgentProcess:
         async def deliver(batch: Batch) -> None:
             agent = self._configuration.settings.agent
             token = agent.token.get_secret_value() if agent.token else None
-            self._look_again(await post(session, agent.collector_url, encoded(batch, RESOURCE), token))
+            self._look_again(await ship(session, agent.collector_url, batch, RESOURCE, token))
             if self._telemetry is not None:
                 self._telemetry.observed(batch.observations())
 

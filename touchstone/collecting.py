@@ -17,9 +17,10 @@ from aiohttp import web
 from collector import openapi, outside_api, public_api, report_api
 from collector.api import application
 from collector.exported import Exported, earlier
-from collector.ingest import Ingest, Received
+from collector.ingest import Ingest
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.integrity.suspicion import Suspicion
+from collector.otlp_reading import Received
 from collector.paging import ack_link
 from collector.paging.fail_open import FailOpen
 from collector.paging.heartbeat import keep_beating

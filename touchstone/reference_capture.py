@@ -35,10 +35,10 @@ from schemas.clock import Clock
 from schemas.config import Configuration
 from schemas.errors import TouchstoneError
 from schemas.fleet import Place
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
 from schemas.reference import DIGEST, Reference, Terms, digest_of
 from schemas.sample import KeptSample, Sample
-from schemas.wire import to_ns
 from touchstone import __version__
 
 TRIES = 3  # of one request

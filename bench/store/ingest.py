@@ -29,7 +29,7 @@ from bench.results import Figure
 from bench.spread import spread
 from bench.store.own_collector import own_collector
 from bench.store.own_store import memory_mb
-from collector.ingest import Times, read_body
+from collector.otlp_reading import Times, read_body
 from collector.storage.connection import arguments
 from collector.storage.migrations import migrate
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, StoredRow, key_of, to_columns

@@ -18,7 +18,7 @@ import aiohttp
 from opentelemetry.sdk.resources import Resource
 
 from probes.disk_thread import DiskThread
-from probes.ship import encoded, post
+from probes.ship import ship
 from probes.shipper import Shipper
 from probes.spool import Batch, Spool
 from probes.spool_bounds import Bounds
@@ -29,13 +29,13 @@ ROWS_MAX = 10**7
 RESOURCE = Resource({"service.name": "bench"})
 
 
-async def ship(file: Path, url: str) -> dict[str, float]:
+async def ship_file(file: Path, url: str) -> dict[str, float]:
     """Ship what is in the spool *file* with the agent's own shipper and settings."""
     with closing(Spool(file, Bounds(ROWS_MAX))) as spool, closing(DiskThread()) as disk:
         async with aiohttp.ClientSession() as session:
 
             async def deliver(batch: Batch) -> None:
-                await post(session, url, encoded(batch, RESOURCE))
+                await ship(session, url, batch, RESOURCE)
 
             wall, cpu = time.monotonic(), time.process_time()
             await Shipper(spool, Agent(), deliver, SystemClock(), disk).ship_all()
@@ -43,4 +43,4 @@ async def ship(file: Path, url: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(ship(Path(sys.argv[1]), sys.argv[2]))))
+    print(json.dumps(asyncio.run(ship_file(Path(sys.argv[1]), sys.argv[2]))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
 from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
-from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, key_of, to_columns
+from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, to_columns
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -116,9 +117,8 @@ class ClickHouse:
                 sample_rows.TABLE, sample_rows.COLUMNS, sample_rows.COLUMN_TYPES, samples, log_comment=LOG_COMMENT
             )
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
-            await self._client.insert(
-                TABLE, COLUMNS, COLUMN_TYPES, to_columns(list(day)), columns=True, log_comment=LOG_COMMENT
-            )
+            columns = await asyncio.to_thread(to_columns, list(day))
+            await self._client.insert(TABLE, COLUMNS, COLUMN_TYPES, columns, columns=True, log_comment=LOG_COMMENT)
 
     async def settled(self) -> None:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
@@ -137,7 +137,7 @@ class ClickHouse:
         """Which natural keys of *observations* the store has already."""
         if not observations:
             return frozenset()
-        ticks = [key_of(observation)[3] for observation in observations]
+        ticks = [observation.tick for observation in observations]
         rows = await self._client.rows(
             """SELECT target, vantage, kind, toUnixTimestamp64Milli(tick), attempt, span FROM {database}.observations
                WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick <= fromUnixTimestamp64Milli({b:Int64})

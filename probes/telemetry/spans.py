@@ -15,8 +15,9 @@ from opentelemetry.trace.status import Status, StatusCode
 from probes.span_bytes import span_name
 from probes.telemetry import conventions
 from probes.telemetry.conventions import Addresses
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
-from schemas.wire import SCOPE_NAME, to_attributes, to_ns
+from schemas.wire import SCOPE_NAME, to_attributes
 
 _SCOPE = InstrumentationScope(SCOPE_NAME)
 

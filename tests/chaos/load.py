@@ -18,7 +18,7 @@ import aiohttp
 from opentelemetry.sdk.resources import Resource
 
 from probes.disk_thread import DiskThread
-from probes.ship import encoded, post
+from probes.ship import ship
 from probes.shipper import Shipper
 from probes.spool import Batch, Spool
 from probes.spool_bounds import Bounds
@@ -68,7 +68,7 @@ async def run(options: argparse.Namespace) -> None:
         async with aiohttp.ClientSession() as session:
 
             async def deliver(batch: Batch) -> None:
-                await post(session, options.url, encoded(batch, RESOURCE), options.token)
+                await ship(session, options.url, batch, RESOURCE, options.token)
 
             shipper = Shipper(spool, settings, deliver, clock, disk)
             shipping = asyncio.create_task(shipper.run())

@@ -145,6 +145,21 @@ def test_a_body_that_its_sender_cuts_off_stores_nothing(house: Deployment) -> No
     assert stored(house, "acme/east/cut") == 3
 
 
+def test_a_batch_that_came_without_the_one_before_it_is_refused(house: Deployment) -> None:
+    """With a status of its own, so that its sender knows what to send first; then it is taken."""
+    kind = {"Content_Type": "application/x-protobuf", "Content_Encoding": "gzip"}
+    first, second = batch("acme/east/first"), batch("acme/east/second")
+    early, said, _ = sent(house, "/v1/traces", second, **kind, touchstone_batch="9002", touchstone_after="9001")
+    assert (early, message_of(said)) == (425, " batch 9001 must be taken first, and has not come")
+    assert stored(house, "acme/east/second") == 0
+
+    assert sent(house, "/v1/traces", first, **kind, touchstone_batch="9001")[0] == 200
+    assert sent(house, "/v1/traces", second, **kind, touchstone_batch="9002", touchstone_after="9001")[0] == 200
+    assert stored(house, "acme/east/second") == 3
+    code, said, _ = sent(house, "/v1/traces", first, **kind, touchstone_after="none")
+    assert (code, message_of(said)) == (400, " touchstone-after: 'none' is no batch")
+
+
 def test_another_content_type_is_refused(house: Deployment) -> None:
     """JSON is not taken, and the answer says what is."""
     code, answer, _ = sent(house, "/v1/traces", b"{}", Content_Type="application/json")

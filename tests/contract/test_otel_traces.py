@@ -19,7 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 from opentelemetry.sdk.resources import Resource
 
 from collector.exported import Exported, earlier
-from collector.ingest import AGE_MAX, AHEAD_MAX, ATTRIBUTES_MAX, Times, read_body
+from collector.otlp_reading import AGE_MAX, AHEAD_MAX, ATTRIBUTES_MAX, Times, read_body
 from collector.passive import ClientSpan
 from collector.storage import span_columns
 from collector.storage.clickhouse import ClickHouse

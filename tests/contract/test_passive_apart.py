@@ -10,8 +10,9 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
-from collector.ingest import Ingest, Received
+from collector.ingest import Ingest
 from collector.judgement.facts import bucket_of
+from collector.otlp_reading import Received
 from collector.storage import treatment_queries
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from collector.ingest import Ingest, Received
+from collector.ingest import Ingest
+from collector.otlp_reading import Received
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of

@@ -10,7 +10,7 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from collector.ingest import NO_TARGETS, read_body, unpacked
+from collector.otlp_reading import NO_TARGETS, read_body, unpacked
 from collector.passive import TargetIndex
 from schemas.observation import Observation
 

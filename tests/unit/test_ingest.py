@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from collector.ingest import TOGETHER_MAX, Ingest, Received
+from collector.ingest import TOGETHER_MAX, Ingest
 from collector.judgement.fleet_index import FleetIndex
+from collector.otlp_reading import Received
 from collector.service import COPY_ROWS_MAX, Service
+from schemas.batch_order import BatchOrder
 from schemas.config import Configuration
-from schemas.errors import StoreRejected, StoreUnavailable, WireError
+from schemas.errors import OutOfOrder, StoreRejected, StoreUnavailable, WireError
 from schemas.fleet import Fleet
 from schemas.observation import Observation
 from tests.support.batches import body_of_batch
@@ -105,13 +107,13 @@ def many(n: int) -> list[bytes]:
 
 
 async def test_what_waits_is_taken_in_together() -> None:
-    """Forty bodies at once are three inserts: the first alone, then as many as are allowed."""
+    """Thirty-three bodies at once are three inserts, each of as many as are allowed."""
     store, decided = FailingStore(SteppedClock()), list[Observation]()
     ingest = ingest_of(store, decided)
 
     await asyncio.gather(*(ingest.take(body, "gzip") for body in many(1 + 2 * TOGETHER_MAX)))
 
-    assert store.calls.count("insert") <= 4
+    assert store.calls.count("insert") == 3
     assert len(store.rows) == len(set(store.rows)) == len(decided) == 2 + 4 * TOGETHER_MAX
     assert ingest.counts()["taken"] == {"active": 2 + 4 * TOGETHER_MAX}
 
@@ -151,7 +153,7 @@ async def test_a_row_that_the_store_refuses_stops_nobody_else() -> None:
 
 async def test_a_store_that_is_gone_is_gone_for_all_that_came_together() -> None:
     """Each sends again, and everything is there once."""
-    store, decided = FailingStore(SteppedClock(), fail=2, stores_anyway=True), list[Observation]()
+    store, decided = FailingStore(SteppedClock(), fail=1, stores_anyway=True), list[Observation]()
     ingest = ingest_of(store, decided)
     bodies = many(5)
 
@@ -159,21 +161,20 @@ async def test_a_store_that_is_gone_is_gone_for_all_that_came_together() -> None
     again = [body for body, one in zip(bodies, outcomes, strict=True) if isinstance(one, StoreUnavailable)]
     await asyncio.gather(*(ingest.take(body, "gzip") for body in again))
 
-    assert len(again) == 4
+    assert len(again) == 5
     assert len(store.rows) == len({id for id, _ in store.rows}) == 10
 
 
 class HeldStore(FailingStore):
-    """Says when its second insert has begun."""
+    """Says when an insert has begun."""
 
     def __init__(self, clock: SteppedClock) -> None:
         super().__init__(clock)
-        self.second = asyncio.Event()
+        self.begun = asyncio.Event()
 
     async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
         """Store."""
-        if "insert" in self.calls:
-            self.second.set()
+        self.begun.set()
         await super().insert_received(received, ingested_at)
 
 
@@ -182,8 +183,8 @@ async def test_one_who_hangs_up_takes_nobody_along() -> None:
     store, decided = HeldStore(SteppedClock()), list[Observation]()
     ingest = ingest_of(store, decided)
     waits = [asyncio.ensure_future(ingest.take(body, "gzip")) for body in many(5)]
-    await store.second.wait()
-    waits[1].cancel()
+    await store.begun.wait()
+    waits[0].cancel()
     outcomes = await asyncio.gather(*waits, return_exceptions=True)
 
     assert sum(isinstance(one, asyncio.CancelledError) for one in outcomes) == 1
@@ -223,6 +224,126 @@ async def test_the_watermark_never_passes_a_row_that_may_still_appear() -> None:
 
     await ingest.take(body_of(seen()), "gzip")
     assert ingest.watermark() == store.clock.at
+
+
+def ordered(store: FailingStore) -> list[str]:
+    """The targets of what is stored, in the order in which it was."""
+    return [str(target) for target, _ in store.rows]
+
+
+def ingest_by_target(store: FailingStore) -> Ingest:
+    """Ingest whose keys are the targets."""
+
+    async def nothing(observations: Sequence[Observation]) -> None:
+        """Decides nothing."""
+
+    return Ingest(store, lambda one: one.target, nothing, store.clock, bytes_max=16_000_000, spans_max=1000)
+
+
+class NamingStore(FailingStore):
+    """Keeps targets for keys, and can be held shut."""
+
+    def __init__(self, clock: SteppedClock, *, fail: int = 0) -> None:
+        super().__init__(clock, fail=fail)
+        self.begun, self.open, self.inserts = asyncio.Event(), asyncio.Event(), list[list[str]]()
+
+    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+        """Store when open."""
+        self.calls.append("insert")
+        self.inserts.append([one.observation.target for one in received])
+        self.begun.set()
+        await self.open.wait()
+        if self.calls.count("insert") == self.fail:
+            raise StoreUnavailable("gone")
+        self.rows += [(one.observation.target, ingested_at) for one in received]
+
+
+def chain(n: int) -> list[tuple[bytes, BatchOrder]]:
+    """Batches of one sender, each after the one before it."""
+    orders = [BatchOrder(1), *(BatchOrder(number, number - 1) for number in range(2, n + 1))]
+    return [(body_of(seen(f"acme/east/b{one.batch}")), one) for one in orders]
+
+
+async def test_batches_that_overtook_each_other_are_stored_in_their_order() -> None:
+    """They come last first; each waits for the one before it."""
+    store = NamingStore(SteppedClock())
+    store.open.set()
+    ingest = ingest_by_target(store)
+
+    await asyncio.gather(*(ingest.take(body, "gzip", order) for body, order in reversed(chain(5))))
+
+    assert ordered(store) == [f"acme/east/b{number}" for number in range(1, 6)]
+
+
+async def test_a_batch_whose_predecessor_never_comes_is_refused() -> None:
+    """Soon, and nothing of it is stored; who says nothing of order is taken as it comes."""
+    store = NamingStore(SteppedClock())
+    store.open.set()
+    ingest = ingest_by_target(store)
+    body, order = chain(2)[1]
+
+    with pytest.raises(OutOfOrder, match="batch 1 must be taken first"):
+        await ingest.take(body, "gzip", order)
+    assert store.rows == []
+    await ingest.take(body, "gzip")
+    assert ordered(store) == ["acme/east/b2"]
+
+
+async def test_a_batch_is_not_stored_before_one_whose_insert_failed() -> None:
+    """The store is gone for the first and back for the second, which was read meanwhile."""
+    store = NamingStore(SteppedClock(), fail=1)
+    ingest = ingest_by_target(store)
+    (first, one), (second, two) = chain(2)
+    taking = asyncio.create_task(ingest.take(first, "gzip", one))
+    await store.begun.wait()
+    after = asyncio.create_task(ingest.take(second, "gzip", two))
+    await asyncio.sleep(0.1)
+    store.open.set()
+
+    with pytest.raises(StoreUnavailable):
+        await taking
+    with pytest.raises(OutOfOrder, match="batch 1 must be taken first, and was not"):
+        await after
+    assert store.rows == []
+    for body, order in chain(2):
+        await ingest.take(body, "gzip", order)
+    assert ordered(store) == ["acme/east/b1", "acme/east/b2"]
+
+
+async def test_the_next_is_read_while_the_store_writes_and_not_the_one_after_it() -> None:
+    """One that is written and one that is read: no more is held decoded."""
+    store = NamingStore(SteppedClock())
+    ingest = ingest_by_target(store)
+    large = [body_of_many(f"acme/east/t{number}") for number in range(8)]
+    takes = [asyncio.create_task(ingest.take(body, "")) for body in large]
+    await asyncio.sleep(0.5)
+    read = [one for one in ingest._waiting if one.reading is not None]
+
+    assert len(store.inserts) == 1
+    assert 2 <= len(read) <= 4
+    store.open.set()
+    await asyncio.gather(*takes)
+    assert len(store.rows) == 8
+
+
+async def test_what_has_just_happened_does_not_wait_behind_a_backlog() -> None:
+    """A small body that comes last is stored before all that is not being stored already."""
+    store = NamingStore(SteppedClock())
+    ingest = ingest_by_target(store)
+    takes = [asyncio.create_task(ingest.take(body_of_many(f"acme/east/t{number}"), "")) for number in range(6)]
+    await asyncio.sleep(0)
+    takes.append(asyncio.create_task(ingest.take(body_of(seen("acme/east/now")), "gzip")))
+    await asyncio.sleep(0.3)
+    store.open.set()
+    await asyncio.gather(*takes)
+
+    assert store.inserts.index(["acme/east/now"]) <= 1
+    assert len(store.inserts) > 2
+
+
+def body_of_many(target: str) -> bytes:
+    """A body that is large as it comes: one observation, and 1.5 MB that belong to nothing."""
+    return body_of_batch(7, [seen(target)]) + b"\x7a\xe0\xc6\x5b" + bytes(1_500_000)
 
 
 class QuietStore:

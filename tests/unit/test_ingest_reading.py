@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
-from collector.ingest import SAID_MAX, Reading, Received, read_body, unpacked
+from collector.otlp_reading import SAID_MAX, Reading, Received, read_body, unpacked
 from schemas.errors import WireError
 from tests.support.batches import body_of_batch
 from tests.support.observations import TICK, seen

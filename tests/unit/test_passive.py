@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.ingest import read_body
 from collector.judgement.fleet_index import FleetIndex
 from collector.judgement.hot_state import HotState
 from collector.judgement.incidents import Inputs, decide
+from collector.otlp_reading import read_body
 from collector.passive import OPERATIONS, Rejection, TargetIndex, passive_observation
 from collector.storage.rows import key_of
 from schemas.errors import SpanRejected, WireError

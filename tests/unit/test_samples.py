@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
 
-from collector.ingest import read_body
+from collector.otlp_reading import read_body
 from probes.span_bytes import observation_of, span_bytes
 from probes.spool import Spool
 from probes.spool_bounds import Bounds

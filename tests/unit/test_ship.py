@@ -18,13 +18,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 
-from collector.ingest import Received, read_body, unpacked
+from collector.otlp_reading import Received, read_body, unpacked
 from probes.ship import RETRY_AFTER_MAX_S, RETRY_MAX_S, RETRY_MIN_S, backoff_s, encoded, post
 from probes.span_bytes import observation_of, span_bytes
 from probes.telemetry.spans import conventional_span
 from schemas.errors import DeliveryError
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
-from schemas.wire import SCOPE_NAME, to_attributes, to_ns
+from schemas.wire import SCOPE_NAME, to_attributes
 from tests.support.batches import batch_of
 from tests.support.observations import any_observation, fullest, seen
 

@@ -30,8 +30,9 @@ from probes.spool import (
 )
 from probes.spool_bounds import Bounds
 from schemas.errors import SpoolError
+from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome, Timings
-from schemas.wire import to_attributes, to_ns
+from schemas.wire import to_attributes
 from tests.support.observations import TICK, fullest, seen
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,26 @@ def test_what_goes_in_comes_out_in_order_and_unchanged(spool: Spool) -> None:
     assert numbers(first) == [0, 1, 2, 3]
     assert second.observations() == [*(one for _, one in ticks(4, 2)), fullest()]
     assert [seq for seq, _ in (*first.rows, *second.rows)] == list(range(1, 8))
+
+
+def test_behind_a_batch_that_is_under_way_comes_the_next(spool: Spool, path: Path) -> None:
+    """In any order of delivery nothing goes twice, and what was not delivered is cut after a restart as before."""
+    spool.put(ticks(0, 8))
+    first = spool.next_batch(3)
+    second = spool.next_batch(3, first)
+    third = spool.next_batch(3, second)
+    assert first is not None and second is not None and third is not None
+    assert [numbers(one) for one in (first, second, third)] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert [one.after for one in (first, second, third)] == [None, first.id, second.id]
+    assert spool.next_batch(3, third) is None
+
+    spool.delivered(second)
+    spool.close()
+    with closing(Spool(path, Bounds(100))) as again:
+        assert again.next_batch(100) == first
+        assert again.next_batch(100, first) == Batch(third.id, third.rows, first.id)
+        assert drained(again) == [0, 1, 2, 6, 7]
+        assert again.ledger().pending == 0
 
 
 def test_a_batch_stays_the_same_until_it_is_delivered(spool: Spool, path: Path) -> None:

@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain_tex
 from pydantic import ValidationError
 
 from collector.exports.prometheus_rules import LABELS, METRIC
-from collector.ingest import read_body
+from collector.otlp_reading import read_body
 from probes.catalog import KINDS
 from probes.telemetry import conventions
 from probes.telemetry.conventions import DURATION, FIRST_CHUNK, OUTPUT_CHUNK, TOKEN_USAGE, addresses_of

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import WireError
+from schemas.nanoseconds import from_ns, to_ns
 from schemas.observation import Observation
-from schemas.wire import from_attributes, from_ns, to_attributes, to_ns
+from schemas.wire import from_attributes, to_attributes
 from tests.support.observations import TICK, any_observation, fullest, seen
 
 START, END = to_ns(TICK), to_ns(TICK + timedelta(seconds=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,8 @@ class Batch:
 
     id: int
     rows: tuple[tuple[int, Observation], ...]
+    after: int | None = None
+    spans_bytes: int = 0
 
 
 class MemorySpool:
@@ -40,7 +42,7 @@ class MemorySpool:
     def __init__(self, number: int) -> None:
         self._number, self._batches = number, 0
         self.rows: deque[Observation] = deque()
-        self._cut: Batch | None = None
+        self._cut = list[Batch]()
         self._seen: dict[str, set[datetime]] = defaultdict(set)
         self._forgotten: dict[str, datetime] = {}  # trail -> the newest tick that was forgotten
 
@@ -70,23 +72,24 @@ class MemorySpool:
             self._seen[trail] = {tick for tick in self._seen[trail] if tick > instant}
             self._forgotten[trail] = max(instant, self._forgotten.get(trail, EPOCH))
 
-    def next_batch(self, rows_max: int) -> Batch | None:
+    def next_batch(self, rows_max: int, after: Batch | None = None) -> Batch | None:
         """As Spool.next_batch."""
-        if self._cut is None and self.rows:
+        behind = [batch for batch in self._cut if after is None or batch.id > after.id]
+        if not behind and self.rows:
             rows = [self.rows.popleft() for _ in range(min(rows_max, len(self.rows)))]
             self._batches += 1
-            self._cut = Batch(self._batches * 100 + self._number, tuple(enumerate(rows)))
-        return self._cut
+            behind = [Batch(self._batches * 100 + self._number, tuple(enumerate(rows)))]
+            self._cut += behind
+        return replace(behind[0], after=None if after is None else after.id) if behind else None
 
     def delivered(self, batch: Batch) -> None:
         """As Spool.delivered."""
-        assert self._cut is batch
-        self._cut = None
+        self._cut = [one for one in self._cut if one.id != batch.id]
 
     @property
     def empty(self) -> bool:
         """Whether everything was handed over."""
-        return self._cut is None and not self.rows
+        return not self._cut and not self.rows
 
 
 class Spools:
@@ -280,8 +283,10 @@ class Collector:
     def _store(self, batch: Batch) -> None:
         number, spool = divmod(batch.id, 100)
         last = self._last.get(spool, 0)
-        assert number in {last, last + 1}, "batches come in order"
-        if number == last:
+        if batch.after is not None and batch.after // 100 > last:
+            raise DeliveryError("a batch before it was not taken")
+        assert number <= last + 1, "batches come in order"
+        if number <= last:
             return
         self._last[spool] = number
         for _, one in batch.rows:
