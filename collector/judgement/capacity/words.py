@@ -21,6 +21,11 @@ def share(value: float | None) -> str:
     return percent(value, 0)
 
 
+def _level(value: float) -> str:
+    """How full, in whole per cent to the nearest: it is kept to a thousandth of itself, and may be just below 97 %."""
+    return f"{value * 100:.0f} %"
+
+
 def sign(p95: float | None) -> str:
     """How full, for those who see no colour: `▲` full at its peak, `◆` narrow, `●` roomy, `?` unknown."""
     if p95 is None:
@@ -32,7 +37,7 @@ def now_of(value: float | None, *, is_share: bool = False) -> str:
     """A figure of now."""
     if value is None:
         return UNKNOWN
-    return share(value) if is_share else count(round(value))
+    return _level(value) if is_share else count(round(value))
 
 
 def spread(one: Spread, *, is_share: bool = False) -> str:
@@ -40,8 +45,8 @@ def spread(one: Spread, *, is_share: bool = False) -> str:
     if one.median is None:
         return UNKNOWN
     if is_share:
-        upper = share(one.p95) if one.p95 is not None else "? %"
-        return f"{share(one.median).removesuffix(' %')} to {upper}"
+        upper = _level(one.p95) if one.p95 is not None else "? %"
+        return f"{_level(one.median).removesuffix(' %')} to {upper}"
     return f"{count(round(one.median))} to {count(round(one.p95)) if one.p95 is not None else '?'}"
 
 
