@@ -32,11 +32,14 @@ def _moved(moved: Mask, stays: Mask, kept: Mask, day: int) -> Chances:
     assert n % day == 0, "a window is of whole days"
     days, down, seen = np.arange(0, n, day), _sums(stays), _sums(kept)
     found: Chances = np.ones(1)
-    for start, length in episodes(moved):
-        places = (start + days) % n
-        visible = seen[places + length] - seen[places]
-        overlap = (down[places + length] - down[places])[visible >= KEPT_MIN * length]
-        found = np.convolve(found, np.bincount(overlap) / overlap.size)
+    starts, lengths = episodes(moved).T[:, :, np.newaxis]
+    places = (starts + days) % n  # by episode and day
+    visible = seen[places + lengths] - seen[places] >= KEPT_MIN * lengths
+    overlaps = down[places + lengths] - down[places]
+    for overlap, kept_there in zip(overlaps, visible, strict=True):
+        possible = overlap[kept_there]
+        if possible.any():  # else it meets nothing wherever it is put
+            found = np.convolve(found, np.bincount(possible) / possible.size)
     return found
 
 
