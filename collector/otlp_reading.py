@@ -24,7 +24,7 @@ from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, p
 from schemas.errors import BodyError, SpanRejected, WireError
 from schemas.observation import Observation
 from schemas.otlp_values import attributes_of
-from schemas.wire import ATTR_BATCH, ATTR_SEQ, from_attributes
+from schemas.wire import from_attributes, place_in_batch
 
 T = TypeVar("T", Span, Resource)
 SAID_MAX = 5  # rejected spans that are named
@@ -170,7 +170,7 @@ def _received(span: Span, resource: Resource | None, targets: TargetIndex) -> Re
     attributes = attributes_of(span.attributes)
     if any(name.startswith("touchstone.") and name != ATTR_TARGET for name in attributes):
         observation = from_attributes(attributes, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
-        return Received(observation, _number(attributes, ATTR_BATCH, 2**64), _number(attributes, ATTR_SEQ, 2**63))
+        return Received(observation, *place_in_batch(attributes))
     if resource is None:
         raise SpanRejected(Rejection.TOO_LARGE, f"its resource has more than {SPAN_BYTES_MAX} bytes")
     _few_enough(resource.attributes, "the resource")
@@ -185,10 +185,3 @@ def _received(span: Span, resource: Resource | None, targets: TargetIndex) -> Re
         failed=span.status.code == Status.STATUS_CODE_ERROR,
     )
     return Received(passive_observation(client, targets), 0, 0)
-
-
-def _number(attributes: Mapping[str, object], name: str, limit: int) -> int:
-    value = attributes.get(name, 0)
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
-        raise WireError(f"attribute {name}: not a whole number below {limit}")
-    return value

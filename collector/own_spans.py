@@ -27,7 +27,7 @@ from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
 from schemas.observation import Observation
 from schemas.otlp_values import ELEMENT_BYTES, SCALARS, doubles_in, plain
-from schemas.wire import ATTR_BATCH, ATTR_SEQ, assembled
+from schemas.wire import ATTR_SEQ, assembled, place_in_batch
 
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
 KNOWN_BYTES_MAX = 256  # of one of them
@@ -90,9 +90,7 @@ class OwnSpans:
             if len(attributes) > attributes_max:
                 return None
             checked = self._checked(attributes)
-            batch, seq = checked.get(ATTR_BATCH, 0), checked.get(ATTR_SEQ, 0)
-            if not (type(batch) is int and 0 <= batch < 2**64 and type(seq) is int and 0 <= seq < 2**63):
-                return None
+            batch, seq = place_in_batch(checked)
             observation = assembled(checked, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
         except (DecodeError, WireError):
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 from collections.abc import AsyncIterator
@@ -18,6 +17,7 @@ from dashboard.login_routes import LoginRoutes
 from dashboard.pages import CATALOGUE
 from dashboard.settings import page_settings
 from schemas.login import Login
+from schemas.still_memory import leave_still
 
 READY_VARIABLE = "TOUCHSTONE_DASHBOARD_READY"  # "json" or "text": how to say that it is ready
 URL_VARIABLE = "TOUCHSTONE_DASHBOARD_URL"
@@ -31,8 +31,7 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
     for module in WARM:
         import_module(module)
     # Streamlit collects all garbage after every script: of the modules that are here to stay that took 0.1 s each time.
-    gc.collect()
-    gc.freeze()
+    leave_still()
     url = os.environ.get(URL_VARIABLE, "")
     match os.environ.get(READY_VARIABLE):
         case "json":

@@ -129,6 +129,18 @@ def from_attributes(attributes: Mapping[str, object], *, start_ns: int, end_ns: 
     return assembled(checked, start_ns=start_ns, end_ns=end_ns)
 
 
+def place_in_batch(attributes: Mapping[str, object]) -> tuple[int, int]:
+    """The batch of an observation and its number there, 0 where neither is said; raises WireError for what is none."""
+    return _below(2**64, ATTR_BATCH, attributes), _below(2**63, ATTR_SEQ, attributes)
+
+
+def _below(limit: int, name: str, attributes: Mapping[str, object]) -> int:
+    value = attributes.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
+        raise WireError(f"attribute {name}: not a whole number below {limit}")
+    return value
+
+
 def assembled(checked: Mapping[str, Any], *, start_ns: int, end_ns: int) -> Observation:
     """The observation of attributes that have passed their CHECKS; raises WireError when they are none together."""
     get = checked.get

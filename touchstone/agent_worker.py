@@ -23,11 +23,11 @@ from probes.purse import Purse
 from probes.reading_loop import probing_loop
 from probes.spool_bounds import Bounds
 from probes.spool_files import WorkerSpool, budget_file
-from probes.still_memory import leave_still
 from probes.token_count import load_all
 from probes.trust import limits_of
 from schemas.clock import Clock
 from schemas.errors import SpoolError
+from schemas.still_memory import leave_still
 from touchstone import __version__
 from touchstone.agent_orders import FAILURE, LookAgain, Orders, read_message
 from touchstone.signals import stop_on_signals

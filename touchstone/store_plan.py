@@ -12,7 +12,8 @@ DAY_S = 86_400.0
 # Bytes on disk after merges (`make bench-store`): of a row without tokens, and of the arrival of each token.
 ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
 HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 360.0, 37.0
-MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES, TREATMENT_BYTES = 3.6, 100.0, 2.2, 20.0
+MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES, TREATMENT_BYTES = 3.6, 100.0, 2.2, 15.0
+TREATMENT_ROWS = 3  # an hour and target, as measured: our prompts of two classes of length, and traffic
 PAGE_BYTES = 390.0  # of an hour of looks every 30 s at a busy engine's page; of one every 10 minutes they are 45
 
 
@@ -44,6 +45,7 @@ def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePla
     places = tuple(configuration.fleet.places())
     targets, models = len(places), len({(place.provider, place.target.model) for place in places})
     pages = len({one.place.id for one in subjects if one.module.kind == KIND})
+    treated = 24.0 * targets * TREATMENT_ROWS
     sights = len(configuration.fleet.providers) * vantages
     return (
         TablePlan("observations", rows, rows * ROW_BYTES + tokens * TOKEN_BYTES, raw),
@@ -52,7 +54,7 @@ def store_plan(configuration: Configuration, *, vantages: int) -> tuple[TablePla
         TablePlan("model_hour", 24.0 * targets, 24 * targets * MODEL_BYTES, rolled),
         TablePlan("model_times", 24.0 * models, 24 * models * TIMES_BYTES, rolled),
         TablePlan("sights", 24.0 * sights, 24 * sights * SIGHT_BYTES, rolled),
-        TablePlan("treatment_hour", 24.0 * targets, 24 * targets * TREATMENT_BYTES, rolled),
+        TablePlan("treatment_hour", treated, treated * TREATMENT_BYTES, rolled),
         TablePlan("capacity_hour", 24.0 * pages, 24 * pages * PAGE_BYTES, rolled),
         TablePlan("rollup_day", series, series * DAY_BYTES, None),
     )

@@ -19,8 +19,8 @@ from probes.contract import Ask, Subject
 from probes.kinds.chat_stream import ChatStreamModule, chat_stream
 from probes.phases import CURRENT
 from probes.reading_loop import probing_loop
-from probes.still_memory import leave_still
 from schemas.fleet import Place, Target
+from schemas.still_memory import leave_still
 from touchstone.system_clock import SystemClock
 
 PATIENCE_S = 110.0

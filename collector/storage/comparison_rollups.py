@@ -20,15 +20,16 @@ from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRU
 SERVED = f"attempt = 0 AND source = 'active' AND {SERVES}"
 OF_A_MODEL = f"{SERVED} AND model != ''"
 SHORT = f"{OF_A_MODEL} AND kind != 'long_prompt'"  # a prompt of 10,000 tokens is meant to take its time
-_FACTS = """{database}.observations
+FACTS = """{database}.observations
 WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})"""
 _FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 
 # Counted by us where that is exact: who bills more than it answers sells fewer tokens for the money.
 _EXACT = "(counted_by NOT IN ('', 'chunks') AND isNotNull(counted_out))"
 _TOKENS = f"ifNull(if({_EXACT}, counted_out, billed_out), 0)"
-WORTH = f"""countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded, countIf({_FAILED}) AS failed,
-       countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen,
+OUTCOMES = f"""countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded, countIf({_FAILED}) AS failed,
+       countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
+WORTH = f"""{OUTCOMES},
        sum(ifNull(billed_in, 0)) AS paid_in, sum(ifNull(billed_out, 0)) AS paid_out,
        sumIf({_TOKENS}, outcome = 'ok') AS good"""
 
@@ -80,7 +81,7 @@ MODELS = HourRollup(
     ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "billed_in", "billed_out", "good_out"),
     f"""
   SELECT toStartOfHour(tick) AS t, provider, model, cluster, target, {WORTH}
-  FROM {_FACTS} AND {OF_A_MODEL} GROUP BY t, provider, model, cluster, target""",
+  FROM {FACTS} AND {OF_A_MODEL} GROUP BY t, provider, model, cluster, target""",
 )
 TIMES = HourRollup(
     "model_times",
@@ -88,7 +89,7 @@ TIMES = HourRollup(
     ("ttft_hist", "gap_hist", "n_gaps_billed"),
     f"""
   SELECT toStartOfHour(tick) AS t, provider, model, {TIMED}
-  FROM {_FACTS} AND {SHORT} GROUP BY t, provider, model""",
+  FROM {FACTS} AND {SHORT} GROUP BY t, provider, model""",
 )
 SIGHTS = HourRollup(
     "sights",
@@ -98,7 +99,7 @@ SIGHTS = HourRollup(
   SELECT t, provider, vantage, groupBitOr(bit), groupBitOr(if({DOWN}, bit, 0)) FROM
   (
     SELECT toStartOfHour(tick) AS t, provider, vantage, cluster, {_BIT} AS bit, {ASKED}
-    FROM {_FACTS} AND {SERVED} GROUP BY t, provider, vantage, cluster, bit HAVING known > 0
+    FROM {FACTS} AND {SERVED} GROUP BY t, provider, vantage, cluster, bit HAVING known > 0
   )
   GROUP BY t, provider, vantage""",
 )
@@ -108,7 +109,7 @@ TREATMENT = HourRollup(
     ("n_known", "n_failed", "n_timed", "ln", "ln_squares"),
     f"""
   SELECT toStartOfHour(tick) AS t, provider, cluster, target, source, {SIZE} AS size, {TREATED}
-  FROM {_FACTS} AND attempt = 0 AND {ASKED_A_MODEL}
+  FROM {FACTS} AND attempt = 0 AND {ASKED_A_MODEL}
   GROUP BY t, provider, cluster, target, source, size HAVING known > 0""",
 )
 TRAFFIC = HourRollup(
@@ -116,11 +117,9 @@ TRAFFIC = HourRollup(
     ("provider", "cluster", "connection"),
     ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "ttft_hist"),
     f"""
-  SELECT toStartOfHour(tick) AS t, provider, cluster, connection, countIf(outcome = 'ok'),
-         countIf(outcome = 'degraded'), countIf({_FAILED}), countIf(outcome = 'failed' AND reason IN {UNKNOWN}),
-         countIf(outcome = 'not_observed'),
+  SELECT toStartOfHour(tick) AS t, provider, cluster, connection, {OUTCOMES},
          sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED})
-  FROM {_FACTS} AND attempt = 0 AND source = 'passive' GROUP BY t, provider, cluster, connection""",
+  FROM {FACTS} AND attempt = 0 AND source = 'passive' GROUP BY t, provider, cluster, connection""",
 )
 CAPACITY = HourRollup(
     "capacity_hour",
@@ -129,7 +128,7 @@ CAPACITY = HourRollup(
     f"""
   SELECT toStartOfHour(tick) AS t, provider, cluster, target, {look_sql.COUNTED}, {look_sql.TOLD}
   FROM (SELECT provider, cluster, target, tick, outcome, {look_sql.FIGURES}
-        FROM {_FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.IS_LOOK})
+        FROM {FACTS} AND attempt = 0 AND source = 'active' AND {look_sql.IS_LOOK})
   GROUP BY t, provider, cluster, target""",
 )
 

@@ -300,12 +300,12 @@ class Reader(Recorded):
 
     def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        cover = Cover.read(self._rows, start, end, at=end, mark=rollup_sql.COMPARISON)
+        cover = self._compared(start, end, at=end)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
         """As `sides`, with what came late."""
-        cover = Cover.read(self._rows, start, end, mark=rollup_sql.COMPARISON)
+        cover = self._compared(start, end)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def beside(
@@ -336,7 +336,7 @@ class Reader(Recorded):
         self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
     ) -> DoubleStandard:
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
-        cover = Cover.read(self._rows, start, end, at=end, mark=rollup_sql.COMPARISON)
+        cover = self._compared(start, end, at=end)
         window = side_queries.window_of(provider, start, end, cluster) | cover.within(start, end)
         strata = treatment_queries.strata_of(self._rows(treatment_queries.STRATA, **window))
         return double_standard(strata.failures, strata.first_tokens, confidence=confidence)
@@ -369,6 +369,10 @@ class Reader(Recorded):
         if step < HOUR_S:
             return self._rows(fine, **which, a=to_ms(start), b=to_ms(end))
         return self._rows(by_hour, **which, **self._cover(start, end).by_hour(start, end))
+
+    def _compared(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
+        """What rollups that are compared by can serve of [start, end)."""
+        return Cover.read(self._rows, start, end, at=at, mark=rollup_sql.COMPARISON)
 
     def _cover(self, start: datetime, end: datetime) -> Cover:
         return Cover.read(self._rows, start, end)

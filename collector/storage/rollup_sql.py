@@ -11,8 +11,7 @@ from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, TRUSTED, WA
 
 _FIRST = "attempt = 0"  # of traffic, too: some rollups hold it
 _GRID = f"{_FIRST} AND source = 'active'"
-_FACTS = f"""{{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}}) AND {_GRID}"""
+_FACTS = f"{comparison_rollups.FACTS} AND {_GRID}"
 _REASONS = "sumMapIf(map(toString(reason), 1::UInt64), reason != '')"
 
 # Over all vantages, so that one place which alone cannot reach a target is no outage of it.
@@ -96,7 +95,6 @@ SELECT toUnixTimestamp64Milli(min(newest)), count() FROM
 # What came since, however late: nothing from its first tick on is served from rollups.
 NEWER = f"""
 SELECT toUnixTimestamp64Milli(min(tick)), count()
-FROM {{database}}.observations
-WHERE tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}}) AND {_FIRST}
+FROM {comparison_rollups.FACTS} AND {_FIRST}
   AND ingested_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
 FIRST_HOUR = "SELECT toUnixTimestamp(min(t)), count() FROM {database}.rollup_hour"

@@ -19,7 +19,7 @@ from collector.judgement.integrity.treatment import FRESH_DAYS, Groups, Strata
 from collector.storage.burn_queries import Rows
 from collector.storage.comparison_rollups import SIZE, TREATED
 from collector.storage.cover import IN_HOURS, Cover
-from collector.storage.fact_queries import known_before
+from collector.storage.fact_queries import known_before, start_of
 from collector.storage.series_queries import PLACE
 from collector.storage.side_queries import ACTIVE, FACTS, ROWS, STEP_S, window_of
 
@@ -30,19 +30,15 @@ _BY_ACCOUNT = f"{{database}}.observations WHERE {ROWS} AND {ACTIVE} AND account 
 _KNOWN = "toUnixTimestamp64Milli(tick) >= {known_from:Array(Int64)}[indexOf({accounts:Array(String)}, account)]"
 
 
-def _block(stamp: str) -> str:
-    return f"intDiv(toUnixTimestamp({stamp}), {{step:UInt32}}) AS block"
-
-
 def _counted(first: str, rows: str) -> str:
     """What became of *rows*, and which of them are *first*."""
-    return f"""SELECT target, {_block("tick")}, {SIZE} AS size, toBool({first}) AS first, {TREATED}
-      FROM {rows} GROUP BY target, block, size, first"""
+    return f"""SELECT target, {start_of("tick", "step")}, {SIZE} AS size, toBool({first}) AS first, {TREATED}
+      FROM {rows} GROUP BY target, start, size, first"""
 
 
-_ROLLED = f"""SELECT target, {_block("t")}, size, {ACTIVE} AS first, sum(n_known) AS known, sum(n_failed) AS failed,
-             sum(n_timed) AS timed, sum(ln) AS logs, sum(ln_squares) AS squares
-      FROM {{database}}.treatment_hour FINAL WHERE {PLACE} AND {IN_HOURS} GROUP BY target, block, size, first"""
+_ROLLED = f"""SELECT target, {start_of("t", "step")}, size, {ACTIVE} AS first, sum(n_known) AS known,
+             sum(n_failed) AS failed, sum(n_timed) AS timed, sum(ln) AS logs, sum(ln_squares) AS squares
+      FROM {{database}}.treatment_hour FINAL WHERE {PLACE} AND {IN_HOURS} GROUP BY target, start, size, first"""
 _TREATED = f"{_ROLLED} UNION ALL {_counted(ACTIVE, FACTS)}"
 _TREATED_BY_ACCOUNT = _counted(_KNOWN, _BY_ACCOUNT)
 
@@ -58,15 +54,15 @@ SELECT sum(known_first) AS n, sum(failed_first), sum(known_others) AS others, su
                               timed_first > 0 AND timed_others > 0))
 FROM
 (
-  SELECT target, block, size, sumIf(known, first) AS known_first, sumIf(known, NOT first) AS known_others,
+  SELECT target, start, size, sumIf(known, first) AS known_first, sumIf(known, NOT first) AS known_others,
          sumIf(failed, first) AS failed_first, sumIf(failed, NOT first) AS failed_others,
          sumIf(timed, first) AS timed_first, sumIf(timed, NOT first) AS timed_others,
          toFloat64(sumIf(logs, first)) AS logs_first, toFloat64(sumIf(logs, NOT first)) AS logs_others,
          toFloat64(sumIf(squares, first)) AS squares_first, toFloat64(sumIf(squares, NOT first)) AS squares_others
-  FROM ({treated}) GROUP BY target, block, size
+  FROM ({treated}) GROUP BY target, start, size
 )
-GROUP BY target, block HAVING n > 0 AND others > 0
-ORDER BY block DESC, target LIMIT {BLOCKS_READ_MAX}"""
+GROUP BY target, start HAVING n > 0 AND others > 0
+ORDER BY start DESC, target LIMIT {BLOCKS_READ_MAX}"""
 
 
 STRATA, STRATA_BY_ACCOUNT = _strata(_TREATED), _strata(_TREATED_BY_ACCOUNT)

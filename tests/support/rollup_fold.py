@@ -78,11 +78,7 @@ def model_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tup
     served = [one for one in observations if _serves(one) and one.model]
     return {
         key: (
-            _n(several, Outcome.OK),
-            _n(several, Outcome.DEGRADED),
-            sum(one.blame is Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
-            sum(one.blame is not Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
-            _n(several, Outcome.NOT_OBSERVED),
+            *_outcomes(several),
             sum(one.tokens.billed_in or 0 for one in several),
             sum(one.tokens.billed_out or 0 for one in several),
             sum(_answered_with(one) for one in several if one.outcome is Outcome.OK),
@@ -140,11 +136,7 @@ def traffic_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], t
     )  # fmt: skip
     return {
         key: (
-            _n(several, Outcome.OK),
-            _n(several, Outcome.DEGRADED),
-            sum(one.blame is Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
-            sum(one.blame is not Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several),
-            _n(several, Outcome.NOT_OBSERVED),
+            *_outcomes(several),
             _histogram(one.timings.first_token_ms for one in several if _answered(one)),
         )
         for key, several in several_by_key.items()
@@ -257,6 +249,13 @@ def _asked(one: Observation) -> tuple[str, ...]:
 
 def _connected(one: Observation) -> tuple[str, ...]:
     return one.provider, one.cluster, one.target, one.vantage, one.kind, one.instrument.connection.value
+
+
+def _outcomes(several: Sequence[Observation]) -> tuple[int, ...]:
+    """Ok, degraded, failed by the provider's fault, failed by another's, not observed."""
+    ours = sum(one.blame is not Blame.PROVIDER and one.outcome is Outcome.FAILED for one in several)
+    failed = _n(several, Outcome.FAILED) - ours
+    return _n(several, Outcome.OK), _n(several, Outcome.DEGRADED), failed, ours, _n(several, Outcome.NOT_OBSERVED)
 
 
 def _n(several: Iterable[Observation], outcome: Outcome) -> int:

@@ -38,7 +38,7 @@ def test_rows_and_bytes_follow_intervals_tokens_connections_and_vantages() -> No
     assert tables["rollup_hour"].bytes_kept == pytest.approx(3 * 24 * 3 * HOUR_BYTES * 1095)
     assert tables["token_arrivals"].rows_day == 3 * 24
     assert [tables[name].rows_day for name in ("model_hour", "model_times", "sights", "treatment_hour")] == [
-        24, 24, 3 * 24, 24,
+        24, 24, 3 * 24, 3 * 24,
     ]  # fmt: skip
     assert (tables["rollup_day"].days, tables["rollup_day"].rows_day) == (None, 9)
 
