@@ -144,6 +144,7 @@ def test_nobody_sees_anything_of_any_page_before_they_have_logged_in(
     ]
     for address in addresses:
         show(page, house.url + address, DOOR)
+        page.wait_for_selector("h1", timeout=READY_MS)  # the browser draws HTML in a turn of its own, after the button
 
         assert page.locator("h1").all_inner_texts() == ["Log in"], address
         assert page.get_by_role("dialog").count() == 0, address
