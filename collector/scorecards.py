@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from collector.storage.queries import Reader
 from collector.storage.records import configuration_body
 from schemas.config import Configuration, Retention
 
+READS_AT_ONCE = 3
 GRACE = timedelta(days=1)  # the store lets go of a whole day at a time
 
 
@@ -57,20 +59,27 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
     noted = reader.configuration_at(at)
     terms = Terms.of(noted, provider) if noted else otherwise
     start = at - period
-    sides = reader.sides(provider, start, at)
-    summary = reader.provider_summary(provider, start, at, block_s=terms.block_s, sides=sides)
+    with ThreadPoolExecutor(READS_AT_ONCE) as reads:
+        incidents = reads.submit(reader.incidents_over, start, at, provider=provider)
+        days = reads.submit(reader.days_as_known, first_bar(at), at, provider=provider)
+        examinations = reads.submit(reader.examinations, provider, at)
+        statements = reads.submit(reader.statements_known, provider, start, at)
+        claims = reads.submit(reader.claims, at, provider)
+        sides = reader.sides(provider, start, at)
+        beside = reads.submit(reader.beside, provider, start, at, confidence=terms.confidence, sides=sides)
+        summary = reader.provider_summary(provider, start, at, block_s=terms.block_s, sides=sides)
     return scorecard(
         verdict,
         summary.facts,
         summary.clusters,
-        reader.incidents_over(start, at, provider=provider),
-        reader.beside(provider, start, at, confidence=terms.confidence, sides=sides),
+        incidents.result(),
+        beside.result(),
         start=start,
         end=at,
         confidence=terms.confidence,
-        days=reader.days_as_known(first_bar(at), at, provider=provider),
-        examination=next(iter(reader.examinations(provider, at)), None),
-        contract=contract_lines(reader.statements_known(provider, start, at), reader.claims(at, provider), at),
+        days=days.result(),
+        examination=next(iter(examinations.result()), None),
+        contract=contract_lines(statements.result(), claims.result(), at),
         name=terms.name,
         simulated=terms.simulated or summary.simulated,
     )

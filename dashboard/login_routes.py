@@ -61,7 +61,7 @@ class LoginRoutes:
         request, path = Request(scope, receive), scope["path"]
         if path.startswith(CLOSED):
             await PlainTextResponse("Not Found", status_code=404)(scope, receive, send)
-        elif path.startswith(FILES) and not self._lets_in(request):
+        elif path.startswith(FILES) and not lets_in(request, self._login):
             await PlainTextResponse("Log in first", status_code=403)(scope, receive, send)
         elif path == LOGOUT_PATH:
             end(cookie_claims(request.cookies, self._login))
@@ -141,9 +141,6 @@ class LoginRoutes:
         answer.raw_headers = list(start["headers"])
         return answer
 
-    def _lets_in(self, request: Request) -> bool:
-        return isinstance(admitted(cookie_claims(request.cookies, self._login), self._login), Person)
-
     def _sealed(self, send: Send) -> Send:
         """*send*, for no frame of another page; and with every cookie kept to TLS where people come by TLS."""
         tls = self._login.url.startswith("https:")
@@ -160,6 +157,11 @@ class LoginRoutes:
             await send(message)
 
         return sealed
+
+
+def lets_in(request: HTTPConnection, login: Login) -> bool:
+    """Whether whoever sends *request* has logged in, and may see pages."""
+    return isinstance(admitted(cookie_claims(request.cookies, login), login), Person)
 
 
 def place_of(address: str, origin: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from collector.storage.incident_queries import IncidentRow
 from collector.storage.series_queries import ErrorPoint, LatencyPoint
 from dashboard import charts, markup, reader
 from dashboard.markup import text
+from dashboard.reading_ahead import begin
 
 WINDOWS = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90)}
 WINDOW = "7d"
@@ -31,9 +32,20 @@ def window() -> str:
     return chosen or WINDOW
 
 
+def asked_window(asked: Mapping[str, str]) -> str:
+    """The window that an address asks for."""
+    return asked["window"] if asked.get("window") in WINDOWS else WINDOW
+
+
 def until_now(window: str) -> tuple[datetime, datetime]:
     """[start, end) of *window*, up to the next border of a step of it, so that pages drawn in a step ask alike."""
     return window_of(reader.freshness().now, WINDOWS[window])
+
+
+def ahead(provider: str, cluster: str, start: datetime, end: datetime) -> None:
+    """Begin what `over_time` reads."""
+    begin(reader.latency_series, provider, start, end, LATENCY_POINTS, cluster)
+    begin(reader.error_series, provider, start, end, ERROR_POINTS, cluster)
 
 
 def over_time(

@@ -1,7 +1,8 @@
 """
 The catalogue of pages: one line each.
 
-A page is a file in dashboard/views/ whose `show(pages)` draws it, and a line here.
+A page is a file in dashboard/views/ whose `show(pages)` draws it, and a line here. Its `ahead(asked)`, if it has one,
+begins what it reads (reading_ahead.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from importlib import import_module
 from typing import Any
 
 import streamlit as st
+
+from dashboard.reading_ahead import read_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,13 @@ class Pages:
 
     def _view(self, name: str) -> Callable[[], None]:
         def draw() -> None:
+            read_ahead(name, _asked())
             import_module(f"dashboard.views.{name}").show(self)
 
         return draw
+
+
+def _asked() -> dict[str, str]:
+    """What the address asks for, with what was chosen on the page since."""
+    chosen = {str(key): value for key, value in st.session_state.items() if isinstance(value, str)}
+    return {**st.query_params.to_dict(), **chosen}

@@ -9,9 +9,10 @@ nobody waits for it, but for what somebody has just done.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -46,6 +47,9 @@ from dashboard.settings import page_settings as page_settings
 from schemas.errors import DeliveryError
 from schemas.verdict import Verdict
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 FRESH_S = 5
 STORY_S = 1  # somebody waits for what they did to show
 ACT_S = 10.0  # for what somebody clicked
@@ -59,48 +63,58 @@ COUNTED_WITHIN = timedelta(days=1)  # the collector counts every hour
 CAPACITY_WINDOW = timedelta(days=14)
 
 
+def _remembered(ttl_s: float, *, entries: int = 1) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """What was read of the last *entries* arguments, for *ttl_s*, and as long again at most while it is read anew."""
+
+    def remembering(read: Callable[P, R]) -> Callable[P, R]:
+        kept = st.cache_resource(ttl=ttl_s, max_entries=entries, show_spinner=False, refresh_mode="background")
+        return kept(read)
+
+    return remembering
+
+
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _reader() -> Reader:
     return Reader.open(page_settings().store)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S)
 def latest_verdicts() -> tuple[Verdict, ...]:
     """The last verdict on every provider."""
     return _reader().latest_verdicts()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def tier_since() -> dict[str, datetime]:
     """Since when each provider is in its tier."""
     return _reader().tier_since()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def tier_changes(provider: str) -> tuple[TierChange, ...]:
     """The last changes of a provider's tiers."""
     return _reader().tier_changes(provider, CHANGES_SHOWN)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def suspicion_stages() -> dict[str, Stage]:
     """How far the suspicion of each provider has come."""
     return _reader().suspicion_stages()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def examination(provider: str) -> Examination | None:
     """The last examination of a provider's claims; None before the first."""
     return next(iter(_reader().examinations(provider)), None)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S)
 def freshness() -> Freshness:
     """How new the facts are."""
     return _reader().freshness()
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S)
 def open_incidents() -> tuple[tuple[IncidentRow, ...], dict[str, datetime]]:
     """What is broken now, and when the first page of each was delivered."""
     found = _reader().open_incidents()
@@ -119,13 +133,13 @@ def ask(path: str, body: dict[str, Any] | None = None, *, timeout_s: float = ACT
     return response_client.ask(settings.collector_url, settings.token, path, body, timeout_s=timeout_s)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def statements() -> tuple[Statement, ...]:
     """Billing months as they were counted last, of those that are still counted."""
     return _reader().statements(freshness().now - COUNTED_WITHIN)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def claims() -> dict[str, ClaimRecord]:
     """What was claimed and answered, by the key of its statement."""
     return _reader().claims()
@@ -140,7 +154,7 @@ class ModelWindow:
     facts: tuple[ModelFacts, ...]
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def model_facts(days: int) -> ModelWindow:
     """The last *days* UTC days, today included."""
     at = freshness().now
@@ -148,7 +162,7 @@ def model_facts(days: int) -> ModelWindow:
     return ModelWindow(start, at, _reader().model_facts(start, at, block_s=page_settings().policy.block))
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def compared(days: int, model: str, providers: tuple[str, ...]) -> Comparison:
     """One model at some providers, or at all, over `model_facts`."""
     window, settings = model_facts(days), page_settings()
@@ -165,7 +179,7 @@ def compared(days: int, model: str, providers: tuple[str, ...]) -> Comparison:
     return comparison(window.facts, terms, window.start, window.at, model=model, providers=providers)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def capacity() -> CapacityReport:
     """The capacity of every cluster over the last days."""
     settings, at = page_settings(), _reader().now()
@@ -184,31 +198,31 @@ def suppressions() -> tuple[tuple[dict[str, Any], ...], str]:
     return tuple(document.get("suppressions", ())), ""
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False)
+@_remembered(FRESH_S)
 def history_progress() -> HistoryProgress | None:
     """How far the bulk load of a simulated past is."""
     return _reader().history_progress()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def daily_bars() -> tuple[DayBar, ...]:
     """Ninety days of every cluster."""
     return _reader().daily_bars(90)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S, entries=ENTRIES_MAX)
 def recent_incidents(provider: str, limit: int) -> tuple[IncidentRow, ...]:
     """The last incidents of a provider."""
     return _reader().recent_incidents(limit, provider=provider)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S, entries=ENTRIES_MAX)
 def recent_observations(provider: str, limit: int, cluster: str = "") -> list[dict[str, Any]]:
     """The last observations of a provider, or of one cluster of it."""
     return _reader().recent_observations(provider, limit, cluster=cluster)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def latency_series(
     provider: str, start: datetime, end: datetime, points: int, cluster: str
 ) -> tuple[LatencyPoint, ...]:
@@ -216,45 +230,45 @@ def latency_series(
     return _reader().latency_series(provider, start, end, points=points, cluster=cluster)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def beside(provider: str, start: datetime, end: datetime, cluster: str) -> Beside:
     """Our probes of a provider beside real traffic over a window, with what came late."""
     confidence = page_settings().policy.confidence
     return _reader().beside(provider, start, end, confidence=confidence, cluster=cluster, as_known=False)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def double_standard(provider: str, start: datetime, end: datetime) -> DoubleStandard:
     """Whether a provider treats our probes better than real traffic, as known at the end of a window."""
     return _reader().double_standard(provider, start, end, confidence=page_settings().policy.confidence)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def any_traffic(provider: str, start: datetime, end: datetime) -> bool:
     """Whether any real traffic of a provider was seen over a window."""
     return _reader().any_traffic(provider, start, end)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def error_series(provider: str, start: datetime, end: datetime, points: int, cluster: str) -> tuple[ErrorPoint, ...]:
     """Errors by reason over a window."""
     return _reader().error_series(provider, start, end, points=points, cluster=cluster)
 
 
-@st.cache_resource(ttl=SLOW_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(SLOW_S)
 def relations() -> Relations:
     """How all providers stand to each other over the last days."""
     return _reader().relations(_reader().now(), RELATIONS_DAYS, {})
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def honesty(provider: str) -> Honesty:
     """What a provider's status page said over the last days, beside what we saw."""
     now = _reader().now()
     return _reader().honesty(provider, now - timedelta(days=RELATIONS_DAYS), now)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def cluster_availability(provider: str, cluster: str, start: datetime, end: datetime) -> Availability | None:
     """The availability of a cluster over a window, by the arithmetic of tiers; None when nothing is known."""
     policy = page_settings().policy
@@ -262,25 +276,25 @@ def cluster_availability(provider: str, cluster: str, start: datetime, end: date
     return availability(blocks, confidence=policy.confidence)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def cluster_targets(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
     """What was asked of a cluster over a window."""
     return _reader().cluster_targets(provider, cluster, start, end)
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def engine_figures(provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
     """What the engines of a cluster told of themselves over a window."""
     return _reader().engine_figures(provider, cluster, start, end)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S, entries=ENTRIES_MAX)
 def deliveries(since: datetime, limit: int) -> tuple[DeliveryRow, ...]:
     """Pages that were tried since then, what is dead first."""
     return _reader().deliveries(since, limit)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S, entries=ENTRIES_MAX)
 def destinations(since: datetime) -> tuple[DestinationLine, ...]:
     """How each destination was told since then."""
     return _reader().destinations(since)
@@ -293,25 +307,25 @@ def vital_signs() -> tuple[VitalSigns | None, str]:
     return response_client.vital_signs(settings.collector_url, settings.token, timeout_s=COLLECTOR_S)
 
 
-@st.cache_resource(ttl=FRESH_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(FRESH_S)
 def monitor_health() -> MonitorHealth:
     """How the monitor itself is, as the store knows it."""
     return _reader().monitor_health()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def examinations() -> tuple[Examination, ...]:
     """The last examination of every provider that was examined."""
     return _reader().examinations()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=1, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S)
 def noted_configuration() -> NotedConfiguration | None:
     """Which configuration the collector noted last."""
     return _reader().noted_configuration()
 
 
-@st.cache_resource(ttl=CALM_S, max_entries=ENTRIES_MAX, show_spinner=False, refresh_mode="background")
+@_remembered(CALM_S, entries=ENTRIES_MAX)
 def scorecard(provider: str, days: int) -> Scorecard | None:
     """The record of a provider up to its last verdict, as `touchstone scorecard` has it; None without a verdict."""
     settings = page_settings()

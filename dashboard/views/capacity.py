@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from dashboard import capacity_markup, reader
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 
 ALL = "all providers"
 NO_PAGES = """<div class="ts-calm">No page of an engine is looked at: give targets a module of kind
@@ -16,6 +19,11 @@ until 95 % of the cache, or the batch, is full. If it dies: the share of its pea
 others with the same model. GPUs are those on the pages that are read; a fault that no page tells is unknown, never
 healthy.
 <code>touchstone capacity --json</code> has the same numbers.</div>"""
+
+
+def ahead(_asked: Mapping[str, str]) -> None:
+    """Begin what the page reads."""
+    begin(reader.capacity)
 
 
 def show(pages: Pages) -> None:

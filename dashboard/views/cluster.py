@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
@@ -14,9 +14,26 @@ from collector.storage.series_queries import ErrorPoint
 from dashboard import days, incident_markup, markup, measured, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 from schemas.observation import Blame
 
 _BLAME_LOOK = {Blame.PROVIDER: "severe", Blame.CALLER: "minor", Blame.OBSERVER: "unknown", Blame.UNKNOWN: "unknown"}
+
+
+def ahead(asked: Mapping[str, str]) -> None:
+    """Begin what the page reads, of a cluster that is configured."""
+    cluster = asked.get("cluster", "")
+    provider = cluster.partition("/")[0]
+    face = reader.page_settings().providers.get(provider)
+    if face is None or cluster not in face.clusters:
+        return
+    begin(reader.daily_bars)
+    begin(reader.recent_incidents, provider, INCIDENTS_READ)
+    begin(reader.recent_observations, provider, OBSERVATIONS, cluster)
+    start, end = measured.until_now(measured.asked_window(asked))
+    for read in (reader.cluster_targets, reader.cluster_availability, reader.engine_figures):
+        begin(read, provider, cluster, start, end)
+    measured.ahead(provider, cluster, start, end)
 
 
 def show(pages: Pages) -> None:

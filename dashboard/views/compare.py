@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -12,6 +12,7 @@ from collector.judgement.value.facts import ModelFacts
 from dashboard import reader, value_chart, value_markup
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 from dashboard.vega import spec_of
 
 DAYS = {"7d": 7, "30d": 30, "90d": 90}
@@ -24,6 +25,17 @@ FOOT = """ The price of a million good tokens is all that was billed, by the tok
 time. One provider beats another when it is no worse on price, first token p95 and availability, and surely better on
 one of them; those that nobody beats bear their names in the chart. <code>touchstone value --json</code> has the same
 numbers."""
+
+
+def ahead(asked: Mapping[str, str]) -> None:
+    """Begin what the page reads, for all providers."""
+    begin(_compared, DAYS.get(asked.get("days", USUAL), DAYS[USUAL]), asked.get("model", ""))
+
+
+def _compared(days: int, model: str) -> None:
+    models = _models(reader.model_facts(days).facts)
+    if models:
+        reader.compared(days, model if model in models else models[0], ())
 
 
 def show(pages: Pages) -> None:
@@ -47,7 +59,7 @@ def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
     """The model, and providers that offer it; none stands for all. The choice stands in the address."""
     model = st.selectbox(
         "Model",
-        sorted({one.model for one in facts}),
+        _models(facts),
         key="model",
         bind="query-params",
         label_visibility="collapsed",
@@ -63,6 +75,10 @@ def _chosen(facts: Sequence[ModelFacts]) -> tuple[str, list[str]]:
         width=360,
     )
     return model, providers
+
+
+def _models(facts: Sequence[ModelFacts]) -> list[str]:
+    return sorted({one.model for one in facts})
 
 
 def _draw(found: Comparison) -> None:

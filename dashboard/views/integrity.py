@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -13,10 +13,16 @@ from collector.judgement.wording import duration
 from dashboard import claims_markup, integrity_markup, measured, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 from dashboard.settings import PageSettings
 
 ALL = "all checks"
 STAGES = (Stage.SUSPECT, Stage.REPLY_OPEN, Stage.EXPLAINED, Stage.BELOW)  # the worst first
+
+
+def ahead(_asked: Mapping[str, str]) -> None:
+    """Begin what the page reads."""
+    begin(reader.examinations)
 
 
 def show(pages: Pages) -> None:

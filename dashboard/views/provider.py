@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import streamlit as st
@@ -27,6 +27,7 @@ from dashboard import (
 )
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 from dashboard.settings import PageSettings, ProviderFace
 from dashboard.views import status
 from schemas.verdict import Tier, Verdict
@@ -35,6 +36,25 @@ INCIDENTS = 25
 OBSERVATIONS = 50
 MONTH_DAYS = 30
 ALL_CLUSTERS = "all clusters"
+
+
+def ahead(asked: Mapping[str, str]) -> None:
+    """Begin what the page reads, of a provider that is configured; what takes longest first."""
+    provider, cluster = asked.get("provider", ""), asked.get("cluster", "")
+    face = reader.page_settings().providers.get(provider)
+    if face is None:
+        return
+    begin(reader.relations)
+    begin(_standard, provider)
+    start, end = measured.until_now(measured.asked_window(asked))
+    chosen = cluster if cluster in face.clusters else ""
+    begin(reader.beside, provider, start, end, chosen)
+    measured.ahead(provider, chosen, start, end)
+    for read in (reader.tier_changes, reader.examination, reader.honesty):
+        begin(read, provider)
+    begin(reader.recent_incidents, provider, INCIDENTS)
+    begin(reader.recent_observations, provider, OBSERVATIONS)
+    status.ahead(asked)
 
 
 def show(pages: Pages) -> None:
@@ -50,10 +70,8 @@ def show(pages: Pages) -> None:
     verdict = verdicts.get(provider)
     face = settings.providers.get(provider) or ProviderFace(name=provider, clusters={})
     st.html(_title(provider, face, verdict, reader.tier_since().get(provider), settings))
-    if verdict is not None:
-        judged = until_now(verdict.at, verdict.at - verdict.window_start)
-        if reader.any_traffic(provider, *judged) and (standard := reader.double_standard(provider, *judged)).reasons:
-            st.html(_note(standard))
+    if (standard := _standard(provider)) is not None and standard.reasons:
+        st.html(_note(standard))
     _clusters(provider, face)
     st.html("<h2>Why this tier</h2>")
     if verdict is None or not verdict.gates:
@@ -72,6 +90,15 @@ def show(pages: Pages) -> None:
         _claims(provider, settings.examined_every_s)
     with neighbours:  # last of all, since it is counted over a month of every provider
         _neighbours(provider)
+
+
+def _standard(provider: str) -> DoubleStandard | None:
+    """Probes and traffic in the window that was judged; None where there is no verdict or no traffic."""
+    verdict = next((one for one in reader.latest_verdicts() if one.provider == provider), None)
+    if verdict is None:
+        return None
+    judged = until_now(verdict.at, verdict.at - verdict.window_start)
+    return reader.double_standard(provider, *judged) if reader.any_traffic(provider, *judged) else None
 
 
 def _title(

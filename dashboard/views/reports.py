@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
@@ -13,18 +14,33 @@ from collector.judgement import wording
 from dashboard import markup, measured, reader
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 
 PERIODS = {"7d": 7, "30d": 30, "90d": 90}
 PERIOD = "30d"
 
 
+def ahead(asked: Mapping[str, str]) -> None:
+    """Begin what the page reads."""
+    begin(_card, asked.get("of", ""), asked.get("period", PERIOD))
+
+
+def _card(provider: str, period: str) -> None:
+    names = _names()
+    if names:
+        reader.scorecard(provider if provider in names else names[0], PERIODS.get(period, PERIODS[PERIOD]))
+
+
+def _names() -> list[str]:
+    return sorted({*reader.page_settings().providers, *(verdict.provider for verdict in reader.latest_verdicts())})
+
+
 def show(pages: Pages) -> None:
     """Draw the page."""
     st.html('<h1 class="ts-title">Reports</h1>')
-    names = sorted({*reader.page_settings().providers, *(verdict.provider for verdict in reader.latest_verdicts())})
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         provider = st.selectbox(
-            "Provider", names, key="of", bind="query-params", label_visibility="collapsed", width=240
+            "Provider", _names(), key="of", bind="query-params", label_visibility="collapsed", width=240
         )
         chosen = st.pills(
             "Period", list(PERIODS), default=PERIOD, key="period", bind="query-params", label_visibility="collapsed"

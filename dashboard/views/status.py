@@ -16,12 +16,22 @@ from dashboard import claims_markup, days, markup, reader
 from dashboard.frame import LIVE_S
 from dashboard.markup import text
 from dashboard.pages import Pages
+from dashboard.reading_ahead import begin
 from dashboard.settings import PageSettings
 from dashboard.views import incidents
 from schemas.errors import StoreError
 from schemas.verdict import Tier, Verdict
 
 INCIDENTS_SHOWN_MAX = 8
+
+
+def ahead(_asked: Mapping[str, str]) -> None:
+    """Begin what the page reads."""
+    begin(reader.open_incidents)
+    begin(reader.history_progress)
+    begin(reader.daily_bars)
+    begin(reader.tier_since)
+    begin(reader.suspicion_stages)
 
 
 def show(pages: Pages) -> None:
