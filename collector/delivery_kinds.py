@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from collector.storage.delivery_queries import DeliveryRow
-from schemas.page import DeliveryState
 
 READ_MAX = 100  # deliveries, what is dead first
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -14,14 +13,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def kind(one: DeliveryRow) -> str:
-    """Which of KINDS a delivery is in."""
-    if one.state == DeliveryState.DELIVERED:
-        return "late" if one.late_s is not None else "delivered"
-    return "dead" if one.state == DeliveryState.DEAD else "waiting"
-
-
 def words(one: DeliveryRow) -> str:
     """`delivered, late` where it was; what is tried again says so."""
     said = {"late": "delivered, late", "waiting": "not yet: it is tried again"}
-    return said.get(kind(one), kind(one))
+    return said.get(one.kind, one.kind)

@@ -289,9 +289,9 @@ def engine_figures(provider: str, cluster: str, start: datetime, end: datetime) 
 
 
 @_remembered(FRESH_S, entries=ENTRIES_MAX)
-def deliveries(since: datetime, limit: int) -> tuple[DeliveryRow, ...]:
-    """Pages that were tried since then, what is dead first."""
-    return _reader().deliveries(since, limit)
+def deliveries(since: datetime, limit: int, destination: str, kinds: tuple[str, ...]) -> tuple[DeliveryRow, ...]:
+    """Pages that were tried since then, of a destination or of all (''), what is dead first."""
+    return _reader().deliveries(since, limit, destination=destination, kinds=kinds)
 
 
 @_remembered(FRESH_S, entries=ENTRIES_MAX)

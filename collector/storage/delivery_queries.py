@@ -1,8 +1,9 @@
 """
 The SQL of pages as they were delivered: one row for each transition and destination, folded from the copied attempts.
 
-Parameters: since (ms): deliveries that were tried first before it are left out; limit. What was decided and never tried
-is in the transactional store alone. What is tried for longer than thirty days counts as first tried then.
+Parameters: since (ms): deliveries that were tried first before it are left out; destination ('' for all); kinds (none
+for all); limit. What was decided and never tried is in the transactional store alone. What is tried for longer than
+thirty days counts as first tried then.
 """
 
 from __future__ import annotations
@@ -29,10 +30,17 @@ _DECIDED = """
   WHERE at >= fromUnixTimestamp64Milli({since:Int64}) - INTERVAL 30 DAY GROUP BY incident, seq"""
 _TOOK = "toUnixTimestamp64Milli(last_at) / 1000 - toUnixTimestamp64Milli(decided) / 1000"
 
+_KIND = (
+    f"multiIf(last_state = '{DeliveryState.DEAD}', 'dead', last_state != '{DeliveryState.DELIVERED}', 'waiting', "
+    "late IS NULL, 'delivered', 'late')"
+)
+
 DELIVERIES = f"""
 SELECT incident, seq, destination, severity, change, last_state, attempts, last_status, last_error, instead, first_at,
-       last_at, late, scope, signal, decided
+       last_at, late, {_KIND} AS kind, scope, signal, decided
 FROM ({_SENT}) AS sent LEFT JOIN ({_DECIDED}) AS made USING (incident, seq)
+WHERE ({{destination:String}} = '' OR destination = {{destination:String}})
+  AND (empty({{kinds:Array(String)}}) OR kind IN {{kinds:Array(String)}})
 ORDER BY last_state = 'dead' DESC, last_at DESC, incident, seq, destination LIMIT {{limit:UInt32}}"""
 
 BY_DESTINATION = f"""
@@ -50,8 +58,9 @@ class DeliveryRow:
     """
     One transition of an incident on its way to one destination.
 
-    *state* is that of the last attempt; one that failed and will be tried again is `pending`. *decided_at* is None
-    while its transition is not copied. *delivered_at* is None unless it is delivered; *late_s* unless that was late.
+    *kind* is what became of it (collector/delivery_kinds.py). *state* is that of the last attempt; one that failed and
+    will be tried again is `pending`. *decided_at* is None while its transition is not copied. *delivered_at* is None
+    unless it is delivered; *late_s* unless that was late.
     """
 
     incident: str
@@ -61,6 +70,7 @@ class DeliveryRow:
     change: str
     scope: str
     signal: str
+    kind: str
     state: str
     attempts: int
     status: int
@@ -101,10 +111,10 @@ class DestinationLine:
 def delivery_of(row: Sequence[Any]) -> DeliveryRow:
     """One row of DELIVERIES."""
     (incident, seq, destination, severity, change, state, attempts, status, error, instead_of, first_at, last_at,
-     late_s, scope, signal, decided) = row  # fmt: skip
+     late_s, kind, scope, signal, decided) = row  # fmt: skip
     return DeliveryRow(
         incident=incident, seq=seq, destination=destination, severity=severity, change=change, scope=scope,
-        signal=signal, state=state, attempts=attempts, status=status, error=error, instead_of=instead_of,
+        signal=signal, kind=kind, state=state, attempts=attempts, status=status, error=error, instead_of=instead_of,
         decided_at=decided if decided.year > 1970 else None, first_attempt_at=first_at, last_attempt_at=last_at,
         late_s=late_s,
     )  # fmt: skip

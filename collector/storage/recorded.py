@@ -158,9 +158,12 @@ class Recorded(OpenStore):
         rows = self._rows(incident_queries.RESPONSES, since=to_ms(since), limit=limit)
         return tuple(incident_queries.said_of(row) for row in rows)
 
-    def deliveries(self, since: datetime, limit: int = 100) -> tuple[DeliveryRow, ...]:
-        """Pages whose first try came since then, what is dead first, then the newest."""
-        rows = self._rows(delivery_queries.DELIVERIES, since=to_ms(since), limit=min(limit, ROWS_MAX))
+    def deliveries(
+        self, since: datetime, limit: int = 100, *, destination: str = "", kinds: Sequence[str] = ()
+    ) -> tuple[DeliveryRow, ...]:
+        """Pages whose first try came since then, what is dead first, then the newest; all, or those of some."""
+        of = {"destination": destination, "kinds": list(kinds)}
+        rows = self._rows(delivery_queries.DELIVERIES, since=to_ms(since), limit=min(limit, ROWS_MAX), **of)
         return tuple(map(delivery_queries.delivery_of, rows))
 
     def destinations(self, since: datetime) -> tuple[DestinationLine, ...]:

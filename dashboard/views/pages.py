@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from collector.delivery_kinds import KINDS, READ_MAX, kind
+from collector.delivery_kinds import KINDS, READ_MAX
 from collector.judgement.wording import duration
 from dashboard import delivery_markup, login, measured, reader
 from dashboard.frame import LIVE_S
 from dashboard.markup import text
 from dashboard.pages import Pages
 from dashboard.views import incident
-from schemas.page import DeliveryState
 
 EVERYWHERE = "all destinations"
 P0_ROUTE = "where a P0 goes"
@@ -33,7 +32,7 @@ def show(pages: Pages) -> None:
         chosen = st.selectbox(
             "Destination", [EVERYWHERE, *names], key="to", bind="query-params", label_visibility="collapsed", width=240
         )
-    _record(window, tuple(state) or tuple(KINDS), "" if chosen == EVERYWHERE else str(chosen))
+    _record(window, tuple(state), "" if chosen == EVERYWHERE else str(chosen))
     _drill(names)
 
 
@@ -41,8 +40,7 @@ def show(pages: Pages) -> None:
 def _record(window: str, states: Sequence[str], destination: str) -> None:
     """What became of every page, drawn again every few seconds."""
     start, _ = measured.until_now(window)
-    found = [one for one in reader.deliveries(start, READ_MAX) if destination in {"", one.destination}]
-    dead = [one for one in found if one.state == DeliveryState.DEAD]
+    dead = reader.deliveries(start, READ_MAX, destination, ("dead",))
     if dead:
         st.html(f'<h2>Dead letters <span class="ts-dim">n {len(dead)}, nobody will try again</span></h2>')
         st.html(delivery_markup.deliveries(dead))
@@ -52,7 +50,8 @@ def _record(window: str, states: Sequence[str], destination: str) -> None:
     lines = [line for line in reader.destinations(start) if destination in {"", line.destination}]
     st.html(f'<h2>By destination <span class="ts-dim">{text(window)}, seconds from decision to delivery</span></h2>')
     st.html(delivery_markup.destinations(lines) if lines else measured.nothing("No page was tried in this window."))
-    shown = sorted((one for one in found if kind(one) in states), key=lambda one: one.last_attempt_at, reverse=True)
+    found = reader.deliveries(start, READ_MAX, destination, tuple(states))
+    shown = sorted(found, key=lambda one: one.last_attempt_at, reverse=True)
     size = f"n {len(shown)}, at most {READ_MAX} are read"
     st.html(f'<h2>Last deliveries <span class="ts-dim">{text(size)}</span></h2>')
     st.html(delivery_markup.deliveries(shown) if shown else measured.nothing("None is known."))

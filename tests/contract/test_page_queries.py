@@ -71,6 +71,12 @@ def test_deliveries_are_the_fold_of_their_attempts(store: Store) -> None:
         found, lines = reader.deliveries(now - EPOCH, 1000), reader.destinations(now - EPOCH)
         recent = reader.deliveries(now - timedelta(hours=10), 1000)
 
+    with Reader.open(store) as reader:
+        for kind in ("delivered", "dead", "waiting", "late"):
+            few = reader.deliveries(now - EPOCH, 3, destination="sms", kinds=(kind,))
+            assert few == tuple(one for one in found if (one.kind, one.destination) == (kind, "sms"))[:3]
+        assert reader.deliveries(now - EPOCH, 7, kinds=("waiting", "dead"))[0].kind == "dead"
+    assert {one.kind for one in found} == {"delivered", "dead", "waiting"}
     assert {(one.incident, one.destination): (one.state, one.attempts, one.took_s) for one in found} == expected
     states = [one.state == "dead" for one in found]
     assert states == sorted(states, reverse=True) and len(found) == 300

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import orjson
 import pytest
 
-from collector.delivery_kinds import KINDS, READ_MAX, kind
+from collector.delivery_kinds import KINDS, READ_MAX
 from collector.judgement.tiers import policy_hash
 from dashboard import measured, reader
 from dashboard.settings import PageSettings
@@ -137,12 +137,12 @@ def test_pages_are_said_as_the_page_has_them(settled: tuple[Path, Store], pages:
     answer = run(settled[0], "pages", "--json")
     said = json.loads(answer.stdout)
     start, _ = span(said)
-    found, lines = reader.deliveries(start, READ_MAX), reader.destinations(start)
+    found, lines = reader.deliveries(start, READ_MAX, "", ()), reader.destinations(start)
 
     assert answer.returncode == 1 and {one.destination for one in lines} == {"mail", "on-call", "sms"}
     assert said["destinations"] == plain(lines)
     assert said["deliveries"] == plain(
-        [asdict(one) | {"kind": kind(one), "delivered_at": one.delivered_at, "took_s": one.took_s} for one in found]
+        [asdict(one) | {"delivered_at": one.delivered_at, "took_s": one.took_s} for one in found]
     )
     assert said["outbox"]["oldest_waits_s"] is None and "cannot be asked" in said["outbox"]["silent"]
 
@@ -153,7 +153,7 @@ def test_pages_are_filtered_as_on_the_page(settled: tuple[Path, Store], pages: N
     to = "sms" if state == "dead" else "on-call"
     answer = run(settled[0], "pages", "--json", "--state", state, "--to", to)
     said = json.loads(answer.stdout)
-    found = [one for one in reader.deliveries(span(said)[0], READ_MAX) if (kind(one), one.destination) == (state, to)]
+    found = reader.deliveries(span(said)[0], READ_MAX, to, (state,))
 
     assert [(one["incident"], one["seq"]) for one in said["deliveries"]] == [(one.incident, one.seq) for one in found]
     assert {one["destination"] for one in said["destinations"]} == {to}

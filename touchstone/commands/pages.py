@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.delivery_kinds import KINDS, READ_MAX, kind, words
+from collector.delivery_kinds import KINDS, READ_MAX, words
 from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
 from touchstone.tables import legible, table
@@ -34,13 +34,11 @@ def command(session: Session, days: int, destination: str | None, states: tuple[
     settings = session.configuration.settings
     with Reader.open(settings.store) as reader:
         start, end = until_now(reader.now(), timedelta(days=days))
-        lines, read = reader.destinations(start), reader.deliveries(start, READ_MAX)
+        lines = reader.destinations(start)
+        found = reader.deliveries(start, READ_MAX, destination=destination or "", kinds=states)
     if destination is not None:
         _check(destination, {*settings.paging.destinations, *(line.destination for line in lines)})
         lines = tuple(line for line in lines if line.destination == destination)
-    found = [
-        one for one in read if destination in {None, one.destination} and (not states or kind(one) in states)
-    ]  # fmt: skip
     told, silent = vital_signs(settings.dashboard.collector_url, settings.dashboard.token)
     outbox_s = told.outbox_s if told else None
     if as_json:
@@ -67,13 +65,11 @@ def _check(destination: str, known: Iterable[str]) -> None:
 def _plain(lines: Iterable[DestinationLine], found: Iterable[DeliveryRow]) -> dict[str, Any]:
     return {
         "destinations": [asdict(line) for line in lines],
-        "deliveries": [
-            asdict(one) | {"kind": kind(one), "delivered_at": one.delivered_at, "took_s": one.took_s} for one in found
-        ],
+        "deliveries": [asdict(one) | {"delivered_at": one.delivered_at, "took_s": one.took_s} for one in found],
     }
 
 
-def _print_tables(session: Session, lines: tuple[DestinationLine, ...], found: list[DeliveryRow]) -> None:
+def _print_tables(session: Session, lines: tuple[DestinationLine, ...], found: tuple[DeliveryRow, ...]) -> None:
     if lines:
         figures = ("Destination", "Delivered\nn", "Dead", "Late", "Median\np95", "n timed")
         session.out.print(table(figures, map(_destination, lines)))
