@@ -76,8 +76,8 @@ async def _measured(plan: Plan, only: list[str], console: Console, watch: Watch,
         say(f"{rows:,} observations; {len(several)} pages, {plan.rounds} rounds")
         wanted = [place for place in several if not only or place.name in only]
         seen = await _seen(house, wanted, plan, say)
-        _show(console, "Pages", seen.cold_s, seen.warm_s)
-        _show(console, "Filters", seen.cold_filters_s, seen.warm_filters_s)
+        _show(console, "Pages", cold=seen.cold_s, unread=seen.unread_s, warm=seen.warm_s)
+        _show(console, "Filters", cold=seen.cold_filters_s, warm=seen.warm_filters_s)
         for complaint in seen.complaints:
             console.print(f"[red]{complaint}[/red]", soft_wrap=True)
         if only:
@@ -111,12 +111,12 @@ async def _seen(house: Opened, several: list[Place], plan: Plan, say: Say) -> sc
     return seen
 
 
-def _show(console: Console, title: str, cold_s: dict[str, list[float]], warm_s: dict[str, list[float]]) -> None:
+def _show(console: Console, title: str, **seconds: dict[str, list[float]]) -> None:
     table = Table(title=f"{title}, ms", title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("", "cold p50", "p95", "n", "warm p50", "p95", "n"):
+    for heading in ("", *(heading for when in seconds for heading in (f"{when} p50", "p95", "n"))):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
-    for name, found in table_of(cold_s, warm_s).items():
-        cells = [found[when][key] if when in found else "-" for when in ("cold", "warm") for key in ("p50", "p95", "n")]
+    for name, found in table_of(**seconds).items():
+        cells = [found[when][key] if when in found else "-" for when in seconds for key in ("p50", "p95", "n")]
         table.add_row(name, *map(str, cells))
     console.print(table)
 
@@ -134,8 +134,8 @@ def _report(
         "observations": rows,
         "beside": house.holds,
         "aims": aims_of(figures, seen),
-        "pages_ms": table_of(seen.cold_s, seen.warm_s),
-        "filters_ms": table_of(seen.cold_filters_s, seen.warm_filters_s),
+        "pages_ms": table_of(cold=seen.cold_s, unread=seen.unread_s, warm=seen.warm_s),
+        "filters_ms": table_of(cold=seen.cold_filters_s, warm=seen.warm_filters_s),
         "viewers": {"n": plan.viewers, "stay_s": plan.stay_s, "pairs": plan.pairs, "watch_s": plan.watch_s},
         "memory_mb": memory,
         "complaints": [

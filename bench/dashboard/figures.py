@@ -22,19 +22,25 @@ def figures_of(seen: Seen, crowds: Crowds) -> dict[str, Figure]:
     """All of them."""
     return {
         "page_cold_p95_ms": _worst(seen.cold_s),
+        "page_unread_p95_ms": _worst(seen.unread_s),
         "page_warm_p95_ms": _worst(seen.warm_s),
         "filter_cold_p95_ms": _worst(seen.cold_filters_s),
         "filter_warm_p95_ms": _worst(seen.warm_filters_s),
         **_viewers(crowds),
         **_agent(crowds),
         **{f"page_{name}_cold_ms": _milliseconds(seconds) for name, seconds in seen.cold_s.items()},
+        **{f"page_{name}_unread_ms": _milliseconds(seconds) for name, seconds in seen.unread_s.items()},
         **{f"page_{name}_warm_ms": _milliseconds(seconds) for name, seconds in seen.warm_s.items()},
     }
 
 
 def aims_of(figures: Mapping[str, Figure], seen: Seen) -> dict[str, dict[str, Any]]:
     """The aims of the issue: which is reached, and what misses it."""
-    slow_pages = _over(seen.cold_s, PAGE_S_MAX)
+    slow_pages = {
+        f"{name}, {when}": found
+        for when, by_name in (("cold", seen.cold_s), ("unread", seen.unread_s), ("warm", seen.warm_s))
+        for name, found in _over(by_name, PAGE_S_MAX).items()
+    }
     slow_filters = _over(seen.cold_filters_s, FILTER_S_MAX)
     viewers = figures["viewers_page_p95_ms"].ours
     return {
@@ -57,11 +63,11 @@ def _changed(figures: Mapping[str, Figure]) -> dict[str, float]:
     }
 
 
-def table_of(cold_s: Mapping[str, Sequence[float]], warm_s: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
-    """By name, in ms: p50, p95 and n, cold and warm."""
+def table_of(**seconds: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
+    """By name, in ms: p50, p95 and n, cold, unread or warm, as they are given."""
     return {
-        name: {when: _row(by_name[name]) for when, by_name in (("cold", cold_s), ("warm", warm_s)) if name in by_name}
-        for name in sorted({*cold_s, *warm_s})
+        name: {when: _row(by_name[name]) for when, by_name in seconds.items() if name in by_name}
+        for name in sorted({name for by_name in seconds.values() for name in by_name})
     }
 
 

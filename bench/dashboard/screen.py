@@ -55,9 +55,13 @@ _REDRAWN = (
 
 @dataclass(slots=True)
 class Seen:
-    """Seconds by page, and by page and filter, with empty caches (cold) and after that (warm)."""
+    """
+    Seconds by page: in a browser that was never there (cold), in one that was (unread), both with nothing read; and
+    after that (warm). By page and filter: with nothing read (cold), and after that (warm).
+    """
 
     cold_s: dict[str, list[float]] = field(default_factory=dict)
+    unread_s: dict[str, list[float]] = field(default_factory=dict)
     warm_s: dict[str, list[float]] = field(default_factory=dict)
     cold_filters_s: dict[str, list[float]] = field(default_factory=dict)
     warm_filters_s: dict[str, list[float]] = field(default_factory=dict)
@@ -79,15 +83,17 @@ async def browser() -> AsyncIterator[Any]:
 
 
 async def see(chromium: Any, url: str, place: Place, seen: Seen, *, warm: int) -> None:
-    """One round of *place*: by somebody who was never there, with nothing read; then *warm* times again."""
+    """One round of *place*: by somebody who was never there, with nothing read; so again; then *warm* times more."""
     from playwright.async_api import Error
 
-    await forget(url)
     context = await chromium.new_context(viewport=WIDE)
     try:
         tab = await context.new_page()
-        for number in range(1 + warm):
-            pages, filters = (seen.warm_s, seen.warm_filters_s) if number else (seen.cold_s, seen.cold_filters_s)
+        for number in range(2 + warm):
+            pages = (seen.cold_s, seen.unread_s, seen.warm_s)[min(number, 2)]
+            filters = seen.cold_filters_s if number < 2 else seen.warm_filters_s
+            if number < 2:
+                await forget(url)
             pages.setdefault(place.name, []).append(await open_page(tab, url + place.path))
             await tab.evaluate(_WATCH)
             for one in place.filters:
