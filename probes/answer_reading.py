@@ -49,7 +49,7 @@ def reading(answer: Answer, body: Body, dialect: Dialect) -> Iterator[None]:
         if answer.error is not None:
             return
         if spoke and moulds_left:
-            mould, moulds_left = mould_of(data, dialect.take), moulds_left - 1
+            mould, moulds_left = mould_of(data, dialect.take) or mould, moulds_left - 1
         yield
 
 

@@ -37,7 +37,7 @@ class Mould:
 
 def mould_of(data: bytes, take: Callable[[Answer, dict[str, Any]], None]) -> Mould | None:
     """
-    The Mould of the event *data*; None when *take* does more with it than add a text.
+    The Mould of the event *data*; None when *take* does more with it than add a text (an id is added by the first).
 
     That it is one string in one place is tried: with another text there, the event must say that one.
     """
@@ -48,10 +48,10 @@ def mould_of(data: bytes, take: Callable[[Answer, dict[str, Any]], None]) -> Mou
     if seen != Answer(texts=[text], pieces=1, id=seen.id):
         return None
     before, found, after = data.partition(orjson.dumps(text))
-    other = _taken(before + orjson.dumps(text + SIGN) + after, take)
-    if not found or other != Answer(texts=[text + SIGN], pieces=1, id=seen.id):
+    if not found:
         return None
-    return Mould(before, after)
+    other = _taken(before + orjson.dumps(text + SIGN) + after, take)
+    return Mould(before, after) if other == Answer(texts=[text + SIGN], pieces=1, id=seen.id) else None
 
 
 def _taken(data: bytes, take: Callable[[Answer, dict[str, Any]], None]) -> Answer | None:

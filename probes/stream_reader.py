@@ -118,6 +118,8 @@ async def _ended(
         if hold is not None and (hold.stirred.is_set() or quiet_s >= min(LOOK_EVERY_S, stall_s)):
             async with turn:
                 hold.hand_over()
+                if not content.is_eof():
+                    await clock.sleep(0)  # or many that are told at once would hand over one after the other
     return Ending.EOF
 
 
