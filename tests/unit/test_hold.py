@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import aiohttp
 import pytest
@@ -129,6 +129,57 @@ async def test_what_is_much_waits_for_its_turn_up_to_a_bound() -> None:
 
     assert kept == [True, True, False, True, False]
     assert handed == [0, 0, 0, 0, 5]
+
+
+class NotedTurn(asyncio.Lock):
+    """A lock that notes the number of the loop's turn whenever it has been taken; *often* when so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.now, self.taken, self.times, self.often = 0, list[int](), times, asyncio.Event()
+
+    async def count(self) -> None:
+        """Count the loop's turns."""
+        while True:
+            self.now += 1
+            await asyncio.sleep(0)
+
+    async def acquire(self) -> Literal[True]:
+        """As asyncio.Lock.acquire."""
+        await super().acquire()
+        self.taken.append(self.now)
+        if len(self.taken) == self.times:
+            self.often.set()
+        return True
+
+
+async def turns_of_hand_overs(streams: int) -> list[int]:
+    """In which turns of the loop answers were handed over that grew over the bound at the same instant."""
+    turn, together, on = NotedTurn(streams), asyncio.Barrier(streams), asyncio.Event()
+
+    async def grows(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: dict[str, object]) -> None:
+        writer.write(STREAM_HEAD + ROLE)
+        await together.wait()
+        writer.write(token("x" * (HELD_BYTES_MAX + 1000)))
+        await on.wait()
+
+    async with bad_server(grows) as server, bench(turn=turn) as here:
+        subject, counting = chat_subject(server.url), asyncio.create_task(turn.count())
+        probes = [asyncio.create_task(observe(here, subject, TICK, 0, streams)) for _ in range(streams)]
+        await turn.often.wait()
+        taken = turn.taken[:streams]
+        on.set()
+        await asyncio.gather(*probes)
+        counting.cancel()
+    return taken
+
+
+def test_many_that_grow_at_once_are_handed_over_one_at_a_turn() -> None:
+    """So that what comes meanwhile is read, and no token shares a read with the next."""
+    with asyncio.Runner(loop_factory=ReadingLoop) as runner:
+        taken = runner.run(asyncio.wait_for(turns_of_hand_overs(8), 10.0))
+
+    assert len(set(taken)) == len(taken) == 8
 
 
 async def seen_beneath_tls(folder: Path) -> Observation:
