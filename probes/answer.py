@@ -8,7 +8,7 @@ chunk, whatever it holds.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -18,12 +18,10 @@ import orjson
 from probes.failure import message_in, printable, reason_of_message
 from probes.json_path import objects
 from probes.prompt import Prompt
-from probes.server_sent_events import events
 from probes.stream_reader import Body, Ending
 from probes.streaming_module import StreamingModule
 from schemas.observation import Reason, Tokens
 
-END_MARKER = b"[DONE]"
 ID_CHARS_MAX = 200
 FINISH_CHARS_MAX = 40
 ROUNDING = 1e-3  # by which a logprob may be above 0
@@ -143,42 +141,6 @@ class Dialect:
     headers: Mapping[str, str] = field(default_factory=_no_headers)
 
 
-def reading(answer: Answer, body: Body, dialect: Dialect) -> Iterator[None]:
-    """Fill *answer* with what *body* says, one event at each step, so that a long one can be read with pauses."""
-    for kind, data, at, closed in events(body):
-        answer.events += 1
-        if data.strip() == END_MARKER:
-            answer.done = True
-            return
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            answer.cut = not closed
-            answer.broken = f"not JSON: {_beginning(data)}" if closed else None
-            return
-        message = message_in(value)
-        if message is not None or kind == "error":
-            answer.error = message or data[:200].decode(errors="replace")
-            return
-        if not isinstance(value, dict):
-            answer.broken = f"not an object: {_beginning(data)}"
-            return
-        _take(answer, dialect, value, at)
-        if answer.error is not None:
-            return
-        yield
-
-
-def _take(answer: Answer, dialect: Dialect, value: dict[str, Any], at: float) -> None:
-    """Add one event; it is one arrival, however many pieces it holds."""
-    pieces = answer.pieces
-    dialect.take(answer, value)
-    if answer.pieces > pieces:
-        answer.arrivals.append(at)
-    if answer.thoughts and answer.reasoning_at is None:
-        answer.reasoning_at = at
-
-
 def fault_of(body: Body, answer: Answer, module: StreamingModule) -> tuple[Reason | None, str]:
     """Why the stream is not a complete answer; None when it is."""
     if answer.error is not None:
@@ -249,8 +211,9 @@ def _no_events(body: Body) -> tuple[Reason, str]:
         message = None
     if message is not None:
         return reason_of_message(message), f"error with status 200: {message}"
-    return Reason.BAD_STREAM, f"not an event stream: {_beginning(content)}"
+    return Reason.BAD_STREAM, f"not an event stream: {beginning(content)}"
 
 
-def _beginning(data: bytes) -> str:
+def beginning(data: bytes) -> str:
+    """The first bytes, to be shown."""
     return repr(data[:80].decode(errors="replace"))

@@ -72,6 +72,8 @@ def said(error: BaseException) -> str:
 
 def printable(text: str) -> str:
     """*text* without control characters: what a server says must not steer a terminal."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 

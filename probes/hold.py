@@ -17,7 +17,7 @@ from probes.reading_loop import PAUSE_S, ReadingLoop
 from probes.stamped_socket import CONTROL_BYTES, READ_BYTES_MAX, StampedSocket
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
-HELD_BYTES_MAX = 64 * 1024
+HELD_BYTES_MAX = 64 * 1024  # then it is handed over in turn with others; at twice that it waits for no turn
 END = b"\r\n\r\n"  # how a chunked body ends, trailers or not; an event seldom does
 END_BYTES = len(END)
 LOOK_EVERY_READS = 8  # the first token is among the first of them
@@ -49,14 +49,16 @@ class Hold(asyncio.Protocol):
         self.keep(data)
 
     def keep(self, data: bytes) -> bool:
-        """Keep a piece; False when there is more to do, because it may be the last, or they are many."""
+        """Keep a piece; False when there is more to do than was told, because it may be the last, or they are many."""
         self._pieces.append(data)
         self._reads.append(len(self._journal.user))
         self.size += len(data)
         if data[-END_BYTES:] != END and len(data) >= END_BYTES and self.size <= HELD_BYTES_MAX:
             return True
-        if self.size > HELD_BYTES_MAX:
+        if self.size > 2 * HELD_BYTES_MAX:  # its turn does not come
             asyncio.get_running_loop().call_soon(self.hand_over)  # not within the selector
+        elif self.stirred.is_set():
+            return True
         self.stirred.set()
         return False
 
@@ -68,7 +70,7 @@ class Hold(asyncio.Protocol):
         for data, made in zip(pieces, reads, strict=True):
             if body.total_bytes > BODY_BYTES_MAX:
                 break
-            starts.extend([body.total_bytes] * (made - len(starts)))
+            starts += [body.total_bytes] * (made - len(starts))
             self._real.data_received(data)
         if body.is_eof():
             self.leave()

@@ -94,8 +94,9 @@ class Phases:
         user, kernel, offset = self.journal.user, self.journal.kernel_s(), self._offset
         if self.clock_step_s or not kernel or len(kernel) < len(user):
             return Stamp.USER, user
-        since = [at - offset for at in kernel]
-        return Stamp.KERNEL, [at if at < read else read for at, read in zip(since, user, strict=True)]
+        return Stamp.KERNEL, [
+            at if (at := stamp - offset) < read else read for stamp, read in zip(kernel, user, strict=True)
+        ]
 
     def timings(
         self, content: Sequence[float] = (), *, reasoning_at: float | None = None, stream_end_at: float | None = None
@@ -103,7 +104,7 @@ class Phases:
         """The timings, with the instants (s) at which content, the first reasoning and the last byte arrived."""
         tcp_start = self.dns_end or self.connect_start
         sent = self.sent
-        since_sent = tuple([round((at - sent) * 1000, 4) for at in content]) if sent is not None else ()
+        since_sent = tuple([round((at - sent) * 1e7) / 1e4 for at in content]) if sent is not None else ()  # as _ms
         return Timings(
             dns_ms=_ms(self.dns_start, self.dns_end),
             connect_ms=_ms(tcp_start, self.tls_start or self.connected),

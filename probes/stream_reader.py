@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from itertools import compress
 
 import aiohttp
 
@@ -117,6 +118,8 @@ async def _ended(
         if hold is not None and (hold.stirred.is_set() or quiet_s >= min(LOOK_EVERY_S, stall_s)):
             async with turn:
                 hold.hand_over()
+                if not content.is_eof():
+                    await clock.sleep(0)  # or many that are told at once would hand over one after the other
     return Ending.EOF
 
 
@@ -125,5 +128,5 @@ def _reads_with_body(
 ) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Stamps and ends of the reads that brought some of the body; the others brought headers, framing, a handshake."""
     ends = (*starts[1:], size)
-    kept = [(at, end) for at, start, end in zip(stamps, starts, ends, strict=False) if end > start]
-    return tuple([at for at, _ in kept]), tuple([end for _, end in kept])
+    brought = [end > start for start, end in zip(starts, ends, strict=True)]
+    return tuple(compress(stamps, brought)), tuple(compress(ends, brought))

@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from probes.answer import Answer, Dialect, digest_of, fault_of, reading, tokens_of
+from probes.answer import Answer, Dialect, digest_of, fault_of, tokens_of
+from probes.answer_reading import reading
 from probes.contract import Ask, Finding
 from probes.exchange import failed
 from probes.failure import SERVER_ERRORS, detail_of, error_text, reason_of_error, reason_of_status, said
@@ -28,7 +29,8 @@ from schemas.observation import Outcome, Reason
 
 CONNECT_S_MAX = 10.0
 ERROR_BODY_S = 1.0
-EVENTS_AT_ONCE = 32
+EVENTS_AT_ONCE = 16  # between two looks at the clock
+READING_S = 0.0001  # between two turns of the loop, in which arrivals are read
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Check = Callable[[Answer], tuple[Reason | None, str]]  # what is wrong with a complete answer's content, with words
@@ -112,11 +114,13 @@ async def _read(response: aiohttp.ClientResponse, ask: Ask, phases: Phases) -> B
 
 async def _read_in_turn(body: Body, dialect: Dialect, ask: Ask) -> Answer:
     """What *body* said; one answer at a time and with pauses, so that open streams are not kept waiting."""
-    answer = Answer()
+    answer, clock = Answer(), ask.clock
     async with ask.turn:
+        begun = clock.monotonic()
         for step, _ in enumerate(reading(answer, body, dialect), start=1):
-            if step % EVENTS_AT_ONCE == 0:
-                await ask.clock.sleep(0)
+            if step % EVENTS_AT_ONCE == 0 and clock.monotonic() - begun >= READING_S:
+                await clock.sleep(0)
+                begun = clock.monotonic()
     return answer
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from probes.answer import Answer, Dialect, digest_of, fault_of, reading, tokens_of
+from probes.answer import Answer, Dialect, digest_of, fault_of, tokens_of
+from probes.answer_reading import reading
 from probes.catalog import KINDS
 from probes.failure import detail_of
 from probes.stream_reader import Body, Ending
 from probes.streaming_module import StreamingModule
+from tests.support.plain_reading import plainly
 
 DIALECTS: dict[str, Dialect] = {
     kind: value
@@ -28,11 +30,16 @@ def body_of(content: bytes, ending: Ending) -> Body:
 
 
 def check(kind: str, content: bytes, ending: Ending) -> Answer:
-    """Read *content* as *kind* does; nothing raises, and what comes out is of a size and a shape that can be stored."""
+    """
+    Read *content* as *kind* does; nothing raises, and what comes out is of a size and a shape that can be stored.
+
+    It is the same as what its events say one by one.
+    """
     body = body_of(content, ending)
     answer = Answer()
     for _ in reading(answer, body, DIALECTS[kind]):
         pass
+    assert answer == plainly(body, DIALECTS[kind])
     reason, detail = fault_of(body, answer, MODULE)
     tokens = tokens_of(answer)
     assert detail_of(detail, "secret").isprintable()

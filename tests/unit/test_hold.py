@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
+import aiohttp
 import pytest
 import trustme
 from aiohttp import web
 
 from probes.attempt import observe
-from probes.hold import HELD_BYTES_MAX
+from probes.hold import HELD_BYTES_MAX, Hold
+from probes.phases import Phases
 from probes.reading_loop import ReadingLoop
 from probes.stream_reader import LOOK_EVERY_S
 from schemas.observation import Connection, Observation, Outcome, Reason
@@ -30,7 +33,9 @@ from tests.support.bad_server import (
     sends,
     token,
 )  # fmt: skip
+from tests.support.begun_body import BegunBody
 from tests.support.subjects import TICK, bench, chat_subject
+from touchstone.system_clock import SystemClock
 
 GAP_S = 0.02
 TOKENS = tuple(step for number in range(5) for step in (token(f"t{number} "), GAP_S))
@@ -97,6 +102,84 @@ def test_more_than_is_held_comes_through(loop: type[asyncio.AbstractEventLoop]) 
 
     assert (seen.outcome, seen.tokens.chunks) == (Outcome.OK, 20), seen.detail
     assert list(seen.timings.arrivals_ms) == sorted(seen.timings.arrivals_ms)
+
+
+class Fed(asyncio.Protocol):
+    """What stands where aiohttp's protocol does, and counts what it is given."""
+
+    size = 0
+
+    def data_received(self, data: bytes) -> None:
+        """As asyncio.Protocol.data_received."""
+        self.size += len(data)
+
+
+async def test_what_is_much_waits_for_its_turn_up_to_a_bound() -> None:
+    """Above the first bound who waits is told, once; above twice that it is handed over without him."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        transport, fed = await asyncio.get_running_loop().create_connection(Fed, *listener.getsockname())
+        hold = Hold(transport, cast(aiohttp.StreamReader, BegunBody()), Phases(SystemClock()))
+        piece = b"x" * (HELD_BYTES_MAX // 2)
+        kept, handed = [], []
+        for _ in range(5):
+            kept.append(hold.keep(piece))
+            await asyncio.sleep(0)
+            handed.append(fed.size // len(piece))
+        transport.close()
+
+    assert kept == [True, True, False, True, False]
+    assert handed == [0, 0, 0, 0, 5]
+
+
+class NotedTurn(asyncio.Lock):
+    """A lock that notes the number of the loop's turn whenever it has been taken; *often* when so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.now, self.taken, self.times, self.often = 0, list[int](), times, asyncio.Event()
+
+    async def count(self) -> None:
+        """Count the loop's turns."""
+        while True:
+            self.now += 1
+            await asyncio.sleep(0)
+
+    async def acquire(self) -> Literal[True]:
+        """As asyncio.Lock.acquire."""
+        await super().acquire()
+        self.taken.append(self.now)
+        if len(self.taken) == self.times:
+            self.often.set()
+        return True
+
+
+async def turns_of_hand_overs(streams: int) -> list[int]:
+    """In which turns of the loop answers were handed over that grew over the bound at the same instant."""
+    turn, together, on = NotedTurn(streams), asyncio.Barrier(streams), asyncio.Event()
+
+    async def grows(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _request: dict[str, object]) -> None:
+        writer.write(STREAM_HEAD + ROLE)
+        await together.wait()
+        writer.write(token("x" * (HELD_BYTES_MAX + 1000)))
+        await on.wait()
+
+    async with bad_server(grows) as server, bench(turn=turn) as here:
+        subject, counting = chat_subject(server.url), asyncio.create_task(turn.count())
+        probes = [asyncio.create_task(observe(here, subject, TICK, 0, streams)) for _ in range(streams)]
+        await turn.often.wait()
+        taken = turn.taken[:streams]
+        on.set()
+        await asyncio.gather(*probes)
+        counting.cancel()
+    return taken
+
+
+def test_many_that_grow_at_once_are_handed_over_one_at_a_turn() -> None:
+    """So that what comes meanwhile is read, and no token shares a read with the next."""
+    with asyncio.Runner(loop_factory=ReadingLoop) as runner:
+        taken = runner.run(asyncio.wait_for(turns_of_hand_overs(8), 10.0))
+
+    assert len(set(taken)) == len(taken) == 8
 
 
 async def seen_beneath_tls(folder: Path) -> Observation:

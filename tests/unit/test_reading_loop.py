@@ -20,6 +20,7 @@ from probes.reading_loop import WAITING_MIN, ReadingLoop, ReadingSelector
 from probes.stamped_socket import StampedSocket, ask_for_stamps
 from schemas.observation import Observation, Outcome, Stamp
 from tests.support.bad_server import DONE, END, FINISH, ROLE, STREAM_HEAD, Script, bad_server, sends, token
+from tests.support.begun_body import BegunBody
 from tests.support.subjects import TICK, bench, chat_subject
 from touchstone.system_clock import SystemClock
 
@@ -203,16 +204,6 @@ def test_a_fast_stream_does_not_wait() -> None:
     assert run(0.001, 6 * LOOK_EVERY_READS, 1)[1] == 0
 
 
-class Begun:
-    """What a Hold asks of a body, for one that has only begun."""
-
-    total_bytes = 0
-
-    def is_eof(self) -> bool:
-        """Never."""
-        return False
-
-
 @pytest.mark.parametrize("stamped", [True, False])
 def test_only_what_the_kernel_stamps_may_wait(stamped: bool) -> None:
     """Of a read that it does not stamp the instant is all there is. The first look is after LOOK_EVERY_READS."""
@@ -229,7 +220,7 @@ def test_only_what_the_kernel_stamps_may_wait(stamped: bool) -> None:
         with far:
             near.setblocking(False)
             transport, _ = await loop.create_connection(asyncio.Protocol, sock=near)
-            hold = SocketHold(transport, cast(StreamReader, Begun()), phases, near, loop)
+            hold = SocketHold(transport, cast(StreamReader, BegunBody()), phases, near, loop)
             seen = []
             for _ in range(LOOK_EVERY_READS):
                 await asyncio.sleep(0.01)
