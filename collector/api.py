@@ -117,7 +117,7 @@ def application(
         if reading.rejected:
             answer.partial_success.rejected_spans = reading.rejected
             answer.partial_success.error_message = reading.said
-        asked = desk.asked({one.observation.vantage for one in reading.received})
+        asked = desk.asked({one.flat.vantage for one in reading.received})
         headers = {asking.HEADER: asking.header_of(asked)} if asked else {}
         body = answer.SerializeToString()
         return web.Response(body=body, content_type="application/x-protobuf", headers=headers)

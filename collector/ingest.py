@@ -24,12 +24,12 @@ from collector.passive import TargetIndex
 from schemas.batch_order import UNORDERED, BatchOrder
 from schemas.clock import Clock
 from schemas.errors import OutOfOrder, StoreError, StoreRejected, WireError
-from schemas.observation import Observation
+from schemas.flat_observation import FlatObservation
 
 logger = logging.getLogger(__name__)
 
 TOGETHER_MAX = 16  # bodies that are taken in by one insert
-SPANS_ENOUGH = {Lane.FRESH: 2000, Lane.BACKLOG: 1000}  # with so many, no further body is read along
+SPANS_ENOUGH = 2000  # with so many, no further body is read along
 TOGETHER_BYTES_MAX = 4 * 1024 * 1024  # of them as they came; a larger one is taken in alone
 FRESH_BYTES_MAX = 64 * 1024  # of a body as it came; a backlog's are larger
 STORED_MAX = 1024  # batches that are remembered to be stored
@@ -39,7 +39,7 @@ AFTER_S = 1.0  # that a batch waits for the one before it, which has set out ear
 class Writer(Protocol):
     """What ingest needs of the store."""
 
-    async def stored_keys(self, observations: Sequence[Observation]) -> frozenset[Any]:
+    async def stored_keys(self, observations: Sequence[FlatObservation]) -> frozenset[Any]:
         """Which natural keys are stored already."""
         ...
 
@@ -52,8 +52,8 @@ class Writer(Protocol):
         ...
 
 
-Decided = Callable[[Sequence[Observation]], Awaitable[None]]
-KeyOf = Callable[[Observation], Any]
+Decided = Callable[[Sequence[FlatObservation]], Awaitable[None]]
+KeyOf = Callable[[FlatObservation], Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -211,7 +211,7 @@ class Ingest:
                 self._rejected.update(one.reading.why)
                 if one.reading.rejected:
                     logger.warning("%d spans rejected: %s", one.reading.rejected, one.reading.said)
-            beside = self._beside(group, lane) if spans < SPANS_ENOUGH[lane] else None
+            beside = self._beside(group, lane) if spans < SPANS_ENOUGH else None
             if beside is None:
                 return [one for one in group if one.error is None]
             one = beside
@@ -267,8 +267,8 @@ class Ingest:
     async def _take_in(self, received: Sequence[Received]) -> None:
         if received:
             await self._store(received)
-            await self._decided([one.observation for one in received])
-            self._taken.update(one.observation.source.value for one in received)
+            await self._decided([one.flat for one in received])
+            self._taken.update(one.flat.source.value for one in received)
 
     def _read(self, one: _Waiting) -> None:
         content = unpacked(one.body, one.encoding, bytes_max=self._bytes_max)
@@ -281,10 +281,10 @@ class Ingest:
     async def _store(self, received: Sequence[Received]) -> None:
         """Insert what the store has not got; a retry of a batch that was stored, or half of it, adds nothing twice."""
         await self._settle()
-        stored = await self._writer.stored_keys([one.observation for one in received])
+        stored = await self._writer.stored_keys([one.flat for one in received])
         fresh: dict[Any, Received] = {}
         for one in received:  # of two with one key the first counts, as if they had come one after the other
-            fresh.setdefault(self._key_of(one.observation), one)
+            fresh.setdefault(self._key_of(one.flat), one)
         news = [one for key, one in fresh.items() if key not in stored]
         if news:
             self._under_way, self._settled = self._clock.now(), False

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -22,6 +22,7 @@ from collector.otlp_body import groups_in
 from collector.own_spans import OwnSpans
 from collector.passive import ATTR_TARGET, ClientSpan, Rejection, TargetIndex, passive_observation
 from schemas.errors import BodyError, SpanRejected, WireError
+from schemas.flat_observation import AnyObservation, FlatObservation
 from schemas.observation import Observation
 from schemas.otlp_values import attributes_of
 from schemas.wire import from_attributes, place_in_batch
@@ -36,13 +37,17 @@ AHEAD_MAX = timedelta(days=1)  # a clock further ahead is plainly wrong, and its
 NO_TARGETS = TargetIndex()
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One observation as it came: with its batch and number there."""
 
-    observation: Observation
+    flat: FlatObservation
     batch_id: int
     seq: int
+
+    @property
+    def observation(self) -> Observation:
+        """The whole of it."""
+        return self.flat.whole()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class Times:
         """What the store keeps until *now*, and as far ahead as a clock may be."""
         return cls(now - AGE_MAX, now + AHEAD_MAX)
 
-    def check(self, observation: Observation) -> None:
+    def check(self, observation: AnyObservation) -> None:
         """Raise SpanRejected when it is of another time."""
         o = observation
         if min(o.tick, o.started_at, o.finished_at) < self.first:
@@ -126,7 +131,7 @@ def read_body(
                     name = span.name
                     one = _received(span, resource, targets)
                 if times is not None:
-                    times.check(one.observation)
+                    times.check(one.flat)
                 received.append(one)
             except SpanRejected as error:
                 problems.append(f"span {number} ({name[:NAME_CHARS_MAX]!r}): {error}")
@@ -170,7 +175,7 @@ def _received(span: Span, resource: Resource | None, targets: TargetIndex) -> Re
     attributes = attributes_of(span.attributes)
     if any(name.startswith("touchstone.") and name != ATTR_TARGET for name in attributes):
         observation = from_attributes(attributes, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
-        return Received(observation, *place_in_batch(attributes))
+        return Received(FlatObservation.of(observation), *place_in_batch(attributes))
     if resource is None:
         raise SpanRejected(Rejection.TOO_LARGE, f"its resource has more than {SPAN_BYTES_MAX} bytes")
     _few_enough(resource.attributes, "the resource")
@@ -184,4 +189,4 @@ def _received(span: Span, resource: Resource | None, targets: TargetIndex) -> Re
         end_ns=span.end_time_unix_nano,
         failed=span.status.code == Status.STATUS_CODE_ERROR,
     )
-    return Received(passive_observation(client, targets), 0, 0)
+    return Received(FlatObservation.of(passive_observation(client, targets)), 0, 0)

@@ -1,10 +1,10 @@
 """
 Spans that our own agents send, read at the price of what is new in them.
 
-Most attributes of a span are the same bytes as in the span before it: words, and whatever says who was asked. So the
-attributes of a span are left as bytes, those that were read before are known by them, and durations are taken out of
-theirs; only the rest is decoded. What comes of it is what `schemas/wire.py` makes of the decoded span, or None: then
-the span is decoded whole, and whatever is wrong with it is found and named there.
+One that has the form of a span that was read before (span_form.py) is read by it. Of others the attributes are left as
+bytes: most are the same as in a span before, words and whatever says who was asked, and are known by them; only the
+rest is decoded. What comes of it is what `schemas/wire.py` makes of the decoded span, or None: then the span is decoded
+whole, and whatever is wrong with it is found and named there.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from collector.span_cut import ARRIVALS, Cut, cut
+from collector.span_form import TEXTS, Form, form_of
 from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
-from schemas.observation import Observation
+from schemas.flat_observation import FlatObservation
 from schemas.otlp_values import ELEMENT_BYTES, SCALARS, doubles_in, plain
 from schemas.wire import ATTR_SEQ, assembled, place_in_batch
 
+FORMS_MAX = 4096  # of spans that differ in who was asked or in size
+FORGET_AFTER = 4 * FORMS_MAX  # spans for whose form there was no room: all are forgotten, and learned again
+ALIKE_MAX = 4  # that differ in neither
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
 KNOWN_BYTES_MAX = 256  # of one of them
 # What differs from one observation to the next, and would only push out what does not.
-_NEVER_KNOWN = frozenset(
-    {"touchstone.tick_ms", "touchstone.answer_digest", "touchstone.span", "gen_ai.response.id", ATTR_SEQ}
-)
+_NEVER_KNOWN = TEXTS.keys() | {"touchstone.tick_ms", ATTR_SEQ}
 _DOUBLE = Struct("<d").unpack
 _DOUBLE_BYTES = 8
-_ARRIVALS = "touchstone.arrivals_ms"
-_ARRIVALS_CHECK = CHECKS[_ARRIVALS]
-_ARRIVALS_KEY = KeyValue(key=_ARRIVALS).SerializeToString() + b"\x12"  # and how long its value is
+_ARRIVALS_CHECK = CHECKS[ARRIVALS]
+_ARRIVALS_KEY = KeyValue(key=ARRIVALS).SerializeToString() + b"\x12"  # and how long its value is
 
 
 def _double_head(name: str) -> bytes:
@@ -68,7 +70,7 @@ def _bytes_span() -> Any:
 def _arrivals_head(n: int) -> bytes:
     """What stands before *n* arrivals."""
     numbers = ArrayValue(values=[AnyValue(double_value=0.0)] * n)
-    whole: bytes = KeyValue(key=_ARRIVALS, value=AnyValue(array_value=numbers)).SerializeToString()
+    whole: bytes = KeyValue(key=ARRIVALS, value=AnyValue(array_value=numbers)).SerializeToString()
     return whole[: len(whole) - n * ELEMENT_BYTES]
 
 
@@ -77,24 +79,54 @@ _DOUBLE_NAMES: Mapping[bytes, str] = {_double_head(name): name for name, check i
 
 
 class OwnSpans:
-    """A reader of spans that remembers attributes; threads may share one."""
+    """A reader of spans that remembers forms and attributes; threads may share one."""
 
     def __init__(self) -> None:
+        self.forms: dict[tuple[int, int, bytes], tuple[Form, ...]] = {}
+        self._without_room = 0  # spans since there was no room for another form
         self.known: dict[bytes, tuple[str, Any]] = {}
 
-    def read(self, span_bytes: bytes, attributes_max: int) -> tuple[str, Observation, int, int] | None:
+    def read(self, span_bytes: bytes, attributes_max: int) -> tuple[str, FlatObservation, int, int] | None:
         """A span's name, its observation, batch and number there; None for all that is not plainly one of ours."""
         try:
-            span = _BytesSpan.FromString(span_bytes)
-            attributes = list(span.attributes)
-            if len(attributes) > attributes_max:
-                return None
-            checked = self._checked(attributes)
-            batch, seq = place_in_batch(checked)
-            observation = assembled(checked, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
-        except (DecodeError, WireError):
+            one = cut(span_bytes)
+            known = self._by_form(one, attributes_max) if one is not None else None
+            return known or self._by_attribute(span_bytes, one, attributes_max)
+        except (DecodeError, UnicodeDecodeError, WireError):
             return None
+
+    def _by_form(self, one: Cut, attributes_max: int) -> tuple[str, FlatObservation, int, int] | None:
+        for form in self.forms.get(one.hint, ()):
+            if form.attributes <= attributes_max and (found := form.read(one)) is not None:
+                return form.name, *found
+        return None
+
+    def _by_attribute(
+        self, span_bytes: bytes, one: Cut | None, attributes_max: int
+    ) -> tuple[str, FlatObservation, int, int] | None:
+        span = _BytesSpan.FromString(span_bytes)
+        attributes = list(span.attributes)
+        if len(attributes) > attributes_max:
+            return None
+        checked = self._checked(attributes)
+        batch, seq = place_in_batch(checked)
+        whole = assembled(checked, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
+        observation = FlatObservation.of(whole)
+        if one is not None:
+            self._remember(one, span.name, observation)
         return span.name, observation, batch, seq
+
+    def _remember(self, one: Cut, name: str, observation: FlatObservation) -> None:
+        hint = one.hint
+        if len(self.forms) >= FORMS_MAX and hint not in self.forms:
+            self._without_room += 1
+            if self._without_room < FORGET_AFTER:
+                return
+            self.forms.clear()
+            self._without_room = 0
+        form = form_of(one, name, observation)
+        if form is not None:
+            self.forms[hint] = (form, *self.forms.get(hint, ())[: ALIKE_MAX - 1])
 
     def _checked(self, attributes: list[bytes]) -> dict[str, Any]:
         """By name, of a name given twice the last; raises WireError when one is not as it must be."""
@@ -108,7 +140,7 @@ class OwnSpans:
         if raw.startswith(_ARRIVALS_KEY):
             head = _arrivals_head((len(raw) - len(_ARRIVALS_KEY)) // ELEMENT_BYTES)
             if raw.startswith(head) and (doubles := doubles_in(raw[len(head) :])):
-                return _ARRIVALS, _ARRIVALS_CHECK(_ARRIVALS, doubles)
+                return ARRIVALS, _ARRIVALS_CHECK(ARRIVALS, doubles)
         return self._decoded(raw)
 
     def _decoded(self, raw: bytes) -> tuple[str, Any]:

@@ -33,8 +33,8 @@ from schemas import asking
 from schemas.clock import Clock
 from schemas.config import Configuration, TierPolicy
 from schemas.errors import StoreError
+from schemas.flat_observation import AnyObservation
 from schemas.incident import PageIntent
-from schemas.observation import Observation
 from schemas.page import Delivery, DeliveryState
 from schemas.paging import Drill
 from schemas.response import Command, Exercise, Suppression
@@ -192,7 +192,7 @@ class Service:
     examined: tuple[float, Any] | None = None  # when claims were examined last (monotonic), and the past loaded by then
     accounted: tuple[float, Any] | None = None  # the same of billing months
 
-    async def decided(self, observations: Sequence[Observation]) -> None:
+    async def decided(self, observations: Sequence[AnyObservation]) -> None:
         """Decide on what was just stored; when it returns, the decision is on disk. Raises StoreUnavailable."""
         await self._decide(Inputs(facts=observations))
 

@@ -31,8 +31,8 @@ def encoded(batch: Batch, resource: Resource) -> bytes:
     """The OTLP request of *batch*; the same batch gives the same bytes."""
     attributes = attribute_bytes(resource.attributes, tag=_RESOURCE_ATTRIBUTE)
     scope = block(_SCOPE, block(_SCOPE_NAME, SCOPE_NAME.encode()))
-    spans = b"".join([block(_SPAN, span) for span in batch.spans()])
-    return block(_RESOURCE_SPANS, block(_RESOURCE, attributes) + block(_SCOPE_SPANS, scope + spans))
+    spans = b"".join([scope, *(block(_SPAN, span) for span in batch.spans())])
+    return block(_RESOURCE_SPANS, block(_RESOURCE, attributes) + block(_SCOPE_SPANS, spans))
 
 
 async def ship(

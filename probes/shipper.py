@@ -24,8 +24,8 @@ from schemas.errors import DeliveryError, SpoolError
 
 logger = logging.getLogger(__name__)
 
-UNDER_WAY_MAX = 8  # batches
-UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024  # of their spans; beyond that no further one is read
+UNDER_WAY_MAX = 12  # batches
+UNDER_WAY_BYTES_MAX = 12 * 1024 * 1024  # of their spans; beyond that no further one is read
 
 Deliver = Callable[[Batch], Awaitable[None]]  # returns when the collector has it, else raises DeliveryError
 

@@ -57,7 +57,8 @@ def span_name(observation: Observation) -> str:
 
 def numbered(span: bytes, batch_id: int, seq: int) -> bytes:
     """*span* with its batch and its number there."""
-    return span + _batch_attribute(batch_id) + attribute_bytes({ATTR_SEQ: seq})
+    number = _varint(seq)
+    return b"".join((span, _batch_attribute(batch_id), _seq_head(len(number)), number))
 
 
 def observation_of(span: bytes) -> Observation:
@@ -83,6 +84,12 @@ def attribute_bytes(attributes: Mapping[str, Any], tag: bytes = _ATTRIBUTE) -> b
 @lru_cache(1)
 def _batch_attribute(batch_id: int) -> bytes:
     return attribute_bytes({ATTR_BATCH: batch_id})
+
+
+@lru_cache(16)
+def _seq_head(size: int) -> bytes:
+    """What stands before a number in a batch that takes *size* bytes."""
+    return attribute_bytes({ATTR_SEQ: 1 << 7 * (size - 1)})[:-size]
 
 
 @lru_cache(4 * _NAMES_MAX)
@@ -122,11 +129,12 @@ def _items(values: Sequence[float] | Sequence[str]) -> bytes:
 
 def block(tag: bytes, content: bytes) -> bytes:
     """*content* as a field of a message."""
-    size = len(content)
-    return tag + (_SIZES[size] if size < 128 else _varint(size)) + content
+    return tag + _size(len(content)) + content
 
 
-_SIZES = [bytes((size,)) for size in range(128)]
+@lru_cache(4 * _NAMES_MAX)
+def _size(size: int) -> bytes:
+    return _varint(size)
 
 
 def _varint(number: int) -> bytes:

@@ -82,10 +82,16 @@ def number(name: str, value: object) -> float:
 def _numbers(name: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or len(value) > ARRIVALS_MAX:
         raise WireError(f"attribute {name}: expected at most {ARRIVALS_MAX} numbers")
-    plain = bool(value) and set(map(type, value)) == {float}
-    if plain and isfinite(sum(value)) and min(value) > -_NUMBER_LIMIT and max(value) < _NUMBER_LIMIT:  # all at once
-        return tuple(value)
+    if set(map(type, value)) == {float}:
+        return all_finite(name, tuple(value))
     return tuple([number(name, one) for one in value])
+
+
+def all_finite(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
+    """Finite numbers, of which all that are wrong is found at once."""
+    if values and not (isfinite(sum(values)) and min(values) > -_NUMBER_LIMIT and max(values) < _NUMBER_LIMIT):
+        raise WireError(f"attribute {name}: not a finite number")
+    return values
 
 
 def _figure_names(name: str, value: object) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -160,6 +160,36 @@ class Instrument:
     clock_step_ms: float = 0.0
 
 
+def gap_max_ms(arrivals_ms: Sequence[float]) -> float | None:
+    """As Timings.gap_max_ms."""
+    return max(map(sub, arrivals_ms[1:], arrivals_ms)) if len(arrivals_ms) > 1 else None
+
+
+def chunk_gap_ms(arrivals_ms: Sequence[float]) -> float | None:
+    """As Timings.chunk_gap_ms."""
+    return (arrivals_ms[-1] - arrivals_ms[0]) / (len(arrivals_ms) - 1) if len(arrivals_ms) > 1 else None
+
+
+def tokens_out(billed_out: int | None, counted_out: int | None, counted_by: str) -> int | None:
+    """As Tokens.out."""
+    exact = counted_out if counted_by not in {"", "chunks"} else None
+    return billed_out if billed_out is not None else exact
+
+
+def token_gap_ms(
+    tokens: int | None,
+    reasoning_ms: float | None,
+    first_token_ms: float | None,
+    last_token_ms: float | None,
+    arrivals_ms: Sequence[float],
+) -> float | None:
+    """As Observation.token_gap_ms, of so many *tokens* in all."""
+    if tokens is None or tokens < 2 or last_token_ms is None or first_token_ms is None or len(arrivals_ms) < 2:
+        return None
+    began = first_token_ms if reasoning_ms is None else min(reasoning_ms, first_token_ms)
+    return (last_token_ms - began) / (tokens - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """
@@ -186,8 +216,7 @@ class Timings:
     @property
     def gap_max_ms(self) -> float | None:
         """The largest gap between two arrivals; None with fewer than two."""
-        arrivals = self.arrivals_ms
-        return max(map(sub, arrivals[1:], arrivals)) if len(arrivals) > 1 else None
+        return gap_max_ms(self.arrivals_ms)
 
     @property
     def gaps_ms(self) -> tuple[float, ...]:
@@ -197,12 +226,7 @@ class Timings:
     @property
     def chunk_gap_ms(self) -> float | None:
         """The mean gap between content chunks; None with fewer than two."""
-        return self.content_span_ms / (len(self.arrivals_ms) - 1) if len(self.arrivals_ms) > 1 else None
-
-    @property
-    def content_span_ms(self) -> float:
-        """From the first content to the last; 0 without two chunks."""
-        return self.arrivals_ms[-1] - self.arrivals_ms[0] if len(self.arrivals_ms) > 1 else 0.0
+        return chunk_gap_ms(self.arrivals_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +247,7 @@ class Tokens:
     @property
     def out(self) -> int | None:
         """The answer's tokens as best known: billed, else counted exactly; None when only chunks were counted."""
-        exact = self.counted_out if self.counted_by not in {"", "chunks"} else None
-        return self.billed_out if self.billed_out is not None else exact
+        return tokens_out(self.billed_out, self.counted_out, self.counted_by)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,11 +336,8 @@ class Observation:
 
         Billed tokens hold those of reasoning, so it counts from the first reasoning where there was any.
         """
-        tokens, last, first = self.tokens.out, self.timings.last_token_ms, self.timings.first_token_ms
-        if tokens is None or tokens < 2 or last is None or first is None or len(self.timings.arrivals_ms) < 2:
-            return None
-        began = first if self.timings.reasoning_ms is None else min(self.timings.reasoning_ms, first)
-        return (last - began) / (tokens - 1)
+        t = self.timings
+        return token_gap_ms(self.tokens.out, t.reasoning_ms, t.first_token_ms, t.last_token_ms, t.arrivals_ms)
 
     @property
     def confirm(self) -> bool:

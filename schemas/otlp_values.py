@@ -8,7 +8,6 @@ from struct import Struct
 from typing import Any
 
 _DOUBLE = b"\x0a\x09\x21"  # what stands before each element that is a double
-_HEAD = [(at, bytes((byte,))) for at, byte in enumerate(_DOUBLE)]
 ELEMENT_BYTES = len(_DOUBLE) + 8
 
 
@@ -40,9 +39,15 @@ def _array(array: Any) -> list[Any]:
 def doubles_in(raw: bytes) -> tuple[float, ...] | None:
     """The elements of an array's bytes when all of them are doubles; None when they are not."""
     n, rest = divmod(len(raw), ELEMENT_BYTES)
-    if rest or any(raw[at::ELEMENT_BYTES] != byte * n for at, byte in _HEAD):
+    if rest or (raw[::ELEMENT_BYTES], raw[1::ELEMENT_BYTES], raw[2::ELEMENT_BYTES]) != _heads(n):
         return None
     return _unpacker(n)(raw)
+
+
+@lru_cache(1024)
+def _heads(n: int) -> tuple[bytes, ...]:
+    """The first bytes of *n* elements, the second ones, the third ones."""
+    return tuple(bytes((byte,)) * n for byte in _DOUBLE)
 
 
 @lru_cache(1024)

@@ -4,7 +4,8 @@ The way in: 20,000 rows from a spool through OTLP into the store, beside the dri
 Ours are two processes and a wire: the agent's shipper reads its spool and sends, a whole collector decodes, validates,
 looks for duplicates, stores and decides; timed until the last row is acknowledged. The peer is `client.insert` of rows
 that lie ready as Python lists; the limit is an insert of bytes in ClickHouse's own Native format, ready too. All run
-interleaved against one store process, in inserts of as many rows; the store's CPU is counted apart.
+interleaved against one store process, from batches of as many rows, which a collector that has a backlog stores four
+at a time; the store's CPU is counted apart.
 """
 
 from __future__ import annotations
@@ -170,9 +171,9 @@ def _stages(observations: Sequence[Observation], measured: Measured) -> None:
     with _stage("decode", measured):
         reading = read_body(body, spans_max=len(spans), times=Times.around(datetime.now(UTC)))
     with _stage("keys", measured):
-        assert len({key_of(one.observation): one for one in reading.received}) == len(spans)
+        assert len({key_of(one.flat): one for one in reading.received}) == len(spans)
     with _stage("columns", measured):
-        to_columns([StoredRow(one.observation, 1, one.seq, datetime.now(UTC)) for one in reading.received])
+        to_columns([StoredRow(one.flat, 1, one.seq, datetime.now(UTC)) for one in reading.received])
 
 
 @contextmanager

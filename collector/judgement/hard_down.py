@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from schemas.observation import Blame, Observation, Outcome
+from schemas.flat_observation import AnyObservation
+from schemas.observation import Blame, Outcome
 from schemas.paging import HardDownRule
 
 EVIDENCE_MAX = 10
@@ -42,33 +45,47 @@ class Watch:
     evidence: tuple[str, ...] = ()
 
 
-def key_of(observation: Observation) -> str:
+_FIELDS = tuple(field.name for field in fields(Watch))
+
+
+def key_of(observation: AnyObservation) -> str:
     """Which watch an observation belongs to."""
     return f"{observation.target}|{observation.vantage}|{observation.module}"
 
 
-def watched(watch: Watch | None, fact: Observation, rule: HardDownRule, now: datetime) -> Watch | None:
-    """The watch after *fact*; None when the fact is not newer than what was decided already."""
-    if watch is None:
-        watch = Watch(
-            provider=fact.provider, cluster=fact.cluster, target=fact.target, vantage=fact.vantage, module=fact.module,
-            tick=fact.tick, attempt=-1,
-        )  # fmt: skip
-    elif (fact.tick, fact.attempt) <= (watch.tick, watch.attempt):
-        return None
+def watched(
+    watch: Watch | None, facts: Sequence[AnyObservation], rule: HardDownRule, now: datetime
+) -> tuple[Watch, list[AnyObservation]]:
+    """The watch after *facts* (one at least) in their order; and those not newer than what was decided already."""
+    first = facts[0]
+    watch = watch or Watch(
+        provider=first.provider, cluster=first.cluster, target=first.target, vantage=first.vantage,
+        module=first.module, tick=first.tick, attempt=-1,
+    )  # fmt: skip
+    after, late = SimpleNamespace(**{name: getattr(watch, name) for name in _FIELDS}), []  # a backlog has many
+    for fact in facts:
+        if (fact.tick, fact.attempt) > (after.tick, after.attempt):
+            vars(after).update(_changes(after, fact, rule, now))
+        else:
+            late.append(fact)
+    return (watch if len(late) == len(facts) else Watch(**vars(after))), late
+
+
+def _changes(watch: Any, fact: AnyObservation, rule: HardDownRule, now: datetime) -> dict[str, Any]:
+    """What *fact* changes of *watch*, which has the fields of a Watch."""
     changes: dict[str, Any] = {"tick": fact.tick, "attempt": fact.attempt}
     if fact.outcome is Outcome.NOT_OBSERVED:
-        return replace(watch, **changes, unseen=fact.reason.value if fact.reason else "")
+        return changes | {"unseen": fact.reason.value if fact.reason else ""}
     seen_at = min(fact.finished_at, now)  # an agent's clock may be ahead of ours
     changes |= {"seen_at": max(watch.seen_at or seen_at, seen_at), "unseen": ""}
-    if fact.outcome is Outcome.FAILED and fact.blame is not Blame.CALLER:
-        changes |= _after_failure(watch, fact, rule, now)
-    elif fact.blame is not Blame.CALLER:  # which says nothing about the provider
-        changes |= _after_success(watch, fact, rule)
-    return replace(watch, **changes)
+    if fact.blame is Blame.CALLER:  # which says nothing about the provider
+        return changes
+    if fact.outcome is Outcome.FAILED:
+        return changes | _after_failure(watch, fact, rule, now)
+    return changes | _after_success(watch, fact, rule)
 
 
-def _after_failure(watch: Watch, fact: Observation, rule: HardDownRule, now: datetime) -> dict[str, Any]:
+def _after_failure(watch: Any, fact: AnyObservation, rule: HardDownRule, now: datetime) -> dict[str, Any]:
     """What *fact* changes of *watch*."""
     first = watch.streak == 0
     streak = watch.streak + 1
@@ -86,7 +103,7 @@ def _after_failure(watch: Watch, fact: Observation, rule: HardDownRule, now: dat
     }
 
 
-def _after_success(watch: Watch, fact: Observation, rule: HardDownRule) -> dict[str, Any]:
+def _after_success(watch: Any, fact: AnyObservation, rule: HardDownRule) -> dict[str, Any]:
     """What *fact* changes of *watch*."""
     good = watch.good + (0 if fact.confirm else 1)
     down = watch.down and good < rule.successes

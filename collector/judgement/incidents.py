@@ -28,8 +28,9 @@ from collector.judgement.incident_book import IncidentBook
 from collector.judgement.missing_data import AWAKE_GAP, awake_since, silence
 from collector.judgement.people import answered
 from collector.judgement.sla.claim_due import ClaimDue, kept_claims
+from schemas.flat_observation import AnyObservation
 from schemas.incident import Incident, PageIntent, Signal, Transition
-from schemas.observation import Observation, Source
+from schemas.observation import Source
 from schemas.paging import Paging
 from schemas.probe_kinds import QUIET_KINDS
 from schemas.response import Command, Said, said
@@ -41,7 +42,7 @@ LOOKED_STEP = AWAKE_GAP / 3  # how exactly it is kept when this judge looked las
 class Inputs:
     """What there is to decide on: observations, burn rates and credits to claim as just read, what people said."""
 
-    facts: Sequence[Observation] = ()
+    facts: Sequence[AnyObservation] = ()
     burns: Sequence[BurnReading] = ()
     commands: Sequence[Command] = ()
     claims: Sequence[ClaimDue] | None = None  # None: they were not read
@@ -115,17 +116,23 @@ def decide(state: HotState, inputs: Inputs, now: datetime, paging: Paging, index
 
 
 def _watched(
-    before: Mapping[str, Watch], facts: Sequence[Observation], paging: Paging, index: FleetIndex, now: datetime
+    before: Mapping[str, Watch], facts: Sequence[AnyObservation], paging: Paging, index: FleetIndex, now: datetime
 ) -> tuple[dict[str, Watch], tuple[str, ...]]:
     """The watches after *facts*, of what is still in the fleet; and which facts said nothing new."""
     watches = {key: watch for key, watch in before.items() if index.knows(watch.target, watch.module)}
-    notes = []
     ours = (fact for fact in facts if fact.source is Source.ACTIVE and fact.kind not in QUIET_KINDS)
     known = (fact for fact in ours if index.knows(fact.target, fact.module))
-    for fact in sorted(known, key=lambda fact: (fact.tick, fact.attempt, fact.target)):
-        after = watched(watches.get(key_of(fact)), fact, paging.hard_down, now)
-        if after is None:
-            notes.append(f"{fact.target} {fact.tick.isoformat()}/{fact.attempt}: decided before, or late")
-        else:
-            watches[key_of(fact)] = after
-    return watches, tuple(notes)
+    of_watch, late = dict[str, list[AnyObservation]](), list[AnyObservation]()
+    for fact in sorted(known, key=_in_order):
+        of_watch.setdefault(key_of(fact), []).append(fact)
+    for key, several in of_watch.items():
+        watches[key], old = watched(watches.get(key), several, paging.hard_down, now)
+        late += old
+    return watches, tuple(
+        f"{fact.target} {fact.tick.isoformat()}/{fact.attempt}: decided before, or late"
+        for fact in sorted(late, key=_in_order)
+    )
+
+
+def _in_order(fact: AnyObservation) -> tuple[datetime, int, str]:
+    return fact.tick, fact.attempt, fact.target

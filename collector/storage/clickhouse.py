@@ -47,7 +47,7 @@ from collector.storage.sample_queries import (
 from schemas.clock import Clock
 from schemas.config import Configuration, Store, TierPolicy
 from schemas.errors import StoreUnavailable
-from schemas.observation import Observation
+from schemas.flat_observation import AnyObservation
 from schemas.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class ClickHouse:
             await self._clock.sleep(SETTLE_POLL_S)
         raise StoreUnavailable(f"{self._client.store.url}: an insert has been running for {SETTLE_S:g} s")
 
-    async def stored_keys(self, observations: Sequence[Observation]) -> frozenset[Key]:
+    async def stored_keys(self, observations: Sequence[AnyObservation]) -> frozenset[Key]:
         """Which natural keys of *observations* the store has already."""
         if not observations:
             return frozenset()

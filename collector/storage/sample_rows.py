@@ -24,7 +24,7 @@ def sample_rows(rows: Iterable[StoredRow]) -> Iterator[list[Any]]:
     """
     for row in rows:
         o = row.observation
-        if o.attempt == 0 and o.source is Source.ACTIVE:
+        if o.samples and o.attempt == 0 and o.source is Source.ACTIVE:
             place = (to_ms(o.tick), o.provider, o.cluster, o.target, o.vantage)
             for n, one in enumerate(o.samples):
                 yield [*place, one.series, one.item, n, one.value, one.text, to_ms(row.ingested_at)]

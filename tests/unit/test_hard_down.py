@@ -27,8 +27,8 @@ def at(second: float, outcome: Outcome = OK, attempt: int = 0, **changes: object
 def after(facts: Iterable[Observation], watch: Watch | None = None) -> Watch:
     """The watch after *facts*, each newer than the one before."""
     for fact in facts:
-        watch = watched(watch, fact, RULE, fact.finished_at)
-        assert watch is not None, fact
+        watch, late = watched(watch, [fact], RULE, fact.finished_at)
+        assert not late
     assert watch is not None
     return watch
 
@@ -115,7 +115,7 @@ def test_time_that_was_not_observed_changes_nothing(outcomes: list[Outcome], bli
 @pytest.mark.parametrize("old", [at(0, OK), at(0, OK, 1), at(0, FAILED, 2), at(-5, OK, 15)])
 def test_what_is_late_or_repeated_is_not_decided_again(old: Observation) -> None:
     """Nothing at or before the last position counts."""
-    assert watched(DOWN, old, RULE, TICK) is None
+    assert watched(DOWN, [old], RULE, TICK) == (DOWN, [old])
 
 
 def test_each_vantage_and_module_of_a_target_has_a_watch_of_its_own() -> None:

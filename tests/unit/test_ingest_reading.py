@@ -15,6 +15,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from collector.otlp_reading import SAID_MAX, Reading, Received, read_body, unpacked
 from schemas.errors import WireError
+from schemas.flat_observation import FlatObservation
 from tests.support.batches import body_of_batch
 from tests.support.observations import TICK, seen
 
@@ -58,7 +59,9 @@ def read(content: bytes) -> Reading:
 
 def test_a_good_body_is_read_whole() -> None:
     """Every observation with its batch and its number."""
-    assert read(BODY) == Reading(tuple(Received(one, 77, seq) for seq, one in enumerate(SEEN, start=5)), 0, "")
+    assert read(BODY) == Reading(
+        tuple(Received(FlatObservation.of(one), 77, seq) for seq, one in enumerate(SEEN, start=5)), 0, ""
+    )
 
 
 @pytest.mark.parametrize("encoding", ["", "identity", "gzip", "deflate"])

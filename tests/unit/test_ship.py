@@ -23,6 +23,7 @@ from probes.ship import RETRY_AFTER_MAX_S, RETRY_MAX_S, RETRY_MIN_S, backoff_s, 
 from probes.span_bytes import observation_of, span_bytes
 from probes.telemetry.spans import conventional_span
 from schemas.errors import DeliveryError
+from schemas.flat_observation import FlatObservation
 from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
 from schemas.wire import SCOPE_NAME, to_attributes
@@ -43,7 +44,9 @@ def test_the_collector_reads_what_the_agent_sent(observations: list[Observation]
     body = encoded(batch_of(id, observations, first=first), RESOURCE)
     reading = read_body(unpacked(body, "", bytes_max=10**7), spans_max=10)
 
-    assert reading.received == tuple(Received(one, id, seq) for seq, one in enumerate(observations, first))
+    assert reading.received == tuple(
+        Received(FlatObservation.of(one), id, seq) for seq, one in enumerate(observations, first)
+    )
     assert (reading.rejected, reading.said) == (0, "")
 
 
