@@ -19,28 +19,42 @@ Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Rollups hold all rows, and no other, of the days before *days_until* and of the hours before *hours_until*."""
+    """
+    Rollups hold all rows, and no other, of the days before *days_until* and of the hours before *hours_until*.
+
+    *known*: of those, what was taken in later is in none.
+    """
 
     days_until: datetime = EPOCH
     hours_until: datetime = EPOCH
+    known: datetime = EPOCH
 
     @classmethod
     def read(
-        cls, rows: Rows, start: datetime, end: datetime, *, at: datetime | None = None, mark: str = rollup_sql.FACTS
+        cls,
+        rows: Rows,
+        start: datetime,
+        end: datetime,
+        *,
+        at: datetime | None = None,
+        marks: Sequence[str] = (rollup_sql.CLUSTERS,),
     ) -> Cover:
         """
-        What the store says of [start, end): up to the *mark*, and to the first tick of what was taken in since.
+        What the store says of [start, end): up to the oldest of *marks*, and to the first tick of what came since.
 
         With *at*, as known then: up to the first tick of what was taken in at that instant or later. Nothing is covered
         before the first round. *rows* asks a query of rollup_sql.
         """
-        mark_ms, marks = rows(rollup_sql.MARK, names=[mark])[0]
-        if not marks:
+        mark_ms, found = rows(rollup_sql.MARK, names=list(marks))[0]
+        if found < len(marks):
             return cls()
-        known_ms = mark_ms if at is None else min(mark_ms, to_ms(at))
-        first_ms, newer = rows(rollup_sql.NEWER, since=known_ms, a=to_ms(floor(start, HOUR)), b=to_ms(end))[0]
-        until = of_ms(min(known_ms, first_ms) if newer else known_ms)
-        return cls(floor(until, DAY), floor(until, HOUR))
+        known = of_ms(mark_ms if at is None else min(mark_ms, to_ms(at)))
+        first, closed = floor(start, HOUR), min(end, floor(known, HOUR))  # only closed hours are served
+        until = known
+        if first < closed:
+            newest_ms, newer = rows(rollup_sql.NEWER, since=to_ms(known), a=to_ms(first), b=to_ms(closed))[0]
+            until = min(known, of_ms(newest_ms)) if newer else known
+        return cls(floor(until, DAY), floor(until, HOUR), known)
 
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:
         """

@@ -217,7 +217,8 @@ class Reader(Recorded):
 
     def cluster_targets(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[TargetLine, ...]:
         """What was asked of a cluster over [start, end), and how it fared."""
-        window = {"provider": provider, "cluster": cluster, "a": to_ms(start), "b": to_ms(end)}
+        cover = Cover.read(self._rows, start, end, marks=(rollup_sql.COMPARISON,))
+        window = {"provider": provider, "cluster": cluster} | cover.within(start, end)
         return tuple(map(cluster_queries.target_of, self._rows(cluster_queries.TARGETS, **window)))
 
     def engine_figures(self, provider: str, cluster: str, start: datetime, end: datetime) -> tuple[EngineLine, ...]:
@@ -372,7 +373,7 @@ class Reader(Recorded):
 
     def _compared(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
         """What rollups that are compared by can serve of [start, end)."""
-        return Cover.read(self._rows, start, end, at=at, mark=rollup_sql.COMPARISON)
+        return Cover.read(self._rows, start, end, at=at, marks=(rollup_sql.CLUSTERS, rollup_sql.COMPARISON))
 
     def _cover(self, start: datetime, end: datetime) -> Cover:
         return Cover.read(self._rows, start, end)

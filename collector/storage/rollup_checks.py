@@ -6,8 +6,8 @@ Parameters: a, b (ms, on borders of days), limit. Each row is a bucket (s since 
 
 from __future__ import annotations
 
-from collector.storage.comparison_rollups import HourRollup
 from collector.storage.first_token_sql import ANSWERED
+from collector.storage.rollup import Rollup
 
 _KEY = "target, vantage, kind, connection"
 _WORDS = "concat(target, ' ', vantage, ' ', kind, ' ', connection)"
@@ -61,8 +61,8 @@ GROUP BY t, target, kind HAVING sum(all) != 0 OR sum(failed) != 0 OR sum(unseen)
 ORDER BY t, target, kind LIMIT {{limit:UInt32}}"""
 
 
-def differing(rollup: HourRollup) -> str:
-    """Hours of *rollup* that are not what facts say."""
+def differing(rollup: Rollup) -> str:
+    """Buckets of *rollup* that are not what it is made of."""
     keys, columns = ", ".join(rollup.keys), ", ".join(rollup.columns)
     return f"""
 SELECT toUnixTimestamp(t) AS bucket, concatWithSeparator(' ', {keys}) FROM

@@ -57,7 +57,7 @@ GROUP BY provider, model ORDER BY provider, model"""
 def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tuple[ModelFacts, ...]:
     """Every model at every provider over [start, at), as known at *at*, in blocks of *block_s*."""
     whole = block_s % HOUR_S == 0  # else an hour would lie in two blocks
-    cover = Cover.read(query, start, at, at=at, mark=COMPARISON) if whole else Cover()
+    cover = Cover.read(query, start, at, at=at, marks=(COMPARISON,)) if whole else Cover()
     window = cover.within(start, at) | {"at": to_ms(at)}
     return model_facts_of(query(BLOCKS, **window, block=block_s), query(TIMES, **window))
 

@@ -1,0 +1,76 @@
+-- What the dashboard reads most, by cluster, in the order in which it is read: of all targets and vantages together, so that a
+-- page reads a row of each hour and connection, and an hour or a day of every provider is a few granules. Recomputed from facts
+-- as all rollups; days from hours. Histograms are log buckets, base 1.02, in ms.
+-- Hours that are there already are rolled up by the collector's next round: the mark that vouched for the other comparisons is
+-- not theirs. Where facts are gone it takes rollup_hour and rollup_day instead.
+CREATE TABLE IF NOT EXISTS ${DATABASE}.cluster_hour
+(
+    t              DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    provider       LowCardinality(String),
+    cluster        LowCardinality(String),
+    kind           LowCardinality(String),
+    connection     LowCardinality(String),
+    n              UInt32 CODEC(T64, ZSTD(1)),
+    n_ok           UInt32 CODEC(T64, ZSTD(1)),
+    n_degraded     UInt32 CODEC(T64, ZSTD(1)),
+    n_failed       UInt32 CODEC(T64, ZSTD(1)),
+    n_unknown      UInt32 CODEC(T64, ZSTD(1)),
+    n_not_observed UInt32 CODEC(T64, ZSTD(1)),
+    reasons        Map(String, UInt32) CODEC(ZSTD(1)),
+    ttft_hist      Map(Int16, UInt32) CODEC(ZSTD(1)),
+    intended_hist  Map(Int16, UInt32) CODEC(ZSTD(1)),
+    ver            DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYYYYMM(t)
+ORDER BY (provider, t, cluster, kind, connection)
+TTL t + INTERVAL 3 YEAR
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS ${DATABASE}.cluster_day
+(
+    t              DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    provider       LowCardinality(String),
+    cluster        LowCardinality(String),
+    kind           LowCardinality(String),
+    connection     LowCardinality(String),
+    n              UInt32 CODEC(T64, ZSTD(1)),
+    n_ok           UInt32 CODEC(T64, ZSTD(1)),
+    n_degraded     UInt32 CODEC(T64, ZSTD(1)),
+    n_failed       UInt32 CODEC(T64, ZSTD(1)),
+    n_unknown      UInt32 CODEC(T64, ZSTD(1)),
+    n_not_observed UInt32 CODEC(T64, ZSTD(1)),
+    reasons        Map(String, UInt32) CODEC(ZSTD(1)),
+    ttft_hist      Map(Int16, UInt32) CODEC(ZSTD(1)),
+    intended_hist  Map(Int16, UInt32) CODEC(ZSTD(1)),
+    ver            DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYear(t)
+ORDER BY (provider, t, cluster, kind, connection)
+SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- What was asked of each target, by module.
+CREATE TABLE IF NOT EXISTS ${DATABASE}.target_hour
+(
+    t              DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    provider       LowCardinality(String),
+    cluster        LowCardinality(String),
+    target         LowCardinality(String),
+    kind           LowCardinality(String),
+    module         LowCardinality(String),
+    model          LowCardinality(String),
+    access_path    LowCardinality(String),
+    n_ok           UInt32 CODEC(T64, ZSTD(1)),
+    n_degraded     UInt32 CODEC(T64, ZSTD(1)),
+    n_failed       UInt32 CODEC(T64, ZSTD(1)),
+    n_unknown      UInt32 CODEC(T64, ZSTD(1)),
+    n_not_observed UInt32 CODEC(T64, ZSTD(1)),
+    last_tick      DateTime64(3, 'UTC') CODEC(DoubleDelta, ZSTD(1)),
+    ver            DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYYYYMM(t)
+ORDER BY (provider, cluster, target, kind, module, t)
+TTL t + INTERVAL 3 YEAR
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
