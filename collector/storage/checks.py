@@ -119,7 +119,8 @@ class Examination:
         return rows_of(self._driver, self._store, sql, **parameters)
 
 
-_BY_DAY = frozenset({"rollup_day", "cluster_day"})
+_BY_DAY = frozenset({"rollup_day", "cluster_day", "model_times_day"})
+_COMPARED = (*comparison_rollups.ROLLUPS, comparison_rollups.TIMES_BY_DAY)
 # By table: the mark that vouches for it, and what differs.
 _ROLLUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -128,7 +129,7 @@ _ROLLUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rollup_day": (rollup_sql.FACTS, rollup_checks.DAYS),
     }
     | {one.table: (rollup_sql.CLUSTERS, rollup_checks.differing(one)) for one in (CLUSTERS, CLUSTER_DAYS)}
-    | {one.table: (rollup_sql.COMPARISON, rollup_checks.differing(one)) for one in comparison_rollups.ROLLUPS}
+    | {one.table: (rollup_sql.COMPARISON, rollup_checks.differing(one)) for one in _COMPARED}
 )
 
 

@@ -12,10 +12,9 @@ from dataclasses import replace
 
 from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, WAITED, bucket_sql
-from collector.storage.rollup import FACTS, N_OUTCOMES, OUTCOMES, Rollup, digest_of
+from collector.storage.rollup import BUCKETS, FACTS, N_OUTCOMES, OUTCOMES, Rollup, digest_of
 
 _GRID = f"{FACTS} AND attempt = 0 AND source = 'active'"
-_BUCKETS = "t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({b:Int64})"
 _KEYS = ("provider", "cluster", "kind", "connection")
 _KEY = ", ".join(_KEYS)
 
@@ -55,7 +54,7 @@ CLUSTER_DAYS = replace(
     table="cluster_day",
     facts=f"""
   SELECT toStartOfDay(t) AS day, {_KEY}, {_SUMS}, {_MERGED}
-  FROM {{database}}.cluster_hour FINAL WHERE {_BUCKETS} GROUP BY day, {_KEY}""",
+  FROM {{database}}.cluster_hour FINAL WHERE {BUCKETS} GROUP BY day, {_KEY}""",
 )
 TARGETS = Rollup(
     "target_hour",
@@ -74,7 +73,7 @@ def _taken_over(rollup: Rollup, table: str) -> str:
     sums = f"sum(n), sum(n_ok), sum(n_degraded), {known}, sum(n_not_observed)"
     facts = f"""
   SELECT t, {_KEY}, {sums}, {_MERGED}
-  FROM {{database}}.{table} FINAL WHERE {_BUCKETS} GROUP BY t, {_KEY}"""
+  FROM {{database}}.{table} FINAL WHERE {BUCKETS} GROUP BY t, {_KEY}"""
     return replace(rollup, facts=facts).sql
 
 

@@ -9,11 +9,13 @@ says something else finds no mark of its own, and rolls up everything anew.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from collector.judgement.correlation.buckets import BUCKET_S
 from collector.storage import look_sql
 from collector.storage.cluster_rollups import TARGETS
 from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRUSTED, bucket_sql
-from collector.storage.rollup import FACTS, FAILED, N_OUTCOMES, OUTCOMES, Rollup, digest_of
+from collector.storage.rollup import BUCKETS, FACTS, FAILED, N_OUTCOMES, OUTCOMES, Rollup, digest_of
 
 SERVED = f"attempt = 0 AND source = 'active' AND {SERVES}"
 OF_A_MODEL = f"{SERVED} AND model != ''"
@@ -68,6 +70,13 @@ TIMES = Rollup(
   SELECT toStartOfHour(tick) AS t, provider, model, {TIMED}
   FROM {FACTS} AND {SHORT} GROUP BY t, provider, model""",
 )
+TIMES_BY_DAY = replace(
+    TIMES,
+    table="model_times_day",
+    facts=f"""
+  SELECT toStartOfDay(t) AS day, provider, model, sumMap(ttft_hist), sumMap(gap_hist), sum(n_gaps_billed)
+  FROM {{database}}.{TIMES.table} FINAL WHERE {BUCKETS} GROUP BY day, provider, model""",
+)
 SIGHTS = Rollup(
     "sights",
     ("provider", "vantage"),
@@ -111,4 +120,4 @@ CAPACITY = Rollup(
 
 ROLLUPS = (TARGETS, MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC, CAPACITY)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
-MARK_NAME = f"comparison {digest_of(BY_HOUR)}"
+MARK_NAME = f"comparison {digest_of((*BY_HOUR, TIMES_BY_DAY.sql))}"

@@ -8,11 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collector.storage import rollup_sql
-from collector.storage.client import EPOCH, of_ms, to_ms
+from collector.storage.client import EPOCH, FAR, of_ms, to_ms
 from collector.storage.rollups import DAY, HOUR, floor
 
 HOUR_S = 3600
-IN_HOURS = "t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"  # that serve [f, h)
+
+
+def between(low: str, high: str) -> str:
+    """The buckets of a rollup from the border *low* to the border *high*."""
+    return f"t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"
+
+
+IN_HOURS = between("f", "h")  # that serve [f, h)
 BEYOND_HOURS = "(tick < fromUnixTimestamp64Milli({f:Int64}) OR tick >= fromUnixTimestamp64Milli({h:Int64}))"  # facts
 Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
@@ -45,15 +52,12 @@ class Cover:
         With *at*, as known then: up to the first tick of what was taken in at that instant or later. Nothing is covered
         before the first round. *rows* asks a query of rollup_sql.
         """
-        mark_ms, found = rows(rollup_sql.MARK, names=list(marks))[0]
+        window = {"a": to_ms(floor(start, HOUR)), "b": to_ms(end), "at": to_ms(at or FAR)}
+        known_ms, found, first_ms, newer = rows(rollup_sql.KNOWN, names=list(marks), **window)[0]
         if found < len(marks):
             return cls()
-        known = of_ms(mark_ms if at is None else min(mark_ms, to_ms(at)))
-        first, closed = floor(start, HOUR), min(end, floor(known, HOUR))  # only closed hours are served
-        until = known
-        if first < closed:
-            newest_ms, newer = rows(rollup_sql.NEWER, since=to_ms(known), a=to_ms(first), b=to_ms(closed))[0]
-            until = min(known, of_ms(newest_ms)) if newer else known
+        known = of_ms(known_ms)
+        until = of_ms(min(known_ms, first_ms)) if newer else known
         return cls(floor(until, DAY), floor(until, HOUR), known)
 
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:

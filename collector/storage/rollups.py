@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from collector.storage import cluster_rollups, rollup_sql
 from collector.storage.client import Client, of_ms, to_ms
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOUR, DAY, DAY_S = timedelta(hours=1), timedelta(days=1), 86_400
 SLICE = timedelta(hours=6)  # of facts at once: two days of 9 rows a second took more than a GiB
 DAYS_SLICE = timedelta(days=32)
 HOURS_SLICE = timedelta(days=8)  # of rollups by target: 90 days of 90 clusters took more than a GiB
@@ -51,7 +51,7 @@ class Rollups:
             for low, high in slices(start, end, HOUR, SLICE):
                 for sql in rollup_sql.BY_HOUR:
                     await self._client.command(sql, a=to_ms(low), b=to_ms(high))
-        for start, end in await self._days_of(hours, now, everything=not marks):
+        for start, end in await self._days_of(hours, now, everything=not since):
             await self._recompute_days(start, end)
         await self._client.command(rollup_sql.MINUTES, a=to_ms(floor(now, HOUR)), b=to_ms(floor(now, HOUR / 60)))
         await self._mark(MARKS, min(settled, now))
@@ -60,12 +60,14 @@ class Rollups:
     async def _days_of(
         self, hours: Sequence[datetime], now: datetime, *, everything: bool
     ) -> list[tuple[datetime, datetime]]:
-        """The closed days of *hours*, as [start, end); of all hours that there are when *everything* is wanted."""
+        """The closed days of *hours*, as [start, end); with *everything* also those that have no other hours left."""
         today = floor(now, DAY)
+        days = {floor(hour, DAY) for hour in hours if hour < today}
         if everything:
             first, n = (await self._client.rows(rollup_sql.FIRST_HOUR))[0]
-            return [(floor(datetime.fromtimestamp(first, UTC), DAY), today)] if n else []
-        return list(runs(sorted({floor(hour, DAY) for hour in hours if hour < today}), DAY))
+            day = floor(datetime.fromtimestamp(first + DAY_S - 1, UTC), DAY)  # the first that is whole
+            days |= {day + number * DAY for number in range((today - day) // DAY)} if n else set()
+        return list(runs(sorted(days), DAY))
 
     async def _recompute_days(self, start: datetime, end: datetime) -> None:
         for low, high in slices(start, end, DAY, DAYS_SLICE):

@@ -18,7 +18,7 @@ from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import ASKED_A_MODEL
-from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
+from collector.storage.cover import BEYOND_HOURS, Cover, Rows, between, rounded_step_s
 from collector.storage.fact_queries import known_before, start_of
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
 from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
@@ -39,8 +39,7 @@ _PROBES = f"{PLACE} AND kind IN {MODEL_KINDS}"
 
 def _rolled(table: str, which: str, low: str, high: str) -> str:
     """The rows of a rollup from the border *low* to the border *high*."""
-    return f"""{{database}}.{table} FINAL WHERE {which}
-  AND t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"""
+    return f"{{database}}.{table} FINAL WHERE {which} AND {between(low, high)}"
 
 
 def _together(*parts: tuple[str, tuple[str, ...], str]) -> str:

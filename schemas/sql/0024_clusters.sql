@@ -74,3 +74,19 @@ PARTITION BY toYYYYMM(t)
 ORDER BY (provider, cluster, target, kind, module, t)
 TTL t + INTERVAL 3 YEAR
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
+
+-- As model_times, of a day: the whole of a long window is asked for, and histograms cost by the row.
+CREATE TABLE IF NOT EXISTS ${DATABASE}.model_times_day
+(
+    t             DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
+    provider      LowCardinality(String),
+    model         LowCardinality(String),
+    ttft_hist     Map(Int16, UInt64) CODEC(ZSTD(1)),
+    gap_hist      Map(Int16, UInt64) CODEC(ZSTD(1)),
+    n_gaps_billed UInt64 CODEC(T64, ZSTD(1)),
+    ver           DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(ver)
+PARTITION BY toYear(t)
+ORDER BY (provider, model, t)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
