@@ -71,7 +71,7 @@ class Compared(OpenStore):
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
         """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
-        rows = self._rows(scorecard_queries.SCORECARDS, **Cover.read(self._rows, start, end).by_day(start, end))
+        rows = self._rows(scorecard_queries.SCORECARDS, **Cover.days(self._rows, start, end))
         return tuple(line_of(row) for row in rows)
 
     def outages(

@@ -60,6 +60,12 @@ class Cover:
         until = of_ms(min(known_ms, first_ms)) if newer else known
         return cls(floor(until, DAY), floor(until, HOUR), known)
 
+    @classmethod
+    def days(cls, rows: Rows, start: datetime, end: datetime, *, at: datetime | None = None) -> dict[str, int]:
+        """The borders of [start, end) as `by_day` has them, of what the store says; as `read`."""
+        cover = cls.read(rows, start, end, at=at) if start == floor(start, DAY) else cls()
+        return cover.by_day(start, end)
+
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:
         """
         The borders of [start, end) as query parameters, in ms: a <= d <= h <= b.

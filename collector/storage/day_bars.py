@@ -64,5 +64,5 @@ def day_bars(
     query: Rows, start: datetime, end: datetime, *, at: datetime | None = None, provider: str = ""
 ) -> tuple[DayBar, ...]:
     """Counts by cluster and day over [start, end), of one provider or of all; with *at*, as they were known then."""
-    window = Cover.read(query, start, end, at=at).by_day(start, end)
+    window = Cover.days(query, start, end, at=at)
     return tuple(DayBar(*row) for row in query(DAYS, **window, provider=provider, at=to_ms(at or FAR)))
