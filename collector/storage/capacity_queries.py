@@ -108,7 +108,7 @@ GROUP BY cluster, start ORDER BY cluster, start LIMIT {ROWS_MAX}"""
 
 def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
     """What every page told and every cluster refused over [start, at), as known at *at*. Raises as *query*."""
-    borders = Cover.read(query, start, at, at=at, marks=(rollup_sql.CLUSTERS, rollup_sql.COMPARISON)).within(start, at)
+    borders = Cover.read(query, start, at, at=at, marks=rollup_sql.COMPARED).within(start, at)
     window = {"a": to_ms(start), "at": to_ms(at), "f": borders["f"], "h": borders["h"]}
     newest = {
         target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))

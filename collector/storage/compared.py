@@ -94,11 +94,6 @@ class Compared(OpenStore):
         cover = self._compared(start, end, at=end)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
-    def sides_now(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
-        """As `sides`, with what came late."""
-        cover = self._compared(start, end)
-        return side_queries.sides(self._rows, cover, provider, start, end, cluster)
-
     def beside(
         self,
         provider: str,
@@ -115,13 +110,15 @@ class Compared(OpenStore):
 
         *sides* where they were read already.
         """
-        cover = self._compared(start, end, at=end if as_known else None)
+        cover = None
         if sides is None:
+            cover = self._compared(start, end, at=end if as_known else None)
             sides = side_queries.sides(self._rows, cover, provider, start, end, cluster)
         lines = side_lines(provider, sides, confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
-            cover = cover if cover.known <= end else self._compared(start, end, at=end)
+            if cover is None or cover.known > end:
+                cover = self._compared(start, end, at=end)
             standard = self._double_standard(cover, provider, start, end, confidence, cluster)
         return Beside(provider, start, end, confidence, lines, standard)
 
@@ -145,4 +142,4 @@ class Compared(OpenStore):
 
     def _compared(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
         """What rollups that are compared by can serve of [start, end)."""
-        return Cover.read(self._rows, start, end, at=at, marks=(rollup_sql.CLUSTERS, rollup_sql.COMPARISON))
+        return Cover.read(self._rows, start, end, at=at, marks=rollup_sql.COMPARED)

@@ -90,6 +90,7 @@ WHERE hour < toUnixTimestamp(toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}
 
 # The oldest of the marks *names*, and how many of them there are.
 FACTS, CLUSTERS, COMPARISON = "facts", cluster_rollups.MARK_NAME, comparison_rollups.MARK_NAME
+COMPARED = (CLUSTERS, COMPARISON)
 MARK = """
 SELECT toUnixTimestamp64Milli(min(newest)), count() FROM
   (SELECT max(mark) AS newest FROM {database}.rollup_marks WHERE name IN {names:Array(String)} GROUP BY name)"""

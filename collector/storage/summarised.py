@@ -12,7 +12,7 @@ from collector.judgement.facts import Block, ProviderFacts, summed
 from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.sla.account import Share
 from collector.judgement.sla.record import Control, Record
-from collector.storage import card_queries, contract_queries, day_bars, sample_queries, side_queries
+from collector.storage import card_queries, contract_queries, day_bars, rollup_sql, sample_queries, side_queries
 from collector.storage.cover import Cover
 from collector.storage.day_bars import DayBar
 from collector.storage.last_observed import last_observed
@@ -68,7 +68,8 @@ class Summarised(OpenStore):
 
         *sides* where they were read already.
         """
-        which = (self._rows, Cover.read(self._rows, start, end, at=end), provider, start, end)
+        cover = Cover.read(self._rows, start, end, at=end, marks=rollup_sql.COMPARED)
+        which = (self._rows, cover, provider, start, end)
         clusters: dict[str, ClusterFacts] = {}
         if sides is None:
             sides = side_queries.sides(*which)
