@@ -20,6 +20,7 @@ def between(low: str, high: str) -> str:
 
 
 IN_HOURS = between("f", "h")  # that serve [f, h)
+BESIDE_DAYS = "(t < fromUnixTimestamp64Milli({p:Int64}) OR t >= fromUnixTimestamp64Milli({d:Int64}))"  # of these hours
 BEYOND_HOURS = "(tick < fromUnixTimestamp64Milli({f:Int64}) OR tick >= fromUnixTimestamp64Milli({h:Int64}))"  # facts
 Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 

@@ -17,7 +17,7 @@ from collector.judgement.facts import Block
 from collector.judgement.value.facts import ModelFacts, TargetBlock
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
-from collector.storage.cover import BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows, between
+from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows, between
 from collector.storage.fact_queries import known_before, start_of
 from collector.storage.rollup_sql import COMPARISON
 
@@ -48,11 +48,9 @@ TIMES = f"""
 SELECT provider, model, sumMap(first_tokens), sumMap(gaps), sum(as_billed)
 FROM
 (
-  SELECT {_MEASURED} FROM {{database}}.model_times FINAL WHERE {between("f", "p")}
+  SELECT {_MEASURED} FROM {{database}}.model_times {_HOURS} AND {BESIDE_DAYS}
   UNION ALL
   SELECT {_MEASURED} FROM {{database}}.model_times_day FINAL WHERE {between("p", "d")}
-  UNION ALL
-  SELECT {_MEASURED} FROM {{database}}.model_times FINAL WHERE {between("d", "h")}
   UNION ALL
   SELECT provider, model, {TIMED} FROM {_FACTS} AND {SHORT} GROUP BY provider, model
 )

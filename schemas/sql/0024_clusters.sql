@@ -1,8 +1,8 @@
 -- What the dashboard reads most, by cluster, in the order in which it is read: of all targets and vantages together, so that a
 -- page reads a row of each hour and connection, and an hour or a day of every provider is a few granules. Recomputed from facts
--- as all rollups; days from hours. Histograms are log buckets, base 1.02, in ms.
--- Hours that are there already are rolled up by the collector's next round: the mark that vouched for the other comparisons is
--- not theirs. Where facts are gone it takes rollup_hour and rollup_day instead.
+-- as all rollups; days, which are few and read most, from hours. Histograms are log buckets, base 1.02, in ms.
+-- No mark vouches for them yet: the collector's next round takes rollup_hour and rollup_day for a start, then rolls up anew the
+-- hours whose facts are there.
 CREATE TABLE IF NOT EXISTS ${DATABASE}.cluster_hour
 (
     t              DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)),
@@ -25,7 +25,7 @@ ENGINE = ReplacingMergeTree(ver)
 PARTITION BY toYYYYMM(t)
 ORDER BY (provider, t, cluster, kind, connection)
 TTL t + INTERVAL 3 YEAR
-SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 256, ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS ${DATABASE}.cluster_day
 (
@@ -41,14 +41,14 @@ CREATE TABLE IF NOT EXISTS ${DATABASE}.cluster_day
     n_unknown      UInt32 CODEC(T64, ZSTD(1)),
     n_not_observed UInt32 CODEC(T64, ZSTD(1)),
     reasons        Map(String, UInt32) CODEC(ZSTD(1)),
-    ttft_hist      Map(Int16, UInt32) CODEC(ZSTD(1)),
-    intended_hist  Map(Int16, UInt32) CODEC(ZSTD(1)),
+    ttft_hist      Map(Int16, UInt32) CODEC(LZ4),
+    intended_hist  Map(Int16, UInt32) CODEC(LZ4),
     ver            DateTime64(6, 'UTC') CODEC(DoubleDelta, ZSTD(1))
 )
 ENGINE = ReplacingMergeTree(ver)
 PARTITION BY toYear(t)
 ORDER BY (provider, t, cluster, kind, connection)
-SETTINGS index_granularity = 1024, fsync_after_insert = 1, fsync_part_directory = 1;
+SETTINGS index_granularity = 256, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- What was asked of each target, by module.
 CREATE TABLE IF NOT EXISTS ${DATABASE}.target_hour
