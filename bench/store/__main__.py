@@ -67,7 +67,8 @@ def _sizes(found: reads.Reads) -> dict[str, Figure]:
     return {
         f"bytes_per_row_{table}": Figure(size / rows, "B on disk", n=rows)
         for table, (rows, size) in found.tables.items()
-        if table in {"observations", "rollup_hour", "rollup_day", "bad_minutes", "token_arrivals"}
+        if table
+        in {"observations", "rollup_hour", "rollup_day", "cluster_hour", "cluster_day", "bad_minutes", "token_arrivals"}
     }
 
 

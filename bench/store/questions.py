@@ -11,7 +11,7 @@ from collector.storage import outage_queries
 from collector.storage.queries import Reader
 from collector.storage.rollup_sql import MINUTES
 
-PROVIDER = "cloud-07"
+PROVIDER, CLUSTER = "cloud-07", "cloud-07/c3"
 LIVE = timedelta(minutes=15)
 BLOCK_S = 21_600.0  # as tiers.block is by default
 
@@ -85,6 +85,7 @@ def pages(end: datetime, days: int) -> Sequence[Question]:
         ("who fails together, 30 d", month, lambda r: r.relations(end, min(30, days), {})),
         ("status page of a provider, 30 d", month, lambda r: r.honesty(PROVIDER, month, end)),
         ("public status page, 90 d", most, lambda r: (r.days_as_known(most, end), r.observed_at(most, end))),
+        ("targets of a cluster, 90 d", most, lambda r: r.cluster_targets(PROVIDER, CLUSTER, most, end)),
         ("last observations", end, lambda r: r.recent_observations(PROVIDER)),
         ("freshness", end, lambda r: r.freshness()),
     )

@@ -29,7 +29,8 @@ WHERE database = {name:String} AND active GROUP BY table ORDER BY table"""
 
 _ROLLUPS = (
     "rollup_marks", "bad_minutes", "rollup_hour", "rollup_day", "token_arrivals", "engine_metrics", "model_hour",
-    "model_times", "sights", "treatment_hour", "traffic_hour", "capacity_hour",
+    "model_times", "model_times_day", "sights", "treatment_hour", "traffic_hour", "capacity_hour", "cluster_hour",
+    "cluster_day", "target_hour",
 )  # fmt: skip
 
 

@@ -19,11 +19,11 @@ from collector.judgement.capacity.facts import LOOKS_MIN, NOW_WITHIN, CapacityFa
 from collector.judgement.facts import Block
 from collector.storage import look_sql, rollup_sql
 from collector.storage.client import of_ms, to_ms
+from collector.storage.cluster_rollups import counted_in_rollup
 from collector.storage.comparison_rollups import CAPACITY
 from collector.storage.cover import BEYOND_HOURS, IN_HOURS, Cover
 from collector.storage.fact_queries import CALLER, known_before, start_of
 from collector.storage.first_token_sql import SERVES
-from collector.storage.scorecard_queries import counted_in_rollup
 from schemas.observation import Reason
 
 Query = Callable[..., Sequence[Sequence[Any]]]
@@ -92,7 +92,7 @@ FROM
   SELECT cluster, {start_of("t", "block")}, sum(n) AS n, sum({counted_in_rollup(_LIMITED)}) AS limited,
          sum({counted_in_rollup(_FULL)}) AS full,
          sum({counted_in_rollup(CALLER)}) AS ours, sum(n_not_observed) AS unseen
-  FROM {{database}}.rollup_hour FINAL
+  FROM {{database}}.cluster_hour FINAL
   WHERE {IN_HOURS} AND {SERVES}
   GROUP BY cluster, start
   UNION ALL
@@ -108,7 +108,7 @@ GROUP BY cluster, start ORDER BY cluster, start LIMIT {ROWS_MAX}"""
 
 def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
     """What every page told and every cluster refused over [start, at), as known at *at*. Raises as *query*."""
-    borders = Cover.read(query, start, at, at=at, mark=rollup_sql.COMPARISON).within(start, at)
+    borders = Cover.read(query, start, at, at=at, marks=rollup_sql.COMPARED).within(start, at)
     window = {"a": to_ms(start), "at": to_ms(at), "f": borders["f"], "h": borders["h"]}
     newest = {
         target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))

@@ -13,9 +13,9 @@ from typing import Any
 
 from collector.judgement.facts import Block
 from collector.storage.cover import BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
-from collector.storage.fact_queries import UNKNOWN, known_before, start_of
+from collector.storage.fact_queries import known_before, start_of
 from collector.storage.first_token_sql import SERVES
-from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
 from collector.storage.series_queries import PLACE
 
 _KNOWN = f"""{{database}}.observations
@@ -23,21 +23,18 @@ _KNOWN = f"""{{database}}.observations
     AND attempt = 0 AND source = 'active' AND {SERVES} AND {known_before("b")}"""
 _FACTS = f"""{_KNOWN}
     AND {BEYOND_HOURS}"""
-_HOURS = f"""{{database}}.rollup_hour FINAL
+_HOURS = f"""{{database}}.cluster_hour FINAL
   WHERE {PLACE} AND {IN_HOURS}
     AND {SERVES}"""
 
 BLOCKS = f"""
-SELECT cluster, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown), sum(unseen)
+SELECT cluster, start, sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen)
 FROM
 (
-  SELECT cluster, {start_of("t", "block")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded, sum(n_failed) AS failed,
-         sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS unseen
+  SELECT cluster, {start_of("t", "block")}, {ROLLED_OUTCOMES}
   FROM {_HOURS} GROUP BY cluster, start
   UNION ALL
-  SELECT cluster, {start_of("tick", "block")}, countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded,
-         countIf(outcome = 'failed') AS failed, countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown,
-         countIf(outcome = 'not_observed') AS unseen
+  SELECT cluster, {start_of("tick", "block")}, {OUTCOMES}
   FROM {_FACTS} GROUP BY cluster, start
 )
 GROUP BY cluster, start ORDER BY cluster, start"""

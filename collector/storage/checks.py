@@ -16,6 +16,7 @@ import orjson
 
 from collector.storage import comparison_rollups, rollup_checks, rollup_sql
 from collector.storage.client import of_ms, to_ms
+from collector.storage.cluster_rollups import CLUSTER_DAYS, CLUSTERS
 from collector.storage.connection import named_errors, rows_of
 from collector.storage.cover import Cover
 from collector.storage.migrations import shipped
@@ -96,9 +97,9 @@ class Examination:
         mark_ms, marks = self._rows(rollup_sql.MARK, names=list(MARKS))[0]
         if marks and self._now - of_ms(mark_ms) > LATE:
             yield Finding(f"rollups stand at {of_ms(mark_ms):%Y-%m-%d %H:%M:%S} UTC: does the collector run?")
-        covers = {mark: Cover.read(self._rows, self.start, self._now + DAY, mark=mark) for mark in MARKS}
+        covers = {mark: Cover.read(self._rows, self.start, self._now + DAY, marks=(mark,)) for mark in MARKS}
         for name, (mark, sql) in _ROLLUPS.items():
-            until = covers[mark].days_until if name == "rollup_day" else covers[mark].hours_until
+            until = covers[mark].days_until if name in _BY_DAY else covers[mark].hours_until
             for day in self._days():
                 window = self._window(day) | {"b": min(self._window(day)["b"], to_ms(until))}
                 rows = self._rows(sql, **window, limit=NAMED_MAX + 1) if window["a"] < window["b"] else ()
@@ -118,6 +119,8 @@ class Examination:
         return rows_of(self._driver, self._store, sql, **parameters)
 
 
+_BY_DAY = frozenset({"rollup_day", "cluster_day", "model_times_day"})
+_COMPARED = (*comparison_rollups.ROLLUPS, comparison_rollups.TIMES_BY_DAY)
 # By table: the mark that vouches for it, and what differs.
 _ROLLUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -125,7 +128,8 @@ _ROLLUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rollup_hour": (rollup_sql.FACTS, rollup_checks.HOURS),
         "rollup_day": (rollup_sql.FACTS, rollup_checks.DAYS),
     }
-    | {one.table: (rollup_sql.COMPARISON, rollup_checks.differing(one)) for one in comparison_rollups.ROLLUPS}
+    | {one.table: (rollup_sql.CLUSTERS, rollup_checks.differing(one)) for one in (CLUSTERS, CLUSTER_DAYS)}
+    | {one.table: (rollup_sql.COMPARISON, rollup_checks.differing(one)) for one in _COMPARED}
 )
 
 

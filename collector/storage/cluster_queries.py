@@ -1,7 +1,8 @@
 """
 The SQL of one cluster's page: what is asked there and how it fared, and what its engines say of themselves.
 
-Parameters: provider, cluster, a, b (ms); of the engines, limit. Re-probes and real traffic are left out.
+Parameters: provider, cluster, a, b (ms), of targets f and h as well (ms; see cover.py), of engines limit. Re-probes
+and real traffic are left out.
 """
 
 from __future__ import annotations
@@ -11,18 +12,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from collector.storage.fact_queries import UNKNOWN
+from collector.storage.cover import BEYOND_HOURS, IN_HOURS
+from collector.storage.rollup import FACTS, OUTCOMES, ROLLED_OUTCOMES
 from collector.storage.series_queries import PLACE
 
 ENGINE_ROWS_MAX = 200
 
 TARGETS = f"""
-SELECT target, kind, module, argMax(model, tick), argMax(access_path, tick), countIf(outcome = 'ok'),
-       countIf(outcome = 'degraded'), countIf(outcome = 'failed' AND reason NOT IN {UNKNOWN}),
-       countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed'), max(tick)
-FROM {{database}}.observations
-WHERE {PLACE} AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-  AND attempt = 0 AND source = 'active'
+SELECT target, kind, module, argMax(last_model, newest), argMax(last_path, newest), sum(ok), sum(degraded), sum(failed),
+       sum(unknown), sum(unseen), max(newest)
+FROM
+(
+  SELECT target, kind, module, argMax(model, last_tick) AS last_model, argMax(access_path, last_tick) AS last_path,
+         {ROLLED_OUTCOMES}, max(last_tick) AS newest
+  FROM {{database}}.target_hour FINAL WHERE {PLACE} AND {IN_HOURS}
+  GROUP BY target, kind, module
+  UNION ALL
+  SELECT target, kind, module, argMax(model, tick) AS last_model, argMax(access_path, tick) AS last_path,
+         {OUTCOMES}, max(tick) AS newest
+  FROM {FACTS}
+    AND {BEYOND_HOURS} AND {PLACE} AND attempt = 0 AND source = 'active'
+  GROUP BY target, kind, module
+)
 GROUP BY target, kind, module ORDER BY target, kind, module"""
 
 # Of closed hours.

@@ -1,6 +1,6 @@
 """
 The SQL of the rollups that providers are compared by: what models did and cost, how long they took, who was down when,
-how our probes fared beside real traffic, and how full engines were.
+how our probes fared beside real traffic, and how full engines were; beside those of cluster_rollups.py.
 
 As in rollup_sql.py: each recomputes whole hours of [a, b) from facts. Which kinds serve, whose fault a reason is and
 which tokens count is settled when an hour is rolled up. So their mark bears the digest of what they say: a version that
@@ -9,26 +9,21 @@ says something else finds no mark of its own, and rolls up everything anew.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import replace
 
 from collector.judgement.correlation.buckets import BUCKET_S
 from collector.storage import look_sql
-from collector.storage.fact_queries import UNKNOWN
+from collector.storage.cluster_rollups import TARGETS
 from collector.storage.first_token_sql import ANSWERED, MODEL_KINDS, SERVES, TRUSTED, bucket_sql
+from collector.storage.rollup import BUCKETS, FACTS, FAILED, N_OUTCOMES, OUTCOMES, Rollup, digest_of
 
 SERVED = f"attempt = 0 AND source = 'active' AND {SERVES}"
 OF_A_MODEL = f"{SERVED} AND model != ''"
 SHORT = f"{OF_A_MODEL} AND kind != 'long_prompt'"  # a prompt of 10,000 tokens is meant to take its time
-FACTS = """{database}.observations
-WHERE tick >= fromUnixTimestamp64Milli({a:Int64}) AND tick < fromUnixTimestamp64Milli({b:Int64})"""
-_FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 
 # Counted by us where that is exact: who bills more than it answers sells fewer tokens for the money.
 _EXACT = "(counted_by NOT IN ('', 'chunks') AND isNotNull(counted_out))"
 _TOKENS = f"ifNull(if({_EXACT}, counted_out, billed_out), 0)"
-OUTCOMES = f"""countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS degraded, countIf({_FAILED}) AS failed,
-       countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
 WORTH = f"""{OUTCOMES},
        sum(ifNull(billed_in, 0)) AS paid_in, sum(ifNull(billed_out, 0)) AS paid_out,
        sumIf({_TOKENS}, outcome = 'ok') AS good"""
@@ -42,7 +37,7 @@ TIMED = f"""sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), 
        countIf({_PACED} AND NOT {_EXACT}) AS as_billed"""
 
 # Down where at least half of what one cluster was asked failed by the provider's fault.
-ASKED = f"countIf({_FAILED}) AS failed, failed + countIf(outcome IN ('ok', 'degraded')) AS known"
+ASKED = f"countIf({FAILED}) AS failed, failed + countIf(outcome IN ('ok', 'degraded')) AS known"
 DOWN = "2 * failed >= known"
 _BIT = f"bitShiftLeft(toUInt16(1), intDiv(toUnixTimestamp(tick) % 3600, {BUCKET_S}))"
 
@@ -54,36 +49,20 @@ _TIMED_BY_SIZE = f"({ANSWERED} AND billed_in > 0)"
 _LOG = """log(greatest(toFloat64(ifNull(first_token_ms, 0))
            + if(source = 'active', toFloat64(ifNull(sent_ms, 0)), 0), 0.01))"""
 _LN = f"toDecimal128({_LOG}, 9)"
-_KNOWN = f"outcome IN ('ok', 'degraded') OR {_FAILED}"
-TREATED = f"""countIf({_KNOWN}) AS known, countIf({_FAILED}) AS failed, countIf({_TIMED_BY_SIZE}) AS timed,
+_KNOWN = f"outcome IN ('ok', 'degraded') OR {FAILED}"
+TREATED = f"""countIf({_KNOWN}) AS known, countIf({FAILED}) AS failed, countIf({_TIMED_BY_SIZE}) AS timed,
        sumIf({_LN}, {_TIMED_BY_SIZE}) AS logs, sumIf({_LN} * {_LN}, {_TIMED_BY_SIZE}) AS squares"""
 
 
-@dataclass(frozen=True, slots=True)
-class HourRollup:
-    """The *table* whose rows, by *keys*, are what *facts* selects: the hour t, the keys, and *columns*."""
-
-    table: str
-    keys: tuple[str, ...]
-    columns: tuple[str, ...]
-    facts: str
-
-    @property
-    def sql(self) -> str:
-        """The statement that recomputes it."""
-        names = ", ".join(("t", *self.keys, *self.columns))
-        return f"INSERT INTO {{database}}.{self.table} ({names}, ver)\nSELECT *, now64(6) FROM ({self.facts})"
-
-
-MODELS = HourRollup(
+MODELS = Rollup(
     "model_hour",
     ("provider", "model", "cluster", "target"),
-    ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "billed_in", "billed_out", "good_out"),
+    (*N_OUTCOMES, "billed_in", "billed_out", "good_out"),
     f"""
   SELECT toStartOfHour(tick) AS t, provider, model, cluster, target, {WORTH}
   FROM {FACTS} AND {OF_A_MODEL} GROUP BY t, provider, model, cluster, target""",
 )
-TIMES = HourRollup(
+TIMES = Rollup(
     "model_times",
     ("provider", "model"),
     ("ttft_hist", "gap_hist", "n_gaps_billed"),
@@ -91,7 +70,14 @@ TIMES = HourRollup(
   SELECT toStartOfHour(tick) AS t, provider, model, {TIMED}
   FROM {FACTS} AND {SHORT} GROUP BY t, provider, model""",
 )
-SIGHTS = HourRollup(
+TIMES_BY_DAY = replace(
+    TIMES,
+    table="model_times_day",
+    facts=f"""
+  SELECT toStartOfDay(t) AS day, provider, model, sumMap(ttft_hist), sumMap(gap_hist), sum(n_gaps_billed)
+  FROM {{database}}.{TIMES.table} FINAL WHERE {BUCKETS} GROUP BY day, provider, model""",
+)
+SIGHTS = Rollup(
     "sights",
     ("provider", "vantage"),
     ("seen", "down"),
@@ -103,7 +89,7 @@ SIGHTS = HourRollup(
   )
   GROUP BY t, provider, vantage""",
 )
-TREATMENT = HourRollup(
+TREATMENT = Rollup(
     "treatment_hour",
     ("provider", "cluster", "target", "source", "size"),
     ("n_known", "n_failed", "n_timed", "ln", "ln_squares"),
@@ -112,16 +98,16 @@ TREATMENT = HourRollup(
   FROM {FACTS} AND attempt = 0 AND {ASKED_A_MODEL}
   GROUP BY t, provider, cluster, target, source, size HAVING known > 0""",
 )
-TRAFFIC = HourRollup(
+TRAFFIC = Rollup(
     "traffic_hour",
     ("provider", "cluster", "connection"),
-    ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed", "ttft_hist"),
+    (*N_OUTCOMES, "ttft_hist"),
     f"""
   SELECT toStartOfHour(tick) AS t, provider, cluster, connection, {OUTCOMES},
          sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED})
   FROM {FACTS} AND attempt = 0 AND source = 'passive' GROUP BY t, provider, cluster, connection""",
 )
-CAPACITY = HourRollup(
+CAPACITY = Rollup(
     "capacity_hour",
     ("provider", "cluster", "target"),
     (*look_sql.COUNTS, *look_sql.HISTOGRAMS),
@@ -132,6 +118,6 @@ CAPACITY = HourRollup(
   GROUP BY t, provider, cluster, target""",
 )
 
-ROLLUPS = (MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC, CAPACITY)
+ROLLUPS = (TARGETS, MODELS, TIMES, SIGHTS, TREATMENT, TRAFFIC, CAPACITY)
 BY_HOUR = tuple(one.sql for one in ROLLUPS)
-MARK_NAME = f"comparison {hashlib.sha256(''.join(BY_HOUR).encode()).hexdigest()[:12]}"
+MARK_NAME = f"comparison {digest_of((*BY_HOUR, TIMES_BY_DAY.sql))}"

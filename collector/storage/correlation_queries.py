@@ -86,7 +86,7 @@ WHERE provider = {{provider:String}} AND {_ASKED} AND kind = 'status_page' AND o
 def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iterator[Sight]:
     """Every provider from every vantage, in the buckets of [begins, ends), which are on borders of buckets."""
     first, n = (to_ms(begins) // _BUCKET_MS, (to_ms(ends) - to_ms(begins)) // _BUCKET_MS)
-    borders = Cover.read(query, begins, ends, at=at, mark=COMPARISON).within(begins, ends)
+    borders = Cover.read(query, begins, ends, at=at, marks=(COMPARISON,)).within(begins, ends)
     found: dict[tuple[str, str], tuple[Mask, Mask]] = defaultdict(lambda: (_nothing(n), _nothing(n)))
     for provider, vantage, hours, *bits in query(HOURS, f=borders["f"], h=borders["h"]):
         numbers = np.asarray(hours, dtype=np.int64) // BUCKET_S - first

@@ -8,39 +8,64 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from collector.storage import rollup_sql
-from collector.storage.client import EPOCH, of_ms, to_ms
+from collector.storage.client import EPOCH, FAR, of_ms, to_ms
 from collector.storage.rollups import DAY, HOUR, floor
 
 HOUR_S = 3600
-IN_HOURS = "t >= fromUnixTimestamp64Milli({f:Int64}) AND t < fromUnixTimestamp64Milli({h:Int64})"  # that serve [f, h)
+
+
+def between(low: str, high: str) -> str:
+    """The buckets of a rollup from the border *low* to the border *high*."""
+    return f"t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"
+
+
+IN_HOURS = between("f", "h")  # that serve [f, h)
+BESIDE_DAYS = "(t < fromUnixTimestamp64Milli({p:Int64}) OR t >= fromUnixTimestamp64Milli({d:Int64}))"  # of these hours
 BEYOND_HOURS = "(tick < fromUnixTimestamp64Milli({f:Int64}) OR tick >= fromUnixTimestamp64Milli({h:Int64}))"  # facts
 Rows = Callable[..., Sequence[Sequence[Any]]]  # of a query and its parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """Rollups hold all rows, and no other, of the days before *days_until* and of the hours before *hours_until*."""
+    """
+    Rollups hold all rows, and no other, of the days before *days_until* and of the hours before *hours_until*.
+
+    *known*: of those, what was taken in later is in none.
+    """
 
     days_until: datetime = EPOCH
     hours_until: datetime = EPOCH
+    known: datetime = EPOCH
 
     @classmethod
     def read(
-        cls, rows: Rows, start: datetime, end: datetime, *, at: datetime | None = None, mark: str = rollup_sql.FACTS
+        cls,
+        rows: Rows,
+        start: datetime,
+        end: datetime,
+        *,
+        at: datetime | None = None,
+        marks: Sequence[str] = (rollup_sql.CLUSTERS,),
     ) -> Cover:
         """
-        What the store says of [start, end): up to the *mark*, and to the first tick of what was taken in since.
+        What the store says of [start, end): up to the oldest of *marks*, and to the first tick of what came since.
 
         With *at*, as known then: up to the first tick of what was taken in at that instant or later. Nothing is covered
         before the first round. *rows* asks a query of rollup_sql.
         """
-        mark_ms, marks = rows(rollup_sql.MARK, names=[mark])[0]
-        if not marks:
+        window = {"a": to_ms(floor(start, HOUR)), "b": to_ms(end), "at": to_ms(at or FAR)}
+        known_ms, found, first_ms, newer = rows(rollup_sql.KNOWN, names=list(marks), **window)[0]
+        if found < len(marks):
             return cls()
-        known_ms = mark_ms if at is None else min(mark_ms, to_ms(at))
-        first_ms, newer = rows(rollup_sql.NEWER, since=known_ms, a=to_ms(floor(start, HOUR)), b=to_ms(end))[0]
-        until = of_ms(min(known_ms, first_ms) if newer else known_ms)
-        return cls(floor(until, DAY), floor(until, HOUR))
+        known = of_ms(known_ms)
+        until = of_ms(min(known_ms, first_ms)) if newer else known
+        return cls(floor(until, DAY), floor(until, HOUR), known)
+
+    @classmethod
+    def days(cls, rows: Rows, start: datetime, end: datetime, *, at: datetime | None = None) -> dict[str, int]:
+        """The borders of [start, end) as `by_day` has them, of what the store says; as `read`."""
+        cover = cls.read(rows, start, end, at=at) if start == floor(start, DAY) else cls()
+        return cover.by_day(start, end)
 
     def by_day(self, start: datetime, end: datetime) -> dict[str, int]:
         """

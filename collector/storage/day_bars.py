@@ -11,33 +11,28 @@ from datetime import date, datetime
 
 from collector.storage.client import FAR, to_ms
 from collector.storage.cover import Cover, Rows
-from collector.storage.fact_queries import UNKNOWN, known_before
+from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import SERVES
-from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
 
 _WHOSE = "({provider:String} = '' OR provider = {provider:String})"
-_ROLLED = f"""provider, cluster, toDate(t) AS day, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
-         sum(n_failed) AS all_failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed"""
+_ROLLED = f"provider, cluster, toDate(t) AS day, sum(n) AS asked, {ROLLED_OUTCOMES}"
 
 DAYS = f"""
-SELECT provider, cluster, day, sum(n), sum(ok), sum(degraded), toUInt64(sum(all_failed) - sum(unknown)), sum(unknown),
-       sum(not_observed)
+SELECT provider, cluster, day, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen)
 FROM
 (
-  SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
+  SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
   WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) AND {SERVES}
     AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL
-  SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
+  SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
   WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
     AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL
-  SELECT provider, cluster, toDate(tick) AS day, count() AS n, countIf(outcome = 'ok') AS ok,
-         countIf(outcome = 'degraded') AS degraded, countIf(outcome = 'failed') AS all_failed,
-         countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown,
-         countIf(outcome = 'not_observed') AS not_observed
+  SELECT provider, cluster, toDate(tick) AS day, count() AS asked, {OUTCOMES}
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
     AND {known_before("at")} AND attempt = 0 AND source = 'active' AND {SERVES} AND {_WHOSE}
@@ -69,5 +64,5 @@ def day_bars(
     query: Rows, start: datetime, end: datetime, *, at: datetime | None = None, provider: str = ""
 ) -> tuple[DayBar, ...]:
     """Counts by cluster and day over [start, end), of one provider or of all; with *at*, as they were known then."""
-    window = Cover.read(query, start, end, at=at).by_day(start, end)
+    window = Cover.days(query, start, end, at=at)
     return tuple(DayBar(*row) for row in query(DAYS, **window, provider=provider, at=to_ms(at or FAR)))

@@ -23,7 +23,7 @@ GROUP BY provider"""
 
 # Without FINAL: an hour that was rolled up anew has more of what was observed, never less.
 _IN_HOURS = f"""
-SELECT provider, toUnixTimestamp(max(t)) FROM {{database}}.rollup_hour
+SELECT provider, toUnixTimestamp(max(t)) FROM {{database}}.cluster_hour
 WHERE {IN_HOURS} AND n > n_not_observed
 GROUP BY provider"""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
+from collector.storage.cluster_rollups import UNKNOWN_IN_ROLLUP
 
 GAP_S = 180
 FAILURES_MIN = 3  # as many as make a target hard down

@@ -30,6 +30,8 @@ _AGED: Mapping[str, tuple[str, str]] = MappingProxyType(
         "treatment_hour": ("t", "rollups"),
         "traffic_hour": ("t", "rollups"),
         "capacity_hour": ("t", "rollups"),
+        "cluster_hour": ("t", "rollups"),
+        "target_hour": ("t", "rollups"),
     }
 )
 _TTL = re.compile(r"\bTTL [^ ]+ \+ toInterval(Day|Week|Month|Year)\((\d+)\)")

@@ -6,12 +6,12 @@ Parameters: a, b (ms since the epoch, on borders of the bucket). Re-probes and r
 
 from __future__ import annotations
 
-from collector.storage import comparison_rollups
+from collector.storage import cluster_rollups, comparison_rollups, rollup
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, TRUSTED, WAITED, bucket_sql
 
 _FIRST = "attempt = 0"  # of traffic, too: some rollups hold it
 _GRID = f"{_FIRST} AND source = 'active'"
-_FACTS = f"{comparison_rollups.FACTS} AND {_GRID}"
+_FACTS = f"{rollup.FACTS} AND {_GRID}"
 _REASONS = "sumMapIf(map(toString(reason), 1::UInt64), reason != '')"
 
 # Over all vantages, so that one place which alone cannot reach a target is no outage of it.
@@ -73,7 +73,8 @@ FROM (SELECT tick, provider, cluster, target, vantage,
       FROM {_FACTS} AND kind = 'engine_metrics')
 GROUP BY t, provider, cluster, target, vantage, name"""
 
-BY_HOUR = (MINUTES, ARRIVALS, ENGINE, HOURS, *comparison_rollups.BY_HOUR)
+BY_HOUR = (MINUTES, ARRIVALS, ENGINE, HOURS, cluster_rollups.CLUSTERS.sql, *comparison_rollups.BY_HOUR)
+BY_DAY = (DAYS, cluster_rollups.CLUSTER_DAYS.sql, comparison_rollups.TIMES_BY_DAY.sql)
 
 # Closed hours that a row was taken in for, or that have closed, since `since`.
 DIRTY = f"""
@@ -88,13 +89,21 @@ SELECT DISTINCT hour FROM
 WHERE hour < toUnixTimestamp(toStartOfHour(fromUnixTimestamp64Milli({{now:Int64}}, 'UTC'))) ORDER BY hour"""
 
 # The oldest of the marks *names*, and how many of them there are.
-FACTS, COMPARISON = "facts", comparison_rollups.MARK_NAME
+FACTS, CLUSTERS, COMPARISON = "facts", cluster_rollups.MARK_NAME, comparison_rollups.MARK_NAME
+COMPARED = (CLUSTERS, COMPARISON)
 MARK = """
 SELECT toUnixTimestamp64Milli(min(newest)), count() FROM
   (SELECT max(mark) AS newest FROM {database}.rollup_marks WHERE name IN {names:Array(String)} GROUP BY name)"""
-# What came since, however late: nothing from its first tick on is served from rollups.
-NEWER = f"""
-SELECT toUnixTimestamp64Milli(min(tick)), count()
-FROM {comparison_rollups.FACTS} AND {_FIRST}
-  AND ingested_at >= fromUnixTimestamp64Milli({{since:Int64}})"""
-FIRST_HOUR = "SELECT toUnixTimestamp(min(t)), count() FROM {database}.rollup_hour"
+# The oldest of the marks *names*, or *at* when that is before it, and how many of them there are; and of its closed
+# hours in [a, b) the first tick that came since, however late, and how many did: nothing from there on is served from
+# rollups. The index of ingested_at is looked up before reading: over 90 days that is half as long as while reading.
+KNOWN = f"""
+WITH (SELECT (least(min(newest), fromUnixTimestamp64Milli({{at:Int64}}, 'UTC')), count()) FROM
+        (SELECT max(mark) AS newest FROM {{database}}.rollup_marks
+         WHERE name IN {{names:Array(String)}} GROUP BY name)) AS known
+SELECT toUnixTimestamp64Milli(known.1), known.2, toUnixTimestamp64Milli(min(tick)), count()
+FROM {rollup.FACTS} AND tick < toStartOfHour(known.1) AND {_FIRST} AND ingested_at >= known.1
+SETTINGS use_skip_indexes_on_data_read = 0"""
+FIRST_HOUR, FIRST_DAY = (
+    f"SELECT toUnixTimestamp(min(t)), count() FROM {{database}}.{table}" for table in ("rollup_hour", "rollup_day")
+)

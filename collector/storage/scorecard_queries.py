@@ -11,16 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from collector.judgement.facts import quantile_ms
-from collector.storage.fact_queries import UNKNOWN
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
 
-
-def counted_in_rollup(reasons: str) -> str:
-    """How often one of *reasons*, a list in SQL, stands in the map of reasons of a rollup's row."""
-    return f"arraySum((reason, count) -> if(reason IN {reasons}, count, 0), mapKeys(reasons), mapValues(reasons))"
-
-
-UNKNOWN_IN_ROLLUP = counted_in_rollup(UNKNOWN)  # failed, but the reason is the caller's fault or nobody's
 # A prompt of 10,000 tokens is meant to take its time.
 _SHORT = "kind != 'long_prompt'"
 
@@ -35,26 +28,22 @@ def quantile_sql(histogram: str, share: float) -> str:
     return f"if(empty({histogram}), nan, pow(1.02, {found} - 0.5))"
 
 
-_ROLLED = f"""provider, sum(n) AS n, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
-         sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown, sum(n_not_observed) AS not_observed,
-         sumMapIf(ttft_hist, {_SHORT}) AS hist"""
+_ROLLED = f"""provider, sum(n) AS asked, {ROLLED_OUTCOMES}, sumMapIf(ttft_hist, {_SHORT}) AS hist"""
 
 SCORECARDS = f"""
-SELECT provider, sum(n), sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown), sum(not_observed),
-       sumMap(hist)
+SELECT provider, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen), sumMap(hist)
 FROM
 (
-  SELECT {_ROLLED} FROM {{database}}.rollup_day FINAL
+  SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
   WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})
     AND {SERVES} GROUP BY provider
   UNION ALL
-  SELECT {_ROLLED} FROM {{database}}.rollup_hour FINAL
+  SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
   WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
     AND {SERVES} GROUP BY provider
   UNION ALL
-  SELECT provider, count(), countIf(outcome = 'ok'), countIf(outcome = 'degraded'), countIf(outcome = 'failed'),
-         countIf(outcome = 'failed' AND reason IN {UNKNOWN}), countIf(outcome = 'not_observed'),
-         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED} AND {_SHORT})
+  SELECT provider, count() AS asked, {OUTCOMES},
+         sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED} AND {_SHORT}) AS hist
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
     AND attempt = 0 AND source = 'active' AND {SERVES} GROUP BY provider

@@ -36,7 +36,7 @@ SELECT start, connection, {quantile_sql("h", 0.5)}, {quantile_sql("h", 0.95)}, a
 FROM
 (
   SELECT {_HOUR_BUCKET}, connection, sumMap(ttft_hist) AS hist
-  FROM {{database}}.rollup_hour FINAL WHERE {_HOURS} GROUP BY start, connection
+  FROM {{database}}.cluster_hour FINAL WHERE {_HOURS} GROUP BY start, connection
   UNION ALL
   SELECT {_BUCKET}, connection, sumMap(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64)) AS hist
   FROM {{database}}.observations WHERE {_NEWER} AND {ANSWERED} GROUP BY start, connection
@@ -48,7 +48,7 @@ SELECT start, reason, sum(n) FROM
 (
   SELECT start, pair.1 AS reason, pair.2 AS n FROM
     (SELECT {_HOUR_BUCKET}, arrayJoin(CAST(reasons, 'Array(Tuple(String, UInt64))')) AS pair
-     FROM {{database}}.rollup_hour FINAL WHERE {_HOURS})
+     FROM {{database}}.cluster_hour FINAL WHERE {_HOURS})
   UNION ALL
   SELECT {_BUCKET}, toString(reason) AS reason, 1::UInt64 AS n
   FROM {{database}}.observations WHERE {_NEWER} AND reason != ''

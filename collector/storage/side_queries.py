@@ -18,16 +18,15 @@ from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import ASKED_A_MODEL
-from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
-from collector.storage.fact_queries import UNKNOWN, known_before, start_of
+from collector.storage.cover import BEYOND_HOURS, Cover, Rows, between, rounded_step_s
+from collector.storage.fact_queries import known_before, start_of
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
-from collector.storage.scorecard_queries import UNKNOWN_IN_ROLLUP
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
 from collector.storage.series_queries import PLACE
 
 STEP_S = 3_600
 STEPS_MAX = 200
 
-FAILED = f"(outcome = 'failed' AND reason NOT IN {UNKNOWN})"
 ACTIVE, PASSIVE = "source = 'active'", "source = 'passive'"
 ROWS = f"""{PLACE}
   AND tick >= fromUnixTimestamp64Milli({{a:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
@@ -40,8 +39,7 @@ _PROBES = f"{PLACE} AND kind IN {MODEL_KINDS}"
 
 def _rolled(table: str, which: str, low: str, high: str) -> str:
     """The rows of a rollup from the border *low* to the border *high*."""
-    return f"""{{database}}.{table} FINAL WHERE {which}
-  AND t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"""
+    return f"{{database}}.{table} FINAL WHERE {which} AND {between(low, high)}"
 
 
 def _together(*parts: tuple[str, tuple[str, ...], str]) -> str:
@@ -51,21 +49,14 @@ def _together(*parts: tuple[str, tuple[str, ...], str]) -> str:
     )
 
 
-_COUNTED = f"""cluster, source, connection, {start_of("tick", "step")}, countIf(outcome = 'ok') AS ok,
-  countIf(outcome = 'degraded') AS degraded, countIf(outcome = 'failed') AS failed,
-  countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
-_ROLLED_COUNTS = f"""cluster, 'active' AS source, connection, {start_of("t", "step")}, sum(n_ok) AS ok,
-  sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum({UNKNOWN_IN_ROLLUP}) AS unknown,
-  sum(n_not_observed) AS unseen"""
-_TRAFFIC_COUNTS = f"""cluster, 'passive' AS source, connection, {start_of("t", "step")}, sum(n_ok) AS ok,
-  sum(n_degraded) AS degraded, sum(n_failed) + sum(n_unknown) AS failed, sum(n_unknown) AS unknown,
-  sum(n_not_observed) AS unseen"""
+_COUNTED = f"cluster, source, connection, {start_of('tick', 'step')}, {OUTCOMES}"
+_ROLLED_COUNTS = f"cluster, 'active' AS source, connection, {start_of('t', 'step')}, {ROLLED_OUTCOMES}"
+_TRAFFIC_COUNTS = f"cluster, 'passive' AS source, connection, {start_of('t', 'step')}, {ROLLED_OUTCOMES}"
 COUNTS = f"""
-SELECT cluster, source, connection, start, sum(ok), sum(degraded), toUInt64(sum(failed) - sum(unknown)), sum(unknown),
-       sum(unseen)
+SELECT cluster, source, connection, start, sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen)
 FROM ({
     _together(
-        (_ROLLED_COUNTS, (_rolled("rollup_hour", _PROBES, "f", "h"),), "cluster, connection, start"),
+        (_ROLLED_COUNTS, (_rolled("cluster_hour", _PROBES, "f", "h"),), "cluster, connection, start"),
         (_TRAFFIC_COUNTS, (_rolled("traffic_hour", PLACE, "f", "h"),), "cluster, connection, start"),
         (_COUNTED, (FACTS,), "cluster, source, connection, start"),
     )
@@ -81,9 +72,9 @@ _ROLLED_TIMES = """cluster, 'active' AS source, connection, sumMap(ttft_hist) AS
 _TRAFFIC_TIMES = """cluster, 'passive' AS source, connection, sumMap(ttft_hist) AS plain,
   CAST(map(), 'Map(Int16, UInt64)') AS intended"""
 _DAYS_AND_HOURS = (
-    _rolled("rollup_hour", _PROBES, "f", "p"),
-    _rolled("rollup_day", _PROBES, "p", "d"),
-    _rolled("rollup_hour", _PROBES, "d", "h"),
+    _rolled("cluster_hour", _PROBES, "f", "p"),
+    _rolled("cluster_day", _PROBES, "p", "d"),
+    _rolled("cluster_hour", _PROBES, "d", "h"),
 )
 FIRST_TOKENS = f"""
 SELECT cluster, source, connection, sumMap(plain), sumMap(intended)

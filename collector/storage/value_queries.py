@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any
 
 from collector.judgement.facts import Block
 from collector.judgement.value.facts import ModelFacts, TargetBlock
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
-from collector.storage.cover import BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
+from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows, between
 from collector.storage.fact_queries import known_before, start_of
 from collector.storage.rollup_sql import COMPARISON
 
@@ -42,12 +43,14 @@ FROM
 )
 GROUP BY provider, model, target, cluster, start ORDER BY provider, model, target, start"""
 
+_MEASURED = "provider, model, ttft_hist AS first_tokens, gap_hist AS gaps, n_gaps_billed AS as_billed"
 TIMES = f"""
 SELECT provider, model, sumMap(first_tokens), sumMap(gaps), sum(as_billed)
 FROM
 (
-  SELECT provider, model, sumMap(ttft_hist) AS first_tokens, sumMap(gap_hist) AS gaps, sum(n_gaps_billed) AS as_billed
-  FROM {{database}}.model_times {_HOURS} GROUP BY provider, model
+  SELECT {_MEASURED} FROM {{database}}.model_times {_HOURS} AND {BESIDE_DAYS}
+  UNION ALL
+  SELECT {_MEASURED} FROM {{database}}.model_times_day FINAL WHERE {between("p", "d")}
   UNION ALL
   SELECT provider, model, {TIMED} FROM {_FACTS} AND {SHORT} GROUP BY provider, model
 )
@@ -57,7 +60,7 @@ GROUP BY provider, model ORDER BY provider, model"""
 def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tuple[ModelFacts, ...]:
     """Every model at every provider over [start, at), as known at *at*, in blocks of *block_s*."""
     whole = block_s % HOUR_S == 0  # else an hour would lie in two blocks
-    cover = Cover.read(query, start, at, at=at, mark=COMPARISON) if whole else Cover()
+    cover = Cover.read(query, start, at, at=at, marks=(COMPARISON,)) if whole else Cover()
     window = cover.within(start, at) | {"at": to_ms(at)}
     return model_facts_of(query(BLOCKS, **window, block=block_s), query(TIMES, **window))
 
@@ -65,8 +68,9 @@ def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tup
 def model_facts_of(blocks: Iterable[Sequence[Any]], times: Iterable[Sequence[Any]]) -> tuple[ModelFacts, ...]:
     """Rows of BLOCKS and TIMES, by provider and model."""
     found: dict[tuple[str, str], list[TargetBlock]] = defaultdict(list)
+    begins = cache(partial(datetime.fromtimestamp, tz=UTC))  # of tens of thousands of blocks, a few hundred differ
     for provider, model, target, cluster, start, *counts, billed_in, billed_out, good_out in blocks:
-        block = Block(cluster, datetime.fromtimestamp(start, UTC), *counts)
+        block = Block(cluster, begins(start), *counts)
         found[provider, model].append(TargetBlock(target, block, billed_in, billed_out, good_out))
     measured = {(provider, model): of for provider, model, *of in times}
     return tuple(ModelFacts(*key, tuple(found[key]), *measured.get(key, ({}, {}, 0))) for key in sorted(found))

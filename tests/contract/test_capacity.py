@@ -217,7 +217,7 @@ def test_facts_are_the_same_from_rollups(house: tuple[Path, Store]) -> None:
         expected = [reader.capacity(*window) for window in windows]
         later = AT + timedelta(hours=2)
         on_store(store, lambda house: house.rollups.advance(later, later))
-        covers = [Cover.read(reader._rows, *window, at=window[1], mark=COMPARISON) for window in windows]
+        covers = [Cover.read(reader._rows, *window, at=window[1], marks=(COMPARISON,)) for window in windows]
 
         assert [cover.hours_until > START for cover in covers] == [True] * len(windows)
         assert [reader.capacity(*window) for window in windows] == expected

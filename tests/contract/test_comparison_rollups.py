@@ -10,7 +10,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
-from collector.storage import correlation_queries
+from collector.storage import cluster_rollups, correlation_queries
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.comparison_rollups import MARK_NAME
 from collector.storage.connection import arguments
@@ -27,7 +27,11 @@ TODAY = floor(NOW, DAY)
 START = TODAY - 3 * DAY
 FIVE_MINUTES = timedelta(minutes=5)
 N, LATE = 3_000, 60
-TABLES = ("model_hour", "model_times", "sights", "treatment_hour", "traffic_hour", "capacity_hour")
+TABLES = (
+    "model_hour", "model_times", "model_times_day", "sights", "treatment_hour", "traffic_hour", "capacity_hour",
+    "target_hour",
+)  # fmt: skip
+BY_CLUSTER = ("cluster_hour", "cluster_day")
 
 
 def tell(store: Store, sql: str) -> None:
@@ -75,6 +79,7 @@ def answers(reader: Reader, start: datetime, at: datetime) -> dict[str, Any]:
         "bars": reader.days_as_known(floor(start, DAY), at),
         "bars of one": reader.days_as_known(start, at, provider="acme"),
         "seen": reader.observed_at(start, at),
+        "targets": reader.cluster_targets("acme", "acme/east", start, at),
         "capacity": reader.capacity(start, at),
         "sights": [
             (one.provider, one.vantage, one.seen.tolist(), one.down.tolist())
@@ -111,7 +116,7 @@ def test_whole_hours_are_read_from_rollups_alone(filled: tuple[Store, int]) -> N
         before = answers(reader, START, NOW)
         delete(store, "observations", f"tick < fromUnixTimestamp({int((TODAY - DAY).timestamp())})")
         after = answers(reader, START, NOW)
-    for name in ("value", "bars", "sights", "capacity"):
+    for name in ("value", "bars", "sights", "capacity", "targets"):
         assert before[name] and after[name] == before[name], name
     assert after["odd blocks"] != before["odd blocks"]
 
@@ -128,8 +133,26 @@ def test_what_an_upgrade_brings_is_rolled_up_by_the_first_round(filled: tuple[St
         delete(store, "rollup_marks", f"name = '{MARK_NAME}'")
 
         assert answers(reader, *window) == expected
-        assert ask(store, "SELECT name FROM rollup_marks FINAL") == [("facts",)]
+        assert ask(store, "SELECT name FROM rollup_marks FINAL") == [(cluster_rollups.MARK_NAME,), ("facts",)]
         assert on_store(store, partial(advanced, mark=NOW)) > 60
         assert answers(reader, *window) == expected
     for table in TABLES:
         assert ask(store, f"SELECT count() > 0 FROM {table}") == [(1,)]
+
+
+def test_rollups_by_cluster_begin_with_those_by_target(filled: tuple[Store, int]) -> None:
+    """Where they have no mark and facts are gone the first round takes what there is, and the answers are the same."""
+    store, _ = filled
+    on_store(store, partial(advanced, mark=NOW))
+    gone = START, floor(NOW - DAY, DAY)
+    with Reader.open(store) as reader:
+        expected = reader.compare(*gone), reader.daily_bars(4), reader.latency_series("acme", *gone, points=20)
+        delete(store, "observations", f"tick < fromUnixTimestamp({int(gone[1].timestamp())})")
+        for table in BY_CLUSTER:
+            tell(store, f"TRUNCATE TABLE {table}")
+        delete(store, "rollup_marks", f"name = '{cluster_rollups.MARK_NAME}'")
+        assert reader.compare(*gone) == ()
+
+        on_store(store, partial(advanced, mark=NOW))
+        found = reader.compare(*gone), reader.daily_bars(4), reader.latency_series("acme", *gone, points=20)
+    assert expected[0] and found == expected

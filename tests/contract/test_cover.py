@@ -205,5 +205,5 @@ def test_a_window_is_divided_between_days_hours_and_facts_in_that_order() -> Non
             assert hours["a"] <= hours["h"] <= max(hours["a"], hours["b"])
             both = cover.within(start, end)
             assert both["a"] <= both["f"] <= both["p"] <= both["d"] <= both["h"] <= both["b"]
-    assert Cover.read(lambda sql, **_: [(0, 0)], START, NOW) == Cover()
+    assert Cover.read(lambda sql, **_: [(0, 0, 0, 0)], START, NOW) == Cover()
     assert [rounded_step_s(step) for step in (1, 3599, 3600, 3601)] == [1, 3599, 3600, 7200]

@@ -18,7 +18,7 @@ from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
 from collector.storage.cover import Cover
 from collector.storage.queries import Reader
-from collector.storage.rollup_sql import COMPARISON
+from collector.storage.rollup_sql import COMPARED
 from collector.storage.rollups import floor
 from collector.storage.rows import StoredRow, key_of
 from collector.storage.side_queries import sides, window_of
@@ -204,7 +204,8 @@ def test_the_sides_are_the_same_from_rollups(store: Store) -> None:
         with Reader.open(store) as reader:
             for start, end in windows:
                 facts = sides(reader._rows, Cover(), "acme", start, end)
-                known, rolled = reader.sides("acme", start, end), reader.sides_now("acme", start, end)
+                known = reader.sides("acme", start, end)
+                rolled = sides(reader._rows, Cover.read(reader._rows, start, end, marks=COMPARED), "acme", start, end)
 
                 assert known == rolled == facts, (rolled_until, start, end)
                 assert sum(side.first_tokens.waited for side in facts) == 1
@@ -222,7 +223,7 @@ def test_what_both_sides_saw_of_the_same_is_the_same_from_rollups(store: Store) 
         with Reader.open(store) as reader:
             for start, end in windows:
                 window = window_of("acme", start, end)
-                cover = Cover.read(reader._rows, start, end, at=end, mark=COMPARISON)
+                cover = Cover.read(reader._rows, start, end, at=end, marks=COMPARED)
                 facts = reader._rows(treatment_queries.STRATA, **window | Cover().within(start, end))
                 rolled = reader._rows(treatment_queries.STRATA, **window | cover.within(start, end))
                 assert len(facts) >= HOURS - 5

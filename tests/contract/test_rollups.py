@@ -34,17 +34,24 @@ COUNTS = (
     """n, n_ok, n_degraded, n_failed, n_not_observed, n_distrusted, reasons, ttft_hist, intended_hist, total_hist"""
 )
 SERIES = "t, provider, cluster, target, vantage, kind"
+BY_CLUSTER = """t, provider, cluster, kind, connection, n, n_ok, n_degraded, n_failed, n_unknown, n_not_observed,
+                reasons, ttft_hist, intended_hist"""
 TABLES = {
     "bad_minutes": """SELECT t, provider, cluster, target, kind, n, n_failed, n_not_observed, reasons
                       FROM bad_minutes FINAL""",
     "rollup_hour": f"SELECT {SERIES}, connection, {COUNTS} FROM rollup_hour FINAL",
     "rollup_day": f"SELECT {SERIES}, connection, {COUNTS} FROM rollup_day FINAL",
+    "cluster_hour": f"SELECT {BY_CLUSTER} FROM cluster_hour FINAL",
+    "cluster_day": f"SELECT {BY_CLUSTER} FROM cluster_day FINAL",
+    "target_hour": """SELECT t, provider, cluster, target, kind, module, model, access_path, n_ok, n_degraded, n_failed,
+                             n_unknown, n_not_observed, last_tick FROM target_hour FINAL""",
     "token_arrivals": f"SELECT {SERIES}, connection, n_streams, gap_hist, longest_hist FROM token_arrivals FINAL",
     "engine_metrics": """SELECT t, provider, cluster, target, vantage, name, n, low, high, total, last
                          FROM engine_metrics FINAL""",
     "model_hour": """SELECT t, provider, model, cluster, target, n_ok, n_degraded, n_failed, n_unknown, n_not_observed,
                             billed_in, billed_out, good_out FROM model_hour FINAL""",
     "model_times": "SELECT t, provider, model, ttft_hist, gap_hist, n_gaps_billed FROM model_times FINAL",
+    "model_times_day": "SELECT t, provider, model, ttft_hist, gap_hist, n_gaps_billed FROM model_times_day FINAL",
     "sights": "SELECT t, provider, vantage, seen, down FROM sights FINAL",
     "treatment_hour": """SELECT t, provider, cluster, target, source, size, n_known, n_failed, n_timed, toFloat64(ln),
                                 toFloat64(ln_squares) FROM treatment_hour FINAL""",
@@ -57,7 +64,7 @@ TABLES = {
 # Of the keys.
 WIDTHS = {
     "bad_minutes": 5, "engine_metrics": 6, "model_hour": 5, "model_times": 3, "sights": 3, "treatment_hour": 6,
-    "traffic_hour": 4, "capacity_hour": 4,
+    "traffic_hour": 4, "capacity_hour": 4, "cluster_hour": 5, "cluster_day": 5, "target_hour": 6, "model_times_day": 3,
 }  # fmt: skip
 
 
@@ -150,10 +157,14 @@ def folded(observations: Sequence[Observation]) -> dict[str, dict[tuple[Any, ...
         "bad_minutes": rollup_fold.bad_minutes(observations),
         "rollup_hour": rollup_fold.counts(observations, HOUR),
         "rollup_day": rollup_fold.counts(observations, DAY),
+        "cluster_hour": rollup_fold.by_cluster(observations, HOUR),
+        "cluster_day": rollup_fold.by_cluster(observations, DAY),
+        "target_hour": rollup_fold.target_hour(observations),
         "token_arrivals": rollup_fold.token_arrivals(observations),
         "engine_metrics": {key: pytest.approx(row) for key, row in rollup_fold.engine_metrics(observations).items()},
         "model_hour": rollup_fold.model_hour(observations),
-        "model_times": rollup_fold.model_times(observations),
+        "model_times": rollup_fold.model_times(observations, HOUR),
+        "model_times_day": rollup_fold.model_times(observations, DAY),
         "sights": rollup_fold.sights(observations),
         "traffic_hour": rollup_fold.traffic_hour(observations),
         "treatment_hour": {key: pytest.approx(row) for key, row in rollup_fold.treatment_hour(observations).items()},
@@ -250,8 +261,9 @@ async def test_a_day_is_made_of_hours_whose_facts_are_gone(house: ClickHouse, st
         )
     await house.rollups.advance(NOW, NOW)
 
-    days = {key[0]: row[:2] for key, row in held(store, "rollup_day").items()}
-    assert days == {old: (60 * 24, 59 * 24), old + DAY: (60 * 24, 59 * 24)}
+    for table in ("rollup_day", "cluster_day"):
+        days = {key[0]: row[:2] for key, row in held(store, table).items()}
+        assert days == {old: (60 * 24, 59 * 24), old + DAY: (60 * 24, 59 * 24)}, table
 
 
 async def test_percentiles_from_a_rollup_are_within_one_per_cent_of_exact(house: ClickHouse, store: Store) -> None:

@@ -116,7 +116,8 @@ def test_wrong_rollups_are_found_named_and_mended(run: Run, store: Store) -> Non
     )
     missing = found(run("store", "check", "--json"))["rollups"]
     assert {said.partition(":")[0] for said in missing} == {
-        "bad_minutes", "model_hour", "model_times", "sights", "treatment_hour", "capacity_hour", "rollup_hour",
+        "bad_minutes", "model_hour", "model_times", "model_times_day", "sights", "treatment_hour", "capacity_hour",
+        "rollup_hour", "cluster_hour", "target_hour",
     }  # fmt: skip
 
     run("store", "check", "--mend")

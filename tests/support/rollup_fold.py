@@ -46,6 +46,31 @@ def counts(observations: Iterable[Observation], bucket: timedelta) -> dict[tuple
     }
 
 
+def by_cluster(observations: Iterable[Observation], bucket: timedelta) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (t, provider, cluster, kind, connection): n and outcomes, reasons, two histograms; an hour or a day."""
+    return {
+        key: (
+            len(several),
+            *_outcomes(several),
+            _reasons(several),
+            _histogram(one.timings.first_token_ms for one in several if _answered(one)),
+            _histogram(from_intended_ms(one) for one in several),
+        )
+        for key, several in _groups(
+            observations, bucket, lambda one: (one.provider, one.cluster, one.kind, one.instrument.connection.value)
+        ).items()
+    }
+
+
+def target_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (hour, provider, cluster, target, kind, module): the last model and access path, outcomes, the last tick."""
+    found = {}
+    for key, several in _groups(observations, HOUR, lambda one: (*_asked(one), one.module)).items():
+        last = max(several, key=lambda one: one.tick)
+        found[key] = (last.model, last.access_path, *_outcomes(several), last.tick)
+    return found
+
+
 def token_arrivals(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """By (hour, ..., kind, connection): streams, gaps between tokens, the longest gap of each stream."""
     streams = [one for one in observations if _answered(one) and len(one.timings.arrivals_ms) > 1]
@@ -89,8 +114,8 @@ def model_hour(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tup
     }
 
 
-def model_times(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """By (hour, provider, model): first tokens, gaps between tokens, and of how many gaps the tokens are as billed."""
+def model_times(observations: Iterable[Observation], bucket: timedelta) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """By (t, provider, model): first tokens, gaps between tokens, and of how many gaps the tokens are as billed."""
     short = [one for one in observations if _serves(one) and one.model and one.kind != "long_prompt"]
     return {
         key: (
@@ -98,7 +123,7 @@ def model_times(observations: Iterable[Observation]) -> dict[tuple[Any, ...], tu
             _histogram(map(_pace_ms, several)),
             sum(_pace_ms(one) is not None and _exact(one) is None for one in several),
         )
-        for key, several in _groups(short, HOUR, lambda one: (one.provider, one.model)).items()
+        for key, several in _groups(short, bucket, lambda one: (one.provider, one.model)).items()
     }
 
 

@@ -41,6 +41,9 @@ def test_rows_and_bytes_follow_intervals_tokens_connections_and_vantages() -> No
         24, 24, 3 * 24, 3 * 24,
     ]  # fmt: skip
     assert (tables["rollup_day"].days, tables["rollup_day"].rows_day) == (None, 9)
+    assert [tables[name].rows_day for name in ("cluster_hour", "cluster_day", "target_hour", "model_times_day")] == [
+        24 * 3, 3, 24 * 2, 1,
+    ]  # fmt: skip
 
 
 def test_an_hour_of_looks_is_a_row_of_each_engine() -> None:
