@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from itertools import compress
+from itertools import compress, pairwise
 
 import aiohttp
 
@@ -127,6 +127,5 @@ def _reads_with_body(
     stamps: Sequence[float], starts: Sequence[int], size: int
 ) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Stamps and ends of the reads that brought some of the body; the others brought headers, framing, a handshake."""
-    ends = (*starts[1:], size)
-    brought = [end > start for start, end in zip(starts, ends, strict=True)]
-    return tuple(compress(stamps, brought)), tuple(compress(ends, brought))
+    brought = [end > start for start, end in pairwise((*starts, size))]
+    return tuple(compress(stamps, brought)), tuple(compress((*starts[1:], size), brought))

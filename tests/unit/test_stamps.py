@@ -21,6 +21,7 @@ from probes.connection import require_selector_loop
 from probes.kinds.chat_stream import ChatStreamModule
 from probes.phases import Phases
 from probes.stamped_socket import Journal, StampedSocket, ask_for_stamps
+from probes.stream_reader import _reads_with_body
 from schemas.errors import TouchstoneError
 from schemas.observation import Connection, Distrust, Observation, Outcome, Stamp
 from tests.support.bad_server import (
@@ -306,3 +307,10 @@ def test_a_loop_that_does_not_read_through_its_sockets_is_refused() -> None:
 
     with pytest.raises(TouchstoneError, match="selector event loop"):
         require_selector_loop(OtherLoop())
+
+
+def test_reads_that_brought_nothing_of_the_body_are_left_out() -> None:
+    """Headers, framing; and a body whose reads nobody noted has no stamps, and is no error."""
+    assert _reads_with_body((1.0, 2.0, 3.0), (0, 0, 5), 9) == ((2.0, 3.0), (5, 9))
+    assert _reads_with_body((1.0, 2.0), (0, 5), 5) == ((1.0,), (5,))
+    assert _reads_with_body((), (), 9) == ((), ())
