@@ -10,7 +10,6 @@ whole, and whatever is wrong with it is found and named there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -20,10 +19,10 @@ from google.protobuf import (  # type: ignore[import-untyped]
     message_factory,
 )
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.span_cut import ARRIVALS, Cut, cut
+from collector.span_cut import ARRIVALS, ARRIVALS_KEY, TICK, Cut, arrivals_head, cut
 from collector.span_form import TEXTS, Form, form_of
 from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
@@ -37,11 +36,10 @@ ALIKE_MAX = 4  # that differ in neither
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
 KNOWN_BYTES_MAX = 256  # of one of them
 # What differs from one observation to the next, and would only push out what does not.
-_NEVER_KNOWN = TEXTS.keys() | {"touchstone.tick_ms", ATTR_SEQ}
+_NEVER_KNOWN = TEXTS.keys() | {TICK, ATTR_SEQ}
 _DOUBLE = Struct("<d").unpack
 _DOUBLE_BYTES = 8
 _ARRIVALS_CHECK = CHECKS[ARRIVALS]
-_ARRIVALS_KEY = KeyValue(key=ARRIVALS).SerializeToString() + b"\x12"  # and how long its value is
 
 
 def _double_head(name: str) -> bytes:
@@ -64,14 +62,6 @@ def _bytes_span() -> Any:
     pool = descriptor_pool.Default()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("touchstone.Span"))
-
-
-@lru_cache(1024)
-def _arrivals_head(n: int) -> bytes:
-    """What stands before *n* arrivals."""
-    numbers = ArrayValue(values=[AnyValue(double_value=0.0)] * n)
-    whole: bytes = KeyValue(key=ARRIVALS, value=AnyValue(array_value=numbers)).SerializeToString()
-    return whole[: len(whole) - n * ELEMENT_BYTES]
 
 
 _BytesSpan = _bytes_span()
@@ -137,8 +127,8 @@ class OwnSpans:
         name = _DOUBLE_NAMES.get(raw[:-_DOUBLE_BYTES])
         if name is not None:
             return name, number(name, _DOUBLE(raw[-_DOUBLE_BYTES:])[0])
-        if raw.startswith(_ARRIVALS_KEY):
-            head = _arrivals_head((len(raw) - len(_ARRIVALS_KEY)) // ELEMENT_BYTES)
+        if raw.startswith(ARRIVALS_KEY):
+            head = arrivals_head((len(raw) - len(ARRIVALS_KEY)) // ELEMENT_BYTES)
             if raw.startswith(head) and (doubles := doubles_in(raw[len(head) :])):
                 return ARRIVALS, _ARRIVALS_CHECK(ARRIVALS, doubles)
         return self._decoded(raw)

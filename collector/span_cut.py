@@ -12,8 +12,8 @@ from schemas.attribute_checks import ARRIVALS_MAX
 from schemas.otlp_values import ELEMENT_BYTES, doubles_in
 
 ARRIVALS, TICK = "touchstone.arrivals_ms", "touchstone.tick_ms"
-_ARRIVALS_KEY = KeyValue(key=ARRIVALS).SerializeToString()
-_ARRIVALS_SIZE_AT = len(_ARRIVALS_KEY) + 1
+ARRIVALS_KEY: bytes = KeyValue(key=ARRIVALS).SerializeToString()  # how their attribute begins, however many they are
+_ARRIVALS_SIZE_AT = len(ARRIVALS_KEY) + 1
 _TICK_KEY = KeyValue(key=TICK).SerializeToString()
 # A span as an agent writes it: 28 bytes of ids, its name, 26 of kind, flags and instants, who was asked, then the tick.
 _NAME_SIZE_AT, _FIRST_ATTRIBUTE_AT = 29, 56
@@ -36,13 +36,13 @@ class Cut(NamedTuple):
 
 def cut(span: bytes) -> Cut | None:
     """*span* cut; None when its arrivals do not stand as an agent writes them."""
-    key_at = span.find(_ARRIVALS_KEY)
+    key_at = span.find(ARRIVALS_KEY)
     if key_at < 0:
         return Cut(span, -1, ())
     n = _leading(span[key_at + _ARRIVALS_SIZE_AT : key_at + _ARRIVALS_SIZE_AT + 3]) // ELEMENT_BYTES
     if not 0 < n <= min(ARRIVALS_MAX, len(span) // ELEMENT_BYTES):
         return None
-    head, key_in_head = _arrivals_head(n)
+    head, key_in_head = _head_in_span(n)
     start = key_at - key_in_head
     begin = start + len(head)
     end = begin + n * ELEMENT_BYTES
@@ -64,9 +64,19 @@ def _leading(raw: bytes) -> int:
 
 
 @lru_cache(1024)
-def _arrivals_head(n: int) -> tuple[bytes, int]:
-    """What stands before *n* arrivals, and where in it their name stands."""
+def arrivals_head(n: int) -> bytes:
+    """What stands before *n* arrivals in their attribute."""
+    whole: bytes = _attribute(n).SerializeToString()
+    return whole[: len(whole) - n * ELEMENT_BYTES]
+
+
+@lru_cache(1024)
+def _head_in_span(n: int) -> tuple[bytes, int]:
+    """What stands before *n* arrivals, one at least, in a span; and where in it their name stands."""
+    head: bytes = Span(attributes=[_attribute(n)]).SerializeToString()[: -n * ELEMENT_BYTES]
+    return head, head.index(ARRIVALS_KEY)
+
+
+def _attribute(n: int) -> KeyValue:
     numbers = ArrayValue(values=[AnyValue(double_value=0.0)] * n)
-    attribute = KeyValue(key=ARRIVALS, value=AnyValue(array_value=numbers))
-    head: bytes = Span(attributes=[attribute]).SerializeToString()[: -n * ELEMENT_BYTES]
-    return head, head.index(_ARRIVALS_KEY)
+    return KeyValue(key=ARRIVALS, value=AnyValue(array_value=numbers))
