@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from collector.storage.cover import BEYOND_HOURS, IN_HOURS
-from collector.storage.rollup import FACTS, OUTCOMES, ROLLED_OUTCOMES
+from collector.storage.rollup import BUCKETS, FACTS, OUTCOMES, ROLLED_OUTCOMES
 from collector.storage.series_queries import PLACE
 
 ENGINE_ROWS_MAX = 200
@@ -40,7 +40,7 @@ GROUP BY target, kind, module ORDER BY target, kind, module"""
 ENGINE = f"""
 SELECT target, name, argMax(last, t), min(low), max(high), sum(total) / sum(n), sum(n), max(t) + INTERVAL 1 HOUR
 FROM {{database}}.engine_metrics FINAL
-WHERE {PLACE} AND t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{b:Int64}})
+WHERE {PLACE} AND {BUCKETS}
 GROUP BY target, name ORDER BY target, name LIMIT {{limit:UInt32}}"""
 
 

@@ -9,16 +9,10 @@ from typing import Any
 
 from collector.storage import rollup_sql
 from collector.storage.client import EPOCH, FAR, of_ms, to_ms
+from collector.storage.rollup import between
 from collector.storage.rollups import DAY, HOUR, floor
 
 HOUR_S = 3600
-
-
-def between(low: str, high: str) -> str:
-    """The buckets of a rollup from the border *low* to the border *high*."""
-    return f"t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"
-
-
 IN_HOURS = between("f", "h")  # that serve [f, h)
 BESIDE_DAYS = "(t < fromUnixTimestamp64Milli({p:Int64}) OR t >= fromUnixTimestamp64Milli({d:Int64}))"  # of these hours
 BEYOND_HOURS = "(tick < fromUnixTimestamp64Milli({f:Int64}) OR tick >= fromUnixTimestamp64Milli({h:Int64}))"  # facts

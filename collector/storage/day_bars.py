@@ -13,7 +13,7 @@ from collector.storage.client import FAR, to_ms
 from collector.storage.cover import Cover, Rows
 from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import SERVES
-from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
 
 _WHOSE = "({provider:String} = '' OR provider = {provider:String})"
 _ROLLED = f"provider, cluster, toDate(t) AS day, sum(n) AS asked, {ROLLED_OUTCOMES}"
@@ -23,12 +23,12 @@ SELECT provider, cluster, day, sum(asked), sum(ok), sum(degraded), sum(failed), 
 FROM
 (
   SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}}) AND {SERVES}
+  WHERE {between("a", "d")} AND {SERVES}
     AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL
   SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}}) AND {SERVES}
+  WHERE {between("d", "h")} AND {SERVES}
     AND {_WHOSE}
   GROUP BY provider, cluster, day
   UNION ALL

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from collector.storage.cluster_rollups import UNKNOWN_IN_ROLLUP
+from collector.storage.rollup import BUCKETS
 
 GAP_S = 180
 FAILURES_MIN = 3  # as many as make a target hard down
@@ -29,7 +30,7 @@ FROM
       SELECT provider, cluster, target, kind, t, toInt64(n_failed) - toInt64({UNKNOWN_IN_ROLLUP}) AS bad,
              toInt64(n) - toInt64(n_not_observed) - toInt64({UNKNOWN_IN_ROLLUP}) AS known
       FROM {{database}}.bad_minutes FINAL
-      WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{b:Int64}})
+      WHERE {BUCKETS}
         AND ({{provider:String}} = '' OR provider = {{provider:String}})
     )
     WHERE bad > 0 AND 2 * bad >= known

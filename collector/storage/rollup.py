@@ -15,8 +15,15 @@ OUTCOMES = f"""countIf(outcome = 'ok') AS ok, countIf(outcome = 'degraded') AS d
        countIf(outcome = 'failed' AND reason IN {UNKNOWN}) AS unknown, countIf(outcome = 'not_observed') AS unseen"""
 ROLLED_OUTCOMES = """sum(n_ok) AS ok, sum(n_degraded) AS degraded, sum(n_failed) AS failed, sum(n_unknown) AS unknown,
        sum(n_not_observed) AS unseen"""
-BUCKETS = "t >= fromUnixTimestamp64Milli({a:Int64}) AND t < fromUnixTimestamp64Milli({b:Int64})"  # of a rollup
 N_OUTCOMES = ("n_ok", "n_degraded", "n_failed", "n_unknown", "n_not_observed")  # the columns of OUTCOMES
+
+
+def between(low: str, high: str) -> str:
+    """The buckets of a rollup from the border *low* to the border *high*, names of parameters (ms)."""
+    return f"t >= fromUnixTimestamp64Milli({{{low}:Int64}}) AND t < fromUnixTimestamp64Milli({{{high}:Int64}})"
+
+
+BUCKETS = between("a", "b")
 
 
 @dataclass(frozen=True, slots=True)

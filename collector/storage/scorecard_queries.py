@@ -12,7 +12,7 @@ from typing import Any
 
 from collector.judgement.facts import quantile_ms
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
-from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
 
 # A prompt of 10,000 tokens is meant to take its time.
 _SHORT = "kind != 'long_prompt'"
@@ -35,11 +35,11 @@ SELECT provider, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), 
 FROM
 (
   SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{a:Int64}}) AND t < fromUnixTimestamp64Milli({{d:Int64}})
+  WHERE {between("a", "d")}
     AND {SERVES} GROUP BY provider
   UNION ALL
   SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
-  WHERE t >= fromUnixTimestamp64Milli({{d:Int64}}) AND t < fromUnixTimestamp64Milli({{h:Int64}})
+  WHERE {between("d", "h")}
     AND {SERVES} GROUP BY provider
   UNION ALL
   SELECT provider, count() AS asked, {OUTCOMES},

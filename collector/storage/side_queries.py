@@ -18,10 +18,10 @@ from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import ASKED_A_MODEL
-from collector.storage.cover import BEYOND_HOURS, Cover, Rows, between, rounded_step_s
+from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
 from collector.storage.fact_queries import known_before, start_of
 from collector.storage.first_token_sql import ANSWERED, INTENDED_MS, MODEL_KINDS, WAITED, bucket_sql
-from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES
+from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
 from collector.storage.series_queries import PLACE
 
 STEP_S = 3_600

@@ -17,8 +17,9 @@ from collector.judgement.facts import Block
 from collector.judgement.value.facts import ModelFacts, TargetBlock
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
-from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows, between
+from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
 from collector.storage.fact_queries import known_before, start_of
+from collector.storage.rollup import between
 from collector.storage.rollup_sql import COMPARISON
 
 _HOURS = f"FINAL WHERE {IN_HOURS}"
