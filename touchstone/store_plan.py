@@ -12,9 +12,9 @@ DAY_S = 86_400.0
 # Bytes on disk after merges (`make bench-store`): of a row without tokens, and of the arrival of each token.
 ROW_BYTES, TOKEN_BYTES = 40.0, 3.5
 HOUR_BYTES, DAY_BYTES, ARRIVALS_BYTES = 160.0, 360.0, 37.0
-CLUSTER_BYTES, CLUSTER_DAY_BYTES, TARGET_BYTES = 100.0, 360.0, 1.2
+CLUSTER_BYTES, CLUSTER_DAY_BYTES, TARGET_BYTES = 67.0, 243.0, 1.2
 MODEL_BYTES, TIMES_BYTES, SIGHT_BYTES, TREATMENT_BYTES = 3.6, 100.0, 2.2, 15.0
-TIMES_DAY_BYTES = 160.0
+TIMES_DAY_BYTES = 173.0
 TREATMENT_ROWS = 3  # an hour and target, as measured: our prompts of two classes of length, and traffic
 PAGE_BYTES = 390.0  # of an hour of looks every 30 s at a busy engine's page; of one every 10 minutes they are 45
 
