@@ -21,6 +21,7 @@ from tests.browser.test_dashboard import FLEET, SETTINGS
 from tests.contract.test_claims_page import forget, html
 from tests.support import claims, small_world
 from tests.support.processes import wait_for
+from tests.support.reads_ahead import settle
 from tests.support.stores import fresh_database
 from touchstone.config_file import load_configuration
 
@@ -77,15 +78,6 @@ def asked(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         monkeypatch.setattr(reader, "_reader", lambda: asked)
         yield asked
     forget()
-
-
-def settle() -> None:
-    """Wait until all is read: once for what views begin, once more for what is begun by that."""
-    for _ in range(2):
-        everybody = threading.Barrier(reading_ahead.AT_ONCE + 1)
-        for _ in range(reading_ahead.AT_ONCE):
-            reading_ahead.begin(everybody.wait, WAIT_S)
-        everybody.wait(WAIT_S)
 
 
 @pytest.mark.parametrize("name", AHEAD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -16,12 +16,12 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from dashboard import login
 from dashboard.read_ahead_route import ReadAhead
 from schemas.login import Login
+from tests.support.reads_ahead import settle
 from tests.unit.test_login_identity import CLAIMS
 from tests.unit.test_login_routes import GIVEN, OURS, SECRET
 from touchstone.system_clock import SystemClock
 
 BROWSER = (b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8")
-BEGUN_S = 10
 
 
 def begun(
@@ -47,11 +47,8 @@ def begun(
     route = ReadAhead(streamlit, door, lambda page, asked: calls.put((page, asked)))
     asyncio.run(route(scope, receive, send))
     assert answered == [path]
-    begins = method == "GET" and BROWSER in headers
-    try:
-        return calls.get(timeout=BEGUN_S if begins and path in {"/", "/provider"} and door is None else 0.2)
-    except Empty:
-        return None
+    settle()
+    return None if calls.empty() else calls.get_nowait()
 
 
 @pytest.mark.parametrize(
