@@ -16,7 +16,6 @@ from starlette.middleware import Middleware
 from dashboard.login_routes import LoginRoutes
 from dashboard.pages import CATALOGUE
 from dashboard.read_ahead_route import ReadAhead
-from dashboard.sending import send_at_once
 from dashboard.settings import page_settings
 from schemas.login import Login
 from schemas.still_memory import leave_still
@@ -34,7 +33,6 @@ async def lifespan(_: Any) -> AsyncIterator[None]:
         import_module(module)
     # Streamlit collects all garbage after every script: of the modules that are here to stay that took 0.1 s each time.
     leave_still()
-    send_at_once()
     url = os.environ.get(URL_VARIABLE, "")
     match os.environ.get(READY_VARIABLE):
         case "json":
