@@ -81,20 +81,26 @@ class Moments:
 
 def moments(blocks: Iterable[Block]) -> Moments:
     """The moments of *blocks* together, of every time all that there are of it."""
+    return moments_of(
+        (one.start, one.n_failed, one.n_ok + one.n_degraded + one.n_failed, one.n_unknown + one.n_not_observed)
+        for one in blocks
+    )
+
+
+def moments_of(counts: Iterable[tuple[datetime, int, int, int]]) -> Moments:
+    """The moments of blocks of which these are start, what failed, of how many that are known, and what is unknown."""
     known = failed = unknown = 0
-    counts: list[tuple[int, int]] = []
+    known_of: list[tuple[int, int]] = []
     by_time: dict[datetime, tuple[int, int]] = {}
-    for block in blocks:
-        f = block.n_failed
-        k = block.n_ok + block.n_degraded + f
-        unknown += block.n_unknown + block.n_not_observed
+    for start, f, k, neither in counts:
+        unknown += neither
         if k:
             known += k
             failed += f
-            counts.append((f, k))
-            before = by_time.get(block.start, (0, 0))
-            by_time[block.start] = (before[0] + f, before[1] + k)
-    return Moments(known, failed, unknown, _squares(counts), _squares(by_time.values()))
+            known_of.append((f, k))
+            before = by_time.get(start, (0, 0))
+            by_time[start] = (before[0] + f, before[1] + k)
+    return Moments(known, failed, unknown, _squares(known_of), _squares(by_time.values()))
 
 
 def _squares(counts: Iterable[tuple[int, int]]) -> Squares:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 
 from collector.judgement.facts import Block
@@ -44,8 +45,8 @@ class ModelFacts:
 
 def by_cluster(blocks: Iterable[TargetBlock]) -> tuple[Block, ...]:
     """Counts of every target of a cluster as one block for each time, as tiers count them."""
-    found: dict[tuple[str, object], Block] = {}
+    found: dict[tuple[str, datetime], Block] = {}
     for one in map(attrgetter("counts"), blocks):
         key = (one.cluster, one.start)
         found[key] = found[key] + one if key in found else one
-    return tuple(found[key] for key in sorted(found, key=str))
+    return tuple(found.values())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from collector.judgement.availability import bounded, moments
+from collector.judgement.availability import bounded, moments_of
 from collector.judgement.facts import Block
 from collector.judgement.tails import student_point
 from collector.judgement.value.amount import Amount
@@ -56,13 +56,13 @@ def price_of(prices: Prices, target: str) -> Price | None:
 
 def token_price(blocks: Sequence[TargetBlock], prices: Prices, *, confidence: float) -> TokenPrice | None:
     """What tokens cost by *prices*; None when no target has a price or nothing was billed."""
-    targets = {one.target: price_of(prices, one.target) for one in blocks}
-    priced = [one for one in blocks if targets[one.target] is not None]
-    billed_out = sum(one.billed_out for one in priced)
+    targets = {target: price_of(prices, target) for target in {one.target for one in blocks}}
+    priced = [(one, price) for one in blocks if (price := targets[one.target]) is not None]
+    billed_out = sum(one.billed_out for one, _ in priced)
     if billed_out == 0:
         return None
-    sums = _sums(priced, prices)
-    counts = by_cluster(priced)
+    sums = _sums(priced)
+    counts = by_cluster(one for one, _ in priced)
     listed = {price for price in targets.values() if price is not None}
     return TokenPrice(
         listed=tuple(sorted(listed, key=lambda price: (price.tokens_out, price.tokens_in))),
@@ -74,12 +74,10 @@ def token_price(blocks: Sequence[TargetBlock], prices: Prices, *, confidence: fl
     )
 
 
-def _sums(blocks: Iterable[TargetBlock], prices: Prices) -> list[tuple[Decimal, int]]:
+def _sums(priced: Iterable[tuple[TargetBlock, Price]]) -> list[tuple[Decimal, int]]:
     """What was billed, in millionths of the currency, and good tokens, of each block of time."""
     found: dict[datetime, tuple[Decimal, int]] = {}
-    for one in blocks:
-        price = price_of(prices, one.target)
-        assert price is not None  # only blocks of targets that have one
+    for one, price in priced:
         cost = price.tokens_in * one.billed_in + price.tokens_out * one.billed_out
         before, good = found.get(one.counts.start, (Decimal(0), 0))
         found[one.counts.start] = (before + cost, good + one.good_out)
@@ -101,7 +99,7 @@ def _good(sums: Sequence[tuple[Decimal, int]], counts: Sequence[Block], confiden
 
 def _good_shares(counts: Sequence[Block], confidence: float) -> tuple[Decimal, Decimal]:
     """By which factors the price changes with the share of good answers at its lower bound, and at its upper one."""
-    right = moments(Block(one.cluster, one.start, n_ok=one.n_ok, n_failed=one.n_degraded) for one in counts)
+    right = moments_of((one.start, one.n_degraded, one.good, 0) for one in counts)
     share = (right.known - right.failed) / right.known
     low, high = bounded(share, right, confidence=confidence)
     return Decimal(share) / Decimal(low), Decimal(share) / Decimal(high)
