@@ -91,6 +91,18 @@ def test_only_one_file_reads_the_clock() -> None:
     assert offenders == []
 
 
+def test_no_command_makes_a_console_that_others_could_steer() -> None:
+    """Only a `Terminal` writes out what comes from outside."""
+    makers = [
+        file.relative_to(ROOT)
+        for file in (ROOT / "touchstone").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Console"
+    ]
+
+    assert makers == []
+
+
 def test_every_module_function_and_class_that_is_public_says_what_it_is() -> None:
     """A docstring each; names with a leading underscore are exempt."""
     missing = []

@@ -13,6 +13,7 @@ import click
 from schemas.errors import ConfigurationError, TouchstoneError
 from touchstone import __version__, exit_codes
 from touchstone.session import Session
+from touchstone.terminal import legible
 
 # name on the command line -> (module in touchstone.commands, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -120,10 +121,10 @@ def main() -> None:
         error.show()
         sys.exit(exit_codes.CONFIGURATION)
     except ConfigurationError as error:
-        click.echo(str(error), err=True)
+        click.echo(legible(error), err=True)
         sys.exit(exit_codes.CONFIGURATION)
     except TouchstoneError as error:
-        click.echo(f"{type(error).__name__}: {error}", err=True)
+        click.echo(legible(f"{type(error).__name__}: {error}"), err=True)
         sys.exit(exit_codes.RUNTIME)
     except BrokenPipeError:
         sys.stderr.close()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
 
 from schemas.errors import ConfigurationError, Finding
 from touchstone.system_clock import SystemClock
+from touchstone.terminal import Terminal, legible
 
 if TYPE_CHECKING:
     from schemas.config import Configuration
@@ -29,14 +29,14 @@ class Session:
     clock: SystemClock = field(default_factory=SystemClock)
 
     @cached_property
-    def out(self) -> Console:
+    def out(self) -> Terminal:
         """Tables and answers."""
-        return Console(highlight=False)
+        return Terminal(highlight=False)
 
     @cached_property
-    def err(self) -> Console:
+    def err(self) -> Terminal:
         """Progress, notices and errors."""
-        return Console(stderr=True, highlight=False)
+        return Terminal(stderr=True, highlight=False)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -56,6 +56,10 @@ class Session:
             hint = "give one with -c FILE or TOUCHSTONE_CONFIG; examples/eighteen-clouds/touchstone.yaml is a start"
             raise ConfigurationError((Finding(str(path), 0, 0, "", f"no such file; {hint}"),))
         return load_configuration(path, os.environ, probing=probing)
+
+    def say(self, line: str) -> None:
+        """A line on standard output, never wrapped or coloured; whoever is named in it steers no terminal."""
+        click.echo(legible(line))
 
     def print_json(self, value: Any) -> None:
         """One JSON document on standard output, never wrapped or coloured."""

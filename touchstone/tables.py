@@ -1,18 +1,12 @@
-"""Tables of a terminal whose cells come from outside: no markup, no control character of theirs does anything."""
+"""Tables of a terminal whose cells come from outside: no markup of theirs does anything."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
-from unicodedata import category
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-
-def legible(value: object) -> str:
-    """*value* as characters that a terminal shows; one that would steer it is written out: `\\x1b`."""
-    return "".join(sign if sign == "\n" or category(sign)[0] != "C" else repr(sign)[1:-1] for sign in str(value))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> Table:
@@ -25,5 +19,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: int =
         words = place < left
         made.add_column(heading, justify="left" if words else "right", overflow="fold", min_width=8 if words else None)
     for row in rows:
-        made.add_row(*(escape(legible(cell)) for cell in row))
+        made.add_row(*(escape(cell) for cell in row))
     return made

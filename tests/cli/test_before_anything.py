@@ -41,6 +41,16 @@ def test_without_a_store_a_command_says_where_it_looked(command: tuple[str, ...]
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", [("check-config",), ("tiers",)])
+def test_an_error_steers_no_terminal(command: tuple[str, ...]) -> None:
+    """Whatever is named in it."""
+    result = touchstone("-c", "\x1b[2J\x1b]0;owned\x07.yaml", *command)
+
+    said = result.stdout + result.stderr
+    assert result.returncode in {1, 2} and "\\x1b[2J\\x1b]0;owned\\x07.yaml" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_with_an_empty_store_a_command_answers_with_json(command: tuple[str, ...], house: Deployment) -> None:
     """Unrated, or nothing, is an answer."""

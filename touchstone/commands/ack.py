@@ -26,10 +26,10 @@ def command(session: Session, incident: str | None, by: str | None, undo: bool, 
     if as_json:
         session.print_json(answer | {"by": who, "acknowledged": not undo})
     elif undo:
-        click.echo(f"{id}: nobody has it any more; the ladder begins again")
+        session.say(f"{id}: nobody has it any more; the ladder begins again")
     else:
         lasts_m = settings.paging.acknowledgement.lasts / 60
-        click.echo(f"{id}: {who} has it, for {lasts_m:g} minutes or until it gets worse")
+        session.say(f"{id}: {who} has it, for {lasts_m:g} minutes or until it gets worse")
     return exit_codes.FINE
 
 

@@ -43,5 +43,5 @@ def command(session: Session, workers: int | None, worker: int | None, as_json: 
     if as_json:
         session.print_json(ledger)
     else:
-        click.echo(f"spooled {ledger.spooled}, delivered {ledger.delivered}, waiting {ledger.pending}")
+        session.say(f"spooled {ledger.spooled}, delivered {ledger.delivered}, waiting {ledger.pending}")
     return exit_codes.FINE

@@ -38,14 +38,14 @@ def command(session: Session, path: Path | None, schema: str | None, as_json: bo
         findings = tuple({name: getattr(f, name) for name in f.__slots__} for f in error.findings)
         if not as_json:
             for finding in error.findings:
-                click.echo(str(finding))
+                session.say(str(finding))
             click.echo(f"{len(findings)} finding{'s' if len(findings) != 1 else ''}", err=True)
     else:
         judged = _judged(session.configuration) if as_json else {}
         if not as_json:
             places = list(configuration.fleet.places())
             clusters, providers = len({p.cluster for p in places}), len(configuration.fleet.providers)
-            click.echo(f"fine: {providers} providers, {clusters} clusters, {len(places)} targets")
+            session.say(f"fine: {providers} providers, {clusters} clusters, {len(places)} targets")
     if as_json:
         session.print_json({"findings": list(findings)} | judged)
     return exit_codes.CONFIGURATION if findings else exit_codes.FINE

@@ -135,7 +135,7 @@ def _on_record(session: Session, provider: str, month: str, which: _Which, what:
     body.setdefault("by", whoami())
     for one in meant:
         ask(settings.agent, "/api/v1/claims", body | {"key": one.key})
-        click.echo(f"{one.unit}, {one.commitment}, {one.month.name}: {what['standing']}")
+        session.say(f"{one.unit}, {one.commitment}, {one.month.name}: {what['standing']}")
     return exit_codes.FINE
 
 

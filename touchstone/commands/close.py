@@ -23,5 +23,5 @@ def command(session: Session, incident: str, why: str, by: str | None, as_json: 
     if as_json:
         session.print_json(answer)
     else:
-        click.echo(f"{incident}: closed")
+        session.say(f"{incident}: closed")
     return exit_codes.FINE

@@ -11,7 +11,7 @@ import click
 
 from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
-from touchstone.tables import legible, table
+from touchstone.tables import table
 
 if TYPE_CHECKING:
     from collector.cluster_record import ClusterRecord
@@ -111,8 +111,8 @@ def _print_head(
     if one is not None:
         effective = f"n {count(one.n)}, effective {count(round(one.n_effective))}"
         measured = f"{interval(one.lower, one.upper)} in {days} d, {effective}"
-    session.out.print(f"[bold]{escape(legible(place))}[/]")
-    session.out.print(f"claimed    {escape(legible(absent if claims is None else claims or 'nothing'))}")
+    session.out.print(f"[bold]{escape(place)}[/]")
+    session.out.print(f"claimed    {escape(absent if claims is None else claims or 'nothing')}")
     session.out.print(f"available  {measured}")
 
 

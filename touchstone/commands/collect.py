@@ -32,7 +32,7 @@ def command(session: Session, as_json: bool) -> int:
         if as_json:
             session.print_json({"url": url})
         else:
-            click.echo(f"collector: {url}")
+            session.say(f"collector: {url}")
 
     async def run() -> None:
         await collect(configuration, session.clock, stop_on_signals(), ready)

@@ -47,9 +47,9 @@ def command(session: Session, destinations: tuple[str, ...], by: str | None, wai
         for one in told:
             seconds = took[one["destination"]]
             said = f"after {seconds:.2f} s" if seconds is not None else one["error"] or "not yet"
-            click.echo(f"{one['destination']}: {one['state']}, {said}")
+            session.say(f"{one['destination']}: {one['state']}, {said}")
         if not told:
-            click.echo("nobody is told: P0 has no route")
+            session.say("nobody is told: P0 has no route")
     arrived = bool(told) and all(one["state"] == "delivered" for one in told)
     return exit_codes.FINE if arrived else exit_codes.FINDINGS
 

@@ -10,7 +10,7 @@ import click
 
 from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
-from touchstone.tables import legible, table
+from touchstone.tables import table
 
 if TYPE_CHECKING:
     from collector.monitor_signs import Sign, VantageSigns
@@ -70,9 +70,9 @@ def _print_tables(
     from collector.judgement.wording import count, percent, size, stamp
 
     for one in signs:
-        session.out.print(f"{_MARK[one.state]} {one.name}: {escape(legible(one.value))}")
+        session.out.print(f"{_MARK[one.state]} {one.name}: {escape(one.value)}")
         if one.means:
-            session.out.print(f"  {escape(legible(one.means))}", style="dim")
+            session.out.print(f"  {escape(one.means)}", style="dim")
     session.out.print()
     if vantages:
         session.out.print(table(
@@ -94,7 +94,7 @@ def _print_tables(
     lines = ((one.table, count(one.rows), size(one.bytes), count(one.parts)) for one in found.tables)
     session.out.print(table(("Table", "Rows", "On disk", "Parts"), lines))
     session.err.print(
-        f"{stamp(found.now)}; vantages by the last hour. ClickHouse {escape(legible(found.engine))}, schema "
+        f"{stamp(found.now)}; vantages by the last hour. ClickHouse {escape(found.engine)}, schema "
         f"{found.schema}; {size(sum(one.bytes for one in found.tables))} in "
         f"{count(sum(one.parts for one in found.tables))} parts"
     )

@@ -44,7 +44,7 @@ def command(session: Session, listen: str, as_json: bool) -> int:
         if as_json:
             session.print_json({"url": f"http://{host}:{port}", "targets": sorted(callers)})
         else:
-            click.echo(f"heartbeats: http://{host}:{port} for {len(callers)} targets")
+            session.say(f"heartbeats: http://{host}:{port} for {len(callers)} targets")
         await stop.wait()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

@@ -35,7 +35,7 @@ def command(session: Session, at: datetime | None, as_json: bool) -> int:
                 rule = json.loads(stored[verdict.provider])["rule_version"]
                 other = "" if rule == verdict.rule_version else f", which is of rule {rule}"
                 state = f"DIFFERS from the stored verdict{other}"
-            click.echo(f"{verdict.provider:24} {verdict.tier:9} {state:12} {', '.join(verdict.reasons)}")
+            session.say(f"{verdict.provider:24} {verdict.tier:9} {state:12} {', '.join(verdict.reasons)}")
     if differing:
         session.err.print(f"{len(differing)} of {len(stored)} stored verdicts differ: {', '.join(differing)}")
     return exit_codes.FINDINGS if differing else exit_codes.FINE

@@ -47,7 +47,7 @@ def command(session: Session, days: int, as_json: bool) -> int:
         ("drill to page", median(figures.drill_to_page_s, figures.drills_delivered)),
         ("our own delivery", _said(delivery) if delivery else f"{UNKNOWN}: {silent}"),
     ):
-        click.echo(f"{name:22} {said}")
+        session.say(f"{name:22} {said}")
     return code
 
 

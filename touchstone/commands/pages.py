@@ -12,7 +12,7 @@ import click
 from collector.delivery_kinds import KINDS, READ_MAX, words
 from touchstone import exit_codes
 from touchstone.session import Session, json_option, pass_session
-from touchstone.tables import legible, table
+from touchstone.tables import table
 
 if TYPE_CHECKING:
     from collector.storage.delivery_queries import DeliveryRow, DestinationLine
@@ -120,7 +120,7 @@ def _waiting(outbox_s: float | None, silent: str) -> str:
     from collector.judgement.wording import duration
 
     if silent:
-        return f"? What waits to be sent is not known from here: {escape(legible(silent))}"
+        return f"? What waits to be sent is not known from here: {escape(silent)}"
     if outbox_s is None:
         return "? What waits to be sent is not known: the collector cannot read its outbox."
     if outbox_s:

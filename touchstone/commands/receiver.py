@@ -33,7 +33,7 @@ def command(session: Session, listen: str, record: Path | None, secret_file: Pat
 
     host, port = split_address(listen)
     secret = secret_file.read_text().strip() if secret_file else None
-    receiver = Receiver(session.clock, record=record, secret=secret, said=lambda line: click.echo(line))
+    receiver = Receiver(session.clock, record=record, secret=secret, said=session.say)
 
     async def run() -> None:
         stop = stop_on_signals()
@@ -46,7 +46,7 @@ def command(session: Session, listen: str, record: Path | None, secret_file: Pat
         if as_json:
             session.print_json({"url": f"http://{host}:{port}"})
         else:
-            click.echo(f"receiver: http://{host}:{port}")
+            session.say(f"receiver: http://{host}:{port}")
         await stop.wait()
         await runner.cleanup()
 

@@ -55,7 +55,7 @@ def capture(
     if as_json:
         session.print_json(line.plain())
     else:
-        click.echo(f"{target} {set_name} capture {plan.number}: {line.said}")
+        session.say(f"{target} {set_name} capture {plan.number}: {line.said}")
     return exit_codes.FINDINGS if line.fault else exit_codes.FINE
 
 

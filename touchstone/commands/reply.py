@@ -25,7 +25,7 @@ def command(session: Session, provider: str, said: str, weighed: str, by: str | 
     if provider not in session.configuration.fleet.providers:
         raise click.UsageError(f"no provider is called {provider!r}")
     asyncio.run(_stored(session, provider, WORDS[weighed], by or whoami(), said))
-    click.echo(f"{provider}: reply {weighed}, on record; the next examination takes it into account")
+    session.say(f"{provider}: reply {weighed}, on record; the next examination takes it into account")
     return exit_codes.FINE
 
 

@@ -26,11 +26,11 @@ def command(session: Session, days: int, as_json: bool) -> int:
         return exit_codes.FINE
     for line in lines:
         about = f"{line.subject} {line.scope}".strip()
-        click.echo(f"{line.at:%Y-%m-%d %H:%M:%S} {line.by} ({line.via}): {line.what} {about}")
+        session.say(f"{line.at:%Y-%m-%d %H:%M:%S} {line.by} ({line.via}): {line.what} {about}")
         granted = "" if line.amount is None else f"granted {line.amount}"
         for said in (granted, line.why, f"refused: {line.refused}" if line.refused else ""):
             if said:
-                click.echo(f"    {said}")
+                session.say(f"    {said}")
     if not lines:
-        click.echo("none")
+        session.say("none")
     return exit_codes.FINE

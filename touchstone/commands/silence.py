@@ -37,7 +37,7 @@ def say(session: Session, body: dict[str, Any], by: str | None, as_json: bool) -
     if as_json:
         session.print_json(answer)
     else:
-        click.echo(line_of(answer))
+        session.say(line_of(answer))
         click.echo(f"end it sooner: touchstone suppressions --end {answer['id']}", err=True)
     return exit_codes.FINE
 

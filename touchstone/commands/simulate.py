@@ -75,7 +75,7 @@ def serve(
             session.print_json({"base_port": base_port, "clusters": clusters, "start": begins.isoformat()})
         else:
             last = base_port + clusters - 1
-            click.echo(
+            session.say(
                 f"clouds: {clusters} clusters on {sky.HOST}:{base_port}-{last}, script from {begins.isoformat()}"
             )
 
@@ -107,7 +107,7 @@ def history(session: Session, /, days: int, step: str, seed: int, shuffle: int, 
     if as_json:
         session.print_json(loaded)
     else:
-        click.echo(
+        session.say(
             f"history: {loaded['rows']} rows from {loaded['start']} to {loaded['end']}, "
             f"{loaded['rows_loaded']} of them loaded now in {loaded['seconds']:.1f} s"
         )
@@ -136,7 +136,7 @@ def traffic(session: Session, /, seed: int, shuffle: int, as_json: bool) -> int:
     if as_json:
         session.print_json({"targets": len(places), "requests_s": RATE, "collector_url": url})
     else:
-        click.echo(f"traffic: {RATE:g} requests/s to {len(places)} targets in turn, told to {url}")
+        session.say(f"traffic: {RATE:g} requests/s to {len(places)} targets in turn, told to {url}")
 
     async def run() -> None:
         await application.run(stop_on_signals())
@@ -212,7 +212,7 @@ def config(session: Session, /, folder: Path, seed: int, shuffle: int, as_json: 
     if as_json:
         session.print_json({"config": str(path)})
     else:
-        click.echo(f"config: {path}")
+        session.say(f"config: {path}")
     return exit_codes.FINE
 
 

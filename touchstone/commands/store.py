@@ -49,7 +49,7 @@ def command(ctx: click.Context, session: Session, listen: str | None, path: Path
         if as_json:
             session.print_json({"url": f"http://{host}:{port}", "path": str(folder)})
         else:
-            click.echo(f"store: http://{host}:{port} serves {folder}")
+            session.say(f"store: http://{host}:{port} serves {folder}")
 
     async def run() -> None:
         stop = stop_on_signals()

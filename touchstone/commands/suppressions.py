@@ -24,14 +24,14 @@ def command(session: Session, ended: str | None, by: str | None, as_json: bool) 
         if as_json:
             session.print_json(answer)
         else:
-            click.echo(f"{ended}: ended")
+            session.say(f"{ended}: ended")
         return exit_codes.FINE
     answer = ask(agent, "/api/v1/suppressions")
     if as_json:
         session.print_json(answer)
         return exit_codes.FINE
     for one in answer["suppressions"]:
-        click.echo(("now  " if one["active"] else "     ") + line_of(one))
+        session.say(("now  " if one["active"] else "     ") + line_of(one))
     if not answer["suppressions"]:
-        click.echo("none")
+        session.say("none")
     return exit_codes.FINE
