@@ -41,7 +41,7 @@ def _store_is_silent(message: str) -> None:
     first = "store_silent" not in st.session_state
     st.session_state["store_silent"] = True
     st.error(markup.plain(message[:160]), title="The store does not answer", icon="⛔")
-    st.caption(f"Nothing is known of any provider from here. Trying again every {RETRY_S} s.")
+    st.html(f'<p class="ts-dim">Nothing is known of any provider from here. Trying again every {RETRY_S} s.</p>')
     if not first:
         del st.session_state["store_silent"]
         st.rerun()
