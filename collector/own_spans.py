@@ -102,17 +102,17 @@ class OwnSpans:
     def _by_form(self, known: Sequence[tuple[Cut | None, Sequence[Form]]], attributes_max: int) -> list[OwnSpan | None]:
         """What each is by the first of its forms that fits, all that have the same kinds of values at once."""
         found: list[OwnSpan | None] = [None] * len(known)
+        unread = [(at, one, forms) for at, (one, forms) in enumerate(known) if one is not None and forms]
         for turn in range(ALIKE_MAX):
             of_kinds = defaultdict[Kinds, list[tuple[int, Cut, Form]]](list)
-            for at, (one, forms) in enumerate(known):
-                if found[at] is None and one is not None and turn < len(forms):
-                    form = forms[turn]
-                    if form.attributes <= attributes_max:
-                        of_kinds[form.layout.kinds].append((at, one, form))
+            for at, one, forms in unread:
+                if forms[turn].attributes <= attributes_max:
+                    of_kinds[forms[turn].layout.kinds].append((at, one, forms[turn]))
             for several in of_kinds.values():
-                places, cuts, forms = zip(*several, strict=True)
-                for at, span in zip(places, read(cuts, forms), strict=True):
+                places, cuts, by = zip(*several, strict=True)
+                for at, span in zip(places, read(cuts, by), strict=True):
                     found[at] = span
+            unread = [one for one in unread if found[one[0]] is None and turn + 1 < len(one[2])]
         return found
 
     def _by_attribute(self, span_bytes: bytes, one: Cut | None, attributes_max: int) -> OwnSpan | None:

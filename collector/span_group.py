@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from collector.span_cut import Cut
 from collector.span_form import Form, Kinds
 from schemas.attribute_checks import NUMBER_LIMIT
-from schemas.flat_observation import FlatObservation
+from schemas.flat_observation import DOUBLE_BYTES, FlatObservation
 from schemas.nanoseconds import LAST_NS
 from schemas.otlp_values import DOUBLE_ELEMENT, ELEMENT_BYTES
 
 OwnSpan = tuple[str, FlatObservation, int, int]  # a span's name, its observation, batch and number there
 
-_EIGHT = 8  # bytes of a double, and of a time
-_TIMES = 2
+_TIMES = 2  # of eight bytes, as doubles
 _TICK, _BATCH, _SEQ = range(3)  # what the first whole numbers are
 _STARTED_AT, _FINISHED_AT, _TICK_FIELD, _ARRIVALS = map(
     FlatObservation._fields.index, ("started_at", "finished_at", "tick", "arrivals_ms")
@@ -47,7 +46,7 @@ def read(cuts: Sequence[Cut], forms: Sequence[Form]) -> list[OwnSpan | None]:
     starts = _starts(form.same for form in forms)
     taken = rests[starts[:-1, None] + _bytes_of([form.layout.places for form in forms], np.intp).reshape(len(cuts), -1)]
     kinds = forms[0].layout.kinds
-    eights_end = _EIGHT * (_TIMES + len(kinds.doubles))
+    eights_end = DOUBLE_BYTES * (_TIMES + len(kinds.doubles))
     integers_end = eights_end + sum(kinds.sizes)
     eights = np.ascontiguousarray(taken[:, :eights_end])
     times, doubles = eights.view("<u8")[:, :_TIMES], eights.view("<f8")[:, _TIMES:]
@@ -71,7 +70,7 @@ def read(cuts: Sequence[Cut], forms: Sequence[Form]) -> list[OwnSpan | None]:
     columns[_STARTED_AT], columns[_FINISHED_AT] = (_instants(one) for one in (times[at] // 1000).T.tolist())
     whole_numbers = integers[at].T.tolist()
     columns[_TICK_FIELD] = _instants([1000 * tick_ms for tick_ms in whole_numbers[_TICK]])
-    columns[_ARRIVALS] = [tuple(arrivals[of_arrivals[row] : of_arrivals[row + 1]]) for row in rows]
+    columns[_ARRIVALS] = [arrivals[of_arrivals[row] : of_arrivals[row + 1]] for row in rows]
     for field, values in zip(kinds.doubles, doubles[at].T.tolist(), strict=True):
         columns[field] = values
     for field, values in zip(kinds.counts, whole_numbers[_SEQ + 1 :], strict=True):
@@ -118,14 +117,14 @@ def _integers(raw: NDArray[np.uint8], kinds: Kinds) -> tuple[NDArray[np.uint64],
     return values, (raw & 0x80 == goes_on).all(axis=1)
 
 
-def _arrivals(pieces: Sequence[bytes]) -> tuple[list[float], list[int], NDArray[np.bool_]]:
-    """All doubles, where those of each of *pieces* begin (last, where all end), and which pieces hold nothing else."""
+def _arrivals(pieces: Sequence[bytes]) -> tuple[bytes, list[int], NDArray[np.bool_]]:
+    """All, packed; where those of each of *pieces* begin (last, where all end); and which pieces hold nothing else."""
     elements, starts = _bytes_of(pieces, _ELEMENT), _starts(pieces) // ELEMENT_BYTES
-    values = np.ascontiguousarray(elements["value"])
+    values = elements["value"].copy()
     wrong = ~(np.abs(values) < NUMBER_LIMIT)
     for name, byte in _ELEMENT_HEAD.items():
         wrong |= elements[name] != byte
-    return values.tolist(), starts.tolist(), _without(wrong, starts)
+    return values.tobytes(), (starts * DOUBLE_BYTES).tolist(), _without(wrong, starts)
 
 
 def _instants(microseconds: Sequence[int]) -> list[datetime]:
