@@ -131,9 +131,9 @@ COLUMN_TYPES = (*(kind for _, kind, *_ in _MADE), "UInt64", "UInt32", "DateTime6
 
 def to_columns(rows: Sequence[StoredRow]) -> list[Sequence[Any]]:
     """The values of *rows*, one sequence for each of COLUMNS; arrivals packed, instants in ms."""
-    fields = dict(zip(FlatObservation._fields, zip(*[flat(row.observation) for row in rows], strict=True), strict=True))
+    observations, batches, numbers, ingested = zip(*rows, strict=True)
+    fields = dict(zip(FlatObservation._fields, zip(*map(flat, observations), strict=True), strict=True))
     columns = list[Sequence[Any]]()
     for name, _, make, others in _MADE:
         columns.append(make(*[fields[other] for other in others or (name,)]) if make else fields[name])
-    batches, numbers, ingested = zip(*[(row.batch_id, row.seq % 2**32, row.ingested_at) for row in rows], strict=True)
-    return [*columns, batches, numbers, _instants(ingested)]
+    return [*columns, batches, [number % 2**32 for number in numbers], _instants(ingested)]
