@@ -268,7 +268,8 @@ class Ingest:
         if received:
             await self._store(received)
             await self._decided([one.flat for one in received])
-            self._taken.update(one.flat.source.value for one in received)
+            for source, n in Counter([one.flat.source for one in received]).items():
+                self._taken[source.value] += n
 
     def _read(self, one: _Waiting) -> None:
         content = unpacked(one.body, one.encoding, bytes_max=self._bytes_max)

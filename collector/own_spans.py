@@ -1,15 +1,16 @@
 """
 Spans that our own agents send, read at the price of what is new in them.
 
-One that has the form of a span that was read before (span_form.py) is read by it. Of others the attributes are left as
-bytes: most are the same as in a span before, words and whatever says who was asked, and are known by them; only the
-rest is decoded. What comes of it is what `schemas/wire.py` makes of the decoded span, or None: then the span is decoded
-whole, and whatever is wrong with it is found and named there.
+Those that have the form of a span that was read before (span_form.py) are read by it, all together (span_group.py). Of
+others the attributes are left as bytes: most are the same as in a span before, words and whatever says who was asked,
+and are known by them; only the rest is decoded. What comes of it is what `schemas/wire.py` makes of the decoded span,
+or None: then the span is decoded whole, and whatever is wrong with it is found and named there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Any
 
@@ -23,7 +24,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.span_cut import ARRIVALS, ARRIVALS_KEY, TICK, Cut, arrivals_head, cut
-from collector.span_form import TEXTS, Form, form_of
+from collector.span_form import TEXTS, Form, Kinds, form_of
+from collector.span_group import OwnSpan, read
 from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
 from schemas.flat_observation import FlatObservation
@@ -33,6 +35,7 @@ from schemas.wire import ATTR_SEQ, assembled, place_in_batch
 FORMS_MAX = 4096  # of spans that differ in who was asked or in size
 FORGET_AFTER = 4 * FORMS_MAX  # spans for whose form there was no room: all are forgotten, and learned again
 ALIKE_MAX = 4  # that differ in neither
+TOGETHER_MAX = 128  # spans that are read at once: what they take stays in the processor's cache
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
 KNOWN_BYTES_MAX = 256  # of one of them
 # What differs from one observation to the next, and would only push out what does not.
@@ -76,35 +79,57 @@ class OwnSpans:
         self._without_room = 0  # spans since there was no room for another form
         self.known: dict[bytes, tuple[str, Any]] = {}
 
-    def read(self, span_bytes: bytes, attributes_max: int) -> tuple[str, FlatObservation, int, int] | None:
-        """A span's name, its observation, batch and number there; None for all that is not plainly one of ours."""
+    def read(self, spans: Sequence[bytes], attributes_max: int) -> list[OwnSpan | None]:
+        """What each of *spans* is; None for all that is not plainly one of ours."""
+        found = list[OwnSpan | None]()
+        for first in range(0, len(spans), TOGETHER_MAX):
+            found += self._read_together(spans[first : first + TOGETHER_MAX], attributes_max)
+        return found
+
+    def _read_together(self, spans: Sequence[bytes], attributes_max: int) -> list[OwnSpan | None]:
+        cuts = list(map(cut, spans))
+        known = [(one, self.forms.get(one.hint, ()) if one is not None else ()) for one in cuts]
+        found = self._by_form(known, attributes_max)
+        for at, (one, forms) in enumerate(known):
+            if found[at] is not None:
+                continue
+            if one is not None and (learned := self.forms.get(one.hint, ())) != forms:  # of one before it
+                found[at] = self._by_form([(one, learned)], attributes_max)[0]
+            if found[at] is None:
+                found[at] = self._by_attribute(spans[at], one, attributes_max)
+        return found
+
+    def _by_form(self, known: Sequence[tuple[Cut | None, Sequence[Form]]], attributes_max: int) -> list[OwnSpan | None]:
+        """What each is by the first of its forms that fits, all that have the same kinds of values at once."""
+        found: list[OwnSpan | None] = [None] * len(known)
+        unread = [(at, one, forms) for at, (one, forms) in enumerate(known) if one is not None and forms]
+        for turn in range(ALIKE_MAX):
+            of_kinds = defaultdict[Kinds, list[tuple[int, Cut, Form]]](list)
+            for at, one, forms in unread:
+                if forms[turn].attributes <= attributes_max:
+                    of_kinds[forms[turn].layout.kinds].append((at, one, forms[turn]))
+            for several in of_kinds.values():
+                places, cuts, by = zip(*several, strict=True)
+                for at, span in zip(places, read(cuts, by), strict=True):
+                    found[at] = span
+            unread = [one for one in unread if found[one[0]] is None and turn + 1 < len(one[2])]
+        return found
+
+    def _by_attribute(self, span_bytes: bytes, one: Cut | None, attributes_max: int) -> OwnSpan | None:
         try:
-            one = cut(span_bytes)
-            known = self._by_form(one, attributes_max) if one is not None else None
-            return known or self._by_attribute(span_bytes, one, attributes_max)
+            span = _BytesSpan.FromString(span_bytes)
+            attributes = list(span.attributes)
+            if len(attributes) > attributes_max:
+                return None
+            checked = self._checked(attributes)
+            batch, seq = place_in_batch(checked)
+            whole = assembled(checked, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
+            observation = FlatObservation.of(whole)
+            if one is not None:
+                self._remember(one, span.name, observation)
+            return span.name, observation, batch, seq
         except (DecodeError, UnicodeDecodeError, WireError):
             return None
-
-    def _by_form(self, one: Cut, attributes_max: int) -> tuple[str, FlatObservation, int, int] | None:
-        for form in self.forms.get(one.hint, ()):
-            if form.attributes <= attributes_max and (found := form.read(one)) is not None:
-                return form.name, *found
-        return None
-
-    def _by_attribute(
-        self, span_bytes: bytes, one: Cut | None, attributes_max: int
-    ) -> tuple[str, FlatObservation, int, int] | None:
-        span = _BytesSpan.FromString(span_bytes)
-        attributes = list(span.attributes)
-        if len(attributes) > attributes_max:
-            return None
-        checked = self._checked(attributes)
-        batch, seq = place_in_batch(checked)
-        whole = assembled(checked, start_ns=span.start_time_unix_nano, end_ns=span.end_time_unix_nano)
-        observation = FlatObservation.of(whole)
-        if one is not None:
-            self._remember(one, span.name, observation)
-        return span.name, observation, batch, seq
 
     def _remember(self, one: Cut, name: str, observation: FlatObservation) -> None:
         hint = one.hint

@@ -1,4 +1,4 @@
-"""A span cut in two: its arrivals, of which the next has more or fewer, and the rest, which may have a known form."""
+"""A span and its arrivals, of which the next has more or fewer, apart; so that the rest may have a known form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from schemas.attribute_checks import ARRIVALS_MAX
-from schemas.otlp_values import ELEMENT_BYTES, doubles_in
+from schemas.otlp_values import ELEMENT_BYTES
 
 ARRIVALS, TICK = "touchstone.arrivals_ms", "touchstone.tick_ms"
 ARRIVALS_KEY: bytes = KeyValue(key=ARRIVALS).SerializeToString()  # how their attribute begins, however many they are
@@ -20,36 +20,40 @@ _NAME_SIZE_AT, _FIRST_ATTRIBUTE_AT = 29, 56
 
 
 class Cut(NamedTuple):
-    """A span without its arrivals: the rest of its bytes, and where they stood; -1 when there are none."""
+    """A span cut in three: its arrivals, none or those of one attribute, and what stands before and behind them."""
 
-    rest: bytes
-    at: int
-    arrivals: tuple[float, ...]
+    head: bytes
+    arrivals: bytes
+    tail: bytes
+
+    @property
+    def rest(self) -> bytes:
+        """The span without its arrivals."""
+        return self.head + self.tail
 
     @property
     def hint(self) -> tuple[int, int, bytes]:
         """What spans of one form have in common, and few others: how long all is, and who was asked."""
-        rest = self.rest
-        asked_at = _FIRST_ATTRIBUTE_AT + (rest[_NAME_SIZE_AT] if len(rest) > _NAME_SIZE_AT else 0)
-        return len(rest), self.at, rest[asked_at : rest.find(_TICK_KEY)]
+        head, arrivals, tail = self
+        asked_at = _FIRST_ATTRIBUTE_AT + (head[_NAME_SIZE_AT] if len(head) > _NAME_SIZE_AT else 0)
+        return len(head), len(tail) if arrivals else -1, head[asked_at : head.find(_TICK_KEY)]
 
 
 def cut(span: bytes) -> Cut | None:
     """*span* cut; None when its arrivals do not stand as an agent writes them."""
-    key_at = span.find(ARRIVALS_KEY)
+    key_at = span.rfind(ARRIVALS_KEY)  # they stand nearly last
     if key_at < 0:
-        return Cut(span, -1, ())
+        return Cut(span, b"", b"")
     n = _leading(span[key_at + _ARRIVALS_SIZE_AT : key_at + _ARRIVALS_SIZE_AT + 3]) // ELEMENT_BYTES
     if not 0 < n <= min(ARRIVALS_MAX, len(span) // ELEMENT_BYTES):
         return None
-    head, key_in_head = _head_in_span(n)
-    start = key_at - key_in_head
-    begin = start + len(head)
+    before, key_in_before = _head_in_span(n)
+    start = key_at - key_in_before
+    begin = start + len(before)
     end = begin + n * ELEMENT_BYTES
-    if start < 0 or end > len(span) or span[start:begin] != head:
+    if start < 0 or end > len(span) or span[start:begin] != before:
         return None
-    found = doubles_in(span[begin:end])
-    return None if found is None else Cut(span[:start] + span[end:], start, found)
+    return Cut(span[:start], span[begin:end], span[end:])
 
 
 @lru_cache(1024)

@@ -3,27 +3,25 @@ The form of a span: which of its bytes stand in the next one of its kind too, an
 
 An agent asks the same target in the same way all day, so its spans differ in instants, durations, counts and a digest,
 each at the same place as long as it takes as many bytes. Where all other bytes are those of a span that was read
-before, so are its fields and their lengths, and what was found in them; one `unpack` gives the rest. Arrivals are as
-many as there are chunks, so they are cut out first (span_cut.py).
+before, so are its fields and their lengths, and what was found in them. Arrivals are as many as there are chunks, so
+they are cut out first (span_cut.py); many spans are read at once, whosever they are (span_group.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from operator import itemgetter
-from struct import Struct
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from collector.span_cut import ARRIVALS, TICK, Cut
-from schemas.attribute_checks import CHECKS, all_finite, number
+from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
 from schemas.flat_observation import FlatObservation
-from schemas.nanoseconds import from_ns
 from schemas.wire import ATTR_BATCH, ATTR_SEQ
 
 FORM_BYTES_MAX = 4096
@@ -52,158 +50,126 @@ _DOUBLES: Mapping[str, str] = MappingProxyType(
     {name: name.removeprefix("touchstone.") for name, check in CHECKS.items() if check is number}
 )
 # Bytes at most of what differs: counts so small that any CHECK allows them, numbers that are not negative, short texts.
-_INTEGERS = dict.fromkeys(_COUNTS, 4) | {TICK: 8, ATTR_BATCH: 9, ATTR_SEQ: 9}
+_INTEGERS = {TICK: 8, ATTR_BATCH: 9, ATTR_SEQ: 9} | dict.fromkeys(_COUNTS, 4)
 _DOUBLE_BYTES = 8
 _SIZES: Mapping[str, int] = MappingProxyType(
     _INTEGERS | dict.fromkeys(TEXTS, 64) | dict.fromkeys(_DOUBLES, _DOUBLE_BYTES)
 )
 
 _IDS, _TIMES, _ATTRIBUTE = frozenset({0x0A, 0x12}), {0x39: "start", 0x41: "end"}, 0x4A  # tags of a span's fields
-_ALWAYS = frozenset({TICK, *_TIMES.values(), ATTR_BATCH, ATTR_SEQ})
+_ALWAYS = (*_TIMES.values(), TICK, ATTR_BATCH, ATTR_SEQ)
+_FIELDS = {name: FlatObservation._fields.index(field) for name, field in {**_DOUBLES, **_COUNTS, **TEXTS}.items()}
 _VARINT, _MESSAGE, _FIXED_BYTES = 0, 2, {1: 8, 5: 4}
-_GOES_ON = [int.from_bytes(b"\x80" * n, "little") for n in range(10)]
+_VARINT_BYTES_MAX = 10
 
 
 class _Place(NamedTuple):
-    """Something that differs: its name, where it stands in the bytes of a span, and how `struct` takes it out."""
+    """Something that differs: its name, where it stands in the bytes of a span, and how many bytes it has."""
 
     name: str
     at: int
     size: int
-    taken: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """What `unpack` gives, by what it is; and what takes the fields of an observation out of all that was found."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Kinds:
+    """
+    What differs in spans of a form, in the order in which it is taken out; at other places where another is asked.
 
-    unpack: Callable[[bytes], tuple[Any, ...]]
-    same: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    doubles: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    times: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    integers: Callable[[tuple[Any, ...]], tuple[Any, ...]]  # the tick first, batch and number last
-    texts: Callable[[tuple[Any, ...]], tuple[Any, ...]]
-    fields: Callable[[tuple[Any, ...]], tuple[Any, ...]]
+    First both times, then doubles, then whole numbers (tick, batch and number, counts), then texts. *doubles*, *counts*
+    and *texts* are their fields, *sizes* the bytes of each whole number, *text_sizes* of each text.
+    """
+
+    doubles: tuple[int, ...]
+    counts: tuple[int, ...]
+    sizes: tuple[int, ...]
+    texts: tuple[int, ...]
+    text_sizes: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+class _Layout(NamedTuple):
+    """Of spans of one size: which bytes are the same (all bits set), the places of the others, and what these are."""
+
+    mask: bytes
+    places: bytes
+    kinds: Kinds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """What is the same in all spans of this form, their *name* among it, and where the rest stands."""
+    """What was found in a span; its bytes, zeros where the next has others (*same*); and where those stand."""
 
     name: str
     attributes: int
-    _same: FlatObservation
-    _same_bytes: tuple[bytes, ...]
-    _layout: _Layout
-
-    def read(self, one: Cut) -> tuple[FlatObservation, int, int] | None:
-        """
-        The observation that *one* is, its batch and its number there; None when it is of another form.
-
-        Raises WireError or UnicodeDecodeError when something in it is not as it must be.
-        """
-        layout = self._layout
-        values = layout.unpack(one.rest)
-        if layout.same(values) != self._same_bytes:
-            return None
-        doubles = layout.doubles(values)
-        all_finite(self.name, one.arrivals + doubles)
-        start_ns, end_ns = layout.times(values)
-        tick_ms, *counts, batch, seq = map(_integer, layout.integers(values))
-        found = (
-            *self._same,
-            one.arrivals,
-            from_ns(start_ns),
-            from_ns(end_ns),
-            from_ns(tick_ms * 1_000_000),
-            *doubles,
-            *counts,
-            *map(bytes.decode, layout.texts(values)),
-        )
-        return _flat_of(layout.fields(found)), batch, seq
-
-
-_flat_of: Callable[[tuple[Any, ...]], FlatObservation] = partial(tuple.__new__, FlatObservation)
+    observation: FlatObservation
+    same: bytes
+    layout: _Layout
 
 
 def form_of(one: Cut, name: str, observation: FlatObservation) -> Form | None:
     """The form of a span of which *name* and *observation* were read; None when it is not like an agent's."""
-    o = observation
-    if len(one.rest) > FORM_BYTES_MAX or o.detail or o.figures or o.samples:  # no two have those alike
+    o, rest = observation, one.rest
+    if len(rest) > FORM_BYTES_MAX or o.detail or o.figures or o.samples:  # no two have those alike
         return None
-    places, names, boundaries = list[_Place](), list[str](), {-1, len(one.rest)}
-    for tag, start, begin, end in _fields(one.rest):
+    places, names, boundaries = list[_Place](), list[str](), {len(rest)}
+    for tag, start, begin, end in _fields(rest):
         boundaries.add(start)
         if tag == _ATTRIBUTE:
-            attribute = KeyValue.FromString(one.rest[begin:end])
+            attribute = KeyValue.FromString(rest[begin:end])
             names.append(attribute.key)
-            place = _differing(attribute, one.rest[begin:end], begin)
+            place = _differing(attribute, rest[begin:end], begin)
         elif tag in _IDS:
-            place = _Place("", begin, end - begin, "{}x")
+            place = _Place("", begin, end - begin)
         else:
-            place = _Place(_TIMES[tag], begin, end - begin, "Q") if tag in _TIMES else None
+            place = _Place(_TIMES[tag], begin, end - begin) if tag in _TIMES else None
         if place is not None:
             places.append(place)
     different = [place.name for place in places if place.name]
     once = len(set(names)) == len(names) and ARRIVALS not in names and len(set(different)) == len(different)
-    if one.at not in boundaries or not once or not set(different) >= _ALWAYS:
+    if len(one.head) not in boundaries or not once or not set(different).issuperset(_ALWAYS):
         return None
-    layout = _layout(len(one.rest), tuple(places))
-    same_bytes = layout.same(layout.unpack(one.rest))
-    return Form(name, len(names) + (one.at >= 0), observation, same_bytes, layout)
+    layout = _layout(len(rest), tuple(places))
+    same = np.frombuffer(rest, np.uint8) & np.frombuffer(layout.mask, np.uint8)
+    return Form(name, len(names) + bool(one.arrivals), observation, same.tobytes(), layout)
 
 
 def _differing(attribute: Any, content: bytes, at: int) -> _Place | None:
     """Where the value of an *attribute* that differs stands; *content* are its bytes, which stand at *at*."""
-    name, kind = attribute.key, attribute.value.WhichOneof("value")
-    size, taken = 0, "{}s"
+    name, kind, size = attribute.key, attribute.value.WhichOneof("value"), 0
     if kind == "double_value" and name in _DOUBLES:
-        size, taken = _DOUBLE_BYTES, "d"
+        size = _DOUBLE_BYTES
     elif kind == "int_value" and name in _INTEGERS and attribute.value.int_value >= 0:
         size = (max(attribute.value.int_value.bit_length(), 1) + 6) // 7
-    elif kind == "string_value" and name in TEXTS:
-        size = len(attribute.value.string_value.encode())
+    elif kind == "string_value" and name in TEXTS and attribute.value.string_value.isascii():
+        size = len(attribute.value.string_value)
     if not 0 < size <= _SIZES.get(name, 0) or content != attribute.SerializeToString():
         return None  # its value need not be what stands last
-    return _Place(name, at + len(content) - size, size, taken)
+    return _Place(name, at + len(content) - size, size)
 
 
 @lru_cache(LAYOUTS_MAX)
 def _layout(size: int, places: tuple[_Place, ...]) -> _Layout:
     """The layout of spans of *size* bytes."""
-    parts, same, at_of, number, at = list[str](), list[int](), dict[str, int](), 0, 0
-    for place in (*places, _Place("", size, 0, "{}x")):
-        if place.at > at:
-            parts.append(f"{place.at - at}s")
-            same.append(number)
-            number += 1
-        parts.append(place.taken.format(place.size))
-        if place.name:
-            at_of[place.name] = number
-            number += 1
-        at = place.at + place.size
-    doubles = [name for name in at_of if name in _DOUBLES]
-    counts = [name for name in at_of if name in _COUNTS]
-    texts = [name for name in at_of if name in TEXTS]
-    found = [*FlatObservation._fields, "arrivals_ms", "started_at", "finished_at", "tick"]
-    found += [_DOUBLES[name] for name in doubles] + [_COUNTS[name] for name in counts] + [TEXTS[name] for name in texts]
-    last = {name: at for at, name in enumerate(found)}
-    return _Layout(
-        Struct("<" + "".join(parts)).unpack,
-        _taken(same),
-        _taken([at_of[name] for name in doubles]),
-        _taken([at_of[name] for name in _TIMES.values()]),
-        _taken([at_of[name] for name in (TICK, *counts, ATTR_BATCH, ATTR_SEQ)]),
-        _taken([at_of[name] for name in texts]),
-        _taken([last[name] for name in FlatObservation._fields]),
-    )
+    mask = bytearray(b"\xff" * size)
+    for _, at, length in places:
+        mask[at : at + length] = bytes(length)
+    of_name = {place.name: place for place in places if place.name}
+    ordered = [of_name[name] for name in (*_TIMES.values(), *_DOUBLES, *_INTEGERS, *TEXTS) if name in of_name]
+    taken = np.concatenate([np.arange(at, at + length, dtype=np.intp) for _, at, length in ordered])
+    return _Layout(bytes(mask), taken.tobytes(), _kinds(tuple((name, length) for name, _, length in ordered)))
 
 
-def _taken(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """What takes the values at *places* out of a tuple."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: tuple([values[at] for at in places])
+@lru_cache(LAYOUTS_MAX)
+def _kinds(ordered: tuple[tuple[str, int], ...]) -> Kinds:
+    """One object for the same *ordered* names and sizes, as long as it is remembered."""
+
+    def fields(names: Mapping[str, str]) -> tuple[int, ...]:
+        return tuple(_FIELDS[name] for name, _ in ordered if name in names)
+
+    def sizes(names: Mapping[str, Any]) -> tuple[int, ...]:
+        return tuple(size for name, size in ordered if name in names)
+
+    return Kinds(fields(_DOUBLES), fields(_COUNTS), sizes(_INTEGERS), fields(TEXTS), sizes(TEXTS))
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
@@ -225,16 +191,9 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, int, int]]:
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     """The number that stands at *at*, and where it ends; raises WireError when none stands there."""
-    for end in range(at + 1, min(at + len(_GOES_ON), len(message)) + 1):
-        if message[end - 1] < 0x80:
-            return _integer(message[at:end]), end
+    value = 0
+    for place, byte in enumerate(message[at : at + _VARINT_BYTES_MAX]):
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            return value, at + place + 1
     raise WireError("a number is cut off")
-
-
-@lru_cache(8192)
-def _integer(raw: bytes) -> int:
-    """The number that *raw* is, seven bits of each byte; raises WireError when it ends before, or goes on."""
-    whole, size = int.from_bytes(raw, "little"), len(raw)
-    if whole & (0x80 << 8 * (size - 1)) or whole & _GOES_ON[size - 1] != _GOES_ON[size - 1]:
-        raise WireError("a number of another length")
-    return sum([whole >> at & 0x7F << 7 * at for at in range(size)])

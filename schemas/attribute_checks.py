@@ -33,7 +33,7 @@ Check = Callable[[str, object], Any]
 
 ARRIVALS_MAX = 20_000
 TEXT_CHARS_MAX = 500
-_NUMBER_LIMIT = 1e12
+NUMBER_LIMIT = 1e12
 
 
 def _text(name: str, value: object) -> str:
@@ -72,9 +72,9 @@ def _stamp(name: str, value: object) -> datetime:
 
 def number(name: str, value: object) -> float:
     """A finite number."""
-    if type(value) is float and -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
+    if type(value) is float and -NUMBER_LIMIT < value < NUMBER_LIMIT:
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -_NUMBER_LIMIT < value < _NUMBER_LIMIT:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -NUMBER_LIMIT < value < NUMBER_LIMIT:
         raise WireError(f"attribute {name}: not a finite number")
     return float(value)
 
@@ -89,7 +89,7 @@ def _numbers(name: str, value: object) -> tuple[float, ...]:
 
 def all_finite(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
     """Finite numbers, of which all that are wrong is found at once."""
-    if values and not (isfinite(sum(values)) and min(values) > -_NUMBER_LIMIT and max(values) < _NUMBER_LIMIT):
+    if values and not (isfinite(sum(values)) and min(values) > -NUMBER_LIMIT and max(values) < NUMBER_LIMIT):
         raise WireError(f"attribute {name}: not a finite number")
     return values
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from schemas.errors import WireError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_NS = 7_258_118_400_000_000_000  # the year 2200
+LAST_NS = 7_258_118_400_000_000_000  # the year 2200
 
 
 def to_ns(stamp: datetime) -> int:
@@ -17,6 +17,6 @@ def to_ns(stamp: datetime) -> int:
 
 def from_ns(nanoseconds: int) -> datetime:
     """The aware UTC stamp of *nanoseconds* since the epoch; raises WireError outside the years 1970 to 2200."""
-    if not 0 <= nanoseconds < _LAST_NS:
+    if not 0 <= nanoseconds < LAST_NS:
         raise WireError(f"time stamp out of range: {nanoseconds} ns")
     return _EPOCH + timedelta(0, 0, nanoseconds // 1000)

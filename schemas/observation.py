@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from operator import sub
 from types import MappingProxyType
 from uuid import UUID
 
@@ -160,16 +159,6 @@ class Instrument:
     clock_step_ms: float = 0.0
 
 
-def gap_max_ms(arrivals_ms: Sequence[float]) -> float | None:
-    """As Timings.gap_max_ms."""
-    return max(map(sub, arrivals_ms[1:], arrivals_ms)) if len(arrivals_ms) > 1 else None
-
-
-def chunk_gap_ms(arrivals_ms: Sequence[float]) -> float | None:
-    """As Timings.chunk_gap_ms."""
-    return (arrivals_ms[-1] - arrivals_ms[0]) / (len(arrivals_ms) - 1) if len(arrivals_ms) > 1 else None
-
-
 def tokens_out(billed_out: int | None, counted_out: int | None, counted_by: str) -> int | None:
     """As Tokens.out."""
     exact = counted_out if counted_by not in {"", "chunks"} else None
@@ -181,10 +170,10 @@ def token_gap_ms(
     reasoning_ms: float | None,
     first_token_ms: float | None,
     last_token_ms: float | None,
-    arrivals_ms: Sequence[float],
+    chunks: int,
 ) -> float | None:
-    """As Observation.token_gap_ms, of so many *tokens* in all."""
-    if tokens is None or tokens < 2 or last_token_ms is None or first_token_ms is None or len(arrivals_ms) < 2:
+    """As Observation.token_gap_ms, of so many *tokens* in all, and *chunks* whose arrivals are known."""
+    if tokens is None or tokens < 2 or last_token_ms is None or first_token_ms is None or chunks < 2:
         return None
     began = first_token_ms if reasoning_ms is None else min(reasoning_ms, first_token_ms)
     return (last_token_ms - began) / (tokens - 1)
@@ -216,7 +205,7 @@ class Timings:
     @property
     def gap_max_ms(self) -> float | None:
         """The largest gap between two arrivals; None with fewer than two."""
-        return gap_max_ms(self.arrivals_ms)
+        return max(self.gaps_ms, default=None)
 
     @property
     def gaps_ms(self) -> tuple[float, ...]:
@@ -226,7 +215,8 @@ class Timings:
     @property
     def chunk_gap_ms(self) -> float | None:
         """The mean gap between content chunks; None with fewer than two."""
-        return chunk_gap_ms(self.arrivals_ms)
+        a = self.arrivals_ms
+        return (a[-1] - a[0]) / (len(a) - 1) if len(a) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +327,7 @@ class Observation:
         Billed tokens hold those of reasoning, so it counts from the first reasoning where there was any.
         """
         t = self.timings
-        return token_gap_ms(self.tokens.out, t.reasoning_ms, t.first_token_ms, t.last_token_ms, t.arrivals_ms)
+        return token_gap_ms(self.tokens.out, t.reasoning_ms, t.first_token_ms, t.last_token_ms, len(t.arrivals_ms))
 
     @property
     def confirm(self) -> bool:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from struct import Struct
 from typing import Any
 
-_DOUBLE = b"\x0a\x09\x21"  # what stands before each element that is a double
-ELEMENT_BYTES = len(_DOUBLE) + 8
+DOUBLE_ELEMENT = b"\x0a\x09\x21"  # what stands before each element that is a double
+ELEMENT_BYTES = len(DOUBLE_ELEMENT) + 8
 
 
 def attributes_of(pairs: Iterable[Any]) -> dict[str, object]:
@@ -47,7 +47,7 @@ def doubles_in(raw: bytes) -> tuple[float, ...] | None:
 @lru_cache(1024)
 def _heads(n: int) -> tuple[bytes, ...]:
     """The first bytes of *n* elements, the second ones, the third ones."""
-    return tuple(bytes((byte,)) * n for byte in _DOUBLE)
+    return tuple(bytes((byte,)) * n for byte in DOUBLE_ELEMENT)
 
 
 @lru_cache(1024)

@@ -258,7 +258,7 @@ class StoreWriter:
 
     async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
         """Store new observations."""
-        await self._insert([StoredRow(one.flat, one.batch_id, one.seq, ingested_at) for one in received])
+        await self._insert([StoredRow(*one, ingested_at) for one in received])
 
     async def insert_passive(self, observations: Sequence[Observation], ingested_at: datetime) -> None:
         """Store real traffic that came past us."""

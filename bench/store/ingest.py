@@ -33,6 +33,7 @@ from bench.store.own_store import memory_mb
 from collector.otlp_reading import Times, read_body
 from collector.storage.connection import arguments
 from collector.storage.migrations import migrate
+from collector.storage.native_block import native_block
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, StoredRow, key_of, to_columns
 from probes.ship import encoded
 from probes.span_bytes import span_bytes
@@ -173,7 +174,9 @@ def _stages(observations: Sequence[Observation], measured: Measured) -> None:
     with _stage("keys", measured):
         assert len({key_of(one.flat): one for one in reading.received}) == len(spans)
     with _stage("columns", measured):
-        to_columns([StoredRow(one.flat, 1, one.seq, datetime.now(UTC)) for one in reading.received])
+        rows = to_columns([StoredRow(one.flat, 1, one.seq, datetime.now(UTC)) for one in reading.received])
+    with _stage("block", measured):
+        native_block(COLUMNS, COLUMN_TYPES, rows)
 
 
 @contextmanager
@@ -199,7 +202,9 @@ def _cpu_s(pid: int) -> float:
 
 def _columns(observations: Sequence[Observation]) -> list[list[Any]]:
     now = datetime.now(UTC)
-    return to_columns([StoredRow(one, 1, seq, now) for seq, one in enumerate(observations)])
+    columns = to_columns([StoredRow(one, 1, seq, now) for seq, one in enumerate(observations)])
+    columns[COLUMNS.index("arrivals_ms")] = [one.timings.arrivals_ms for one in observations]
+    return columns
 
 
 def _empty_table(client: Any, store: Store, name: str = "bench_in") -> str:

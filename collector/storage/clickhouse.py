@@ -32,6 +32,7 @@ from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
+from collector.storage.native_block import native_block
 from collector.storage.otel_traces import OtelTraces
 from collector.storage.rollups import Rollups
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, to_columns
@@ -117,8 +118,8 @@ class ClickHouse:
                 sample_rows.TABLE, sample_rows.COLUMNS, sample_rows.COLUMN_TYPES, samples, log_comment=LOG_COMMENT
             )
         for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
-            columns = await asyncio.to_thread(to_columns, list(day))
-            await self._client.insert(TABLE, COLUMNS, COLUMN_TYPES, columns, columns=True, log_comment=LOG_COMMENT)
+            block = await asyncio.to_thread(_block_of, list(day))
+            await self._client.insert_block(TABLE, COLUMNS, block, log_comment=LOG_COMMENT)
 
     async def settled(self) -> None:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
@@ -330,3 +331,7 @@ class ClickHouse:
         """The latest bulk load; None when there never was one."""
         rows = await self._client.rows(history_loads.LATEST)
         return HistoryProgress(*rows[0]) if rows else None
+
+
+def _block_of(rows: Sequence[StoredRow]) -> bytes:
+    return native_block(COLUMNS, COLUMN_TYPES, to_columns(rows))

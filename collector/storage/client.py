@@ -60,12 +60,10 @@ class Client:
         names: Sequence[str],
         types: Sequence[str] | None,
         rows: Sequence[Sequence[Any]],
-        *,
-        columns: bool = False,
         **settings: Any,
     ) -> None:
         """
-        Insert *rows*, or *columns* in their place; those of one partition are one atomic part.
+        Insert *rows*; those of one partition are one atomic part.
 
         Each call has a token of its own, so the driver's hidden replay of an insert does not double it; a call
         after a failure is a new one, because a token may outlive rows that a crash lost.
@@ -76,9 +74,15 @@ class Client:
                 rows,
                 column_names=list(names),
                 column_type_names=list(types) if types else None,
-                column_oriented=columns,
                 database=self.store.database,
                 settings=self._settings() | settings,
+            )
+
+    async def insert_block(self, table: str, names: Sequence[str], block: bytes, **settings: Any) -> None:
+        """Insert a *block* of rows in Native format that has the columns *names*; as `insert`."""
+        with named_errors(self.store):
+            await self.driver.raw_insert(
+                f"{self.store.database}.{table}", list(names), block, fmt="Native", settings=self._settings() | settings
             )
 
     async def insert_arrow(self, table: str, arrow_table: Any) -> None:

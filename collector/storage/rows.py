@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from schemas.flat_observation import AnyObservation, FlatObservation, flat
-from schemas.observation import chunk_gap_ms, gap_max_ms, token_gap_ms, tokens_out
+from collector.storage.arrival_gaps import largest_gaps_ms, mean_gaps_ms
+from schemas.flat_observation import DOUBLE_BYTES, AnyObservation, FlatObservation, flat
+from schemas.observation import token_gap_ms, tokens_out
 
 TABLE = "observations"
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
@@ -37,7 +38,7 @@ def to_ms(stamp: datetime) -> datetime:
 
 
 def _instants(stamps: Sequence[datetime]) -> list[int]:
-    """As DateTime64(3) holds them; the driver writes whole numbers far faster than datetimes."""
+    """As DateTime64(3) holds them."""
     return [(stamp - _EPOCH) // _MS for stamp in stamps]
 
 
@@ -56,7 +57,9 @@ def _at_most(most: int) -> Callable[[Sequence[int]], list[int]]:
 def _token_gaps(
     billed: Sequence[int | None], counted: Sequence[int | None], by: Sequence[str], *moments: Sequence[Any]
 ) -> list[float | None]:
-    return list(map(token_gap_ms, map(tokens_out, billed, counted, by), *moments))
+    *stamps, arrivals = moments
+    numbers = [len(one) // DOUBLE_BYTES for one in arrivals]
+    return list(map(token_gap_ms, map(tokens_out, billed, counted, by), *stamps, numbers))
 
 
 _GAP_FIELDS = (
@@ -91,7 +94,7 @@ _MADE: tuple[tuple[str, str, Callable[..., Sequence[Any]] | None, tuple[str, ...
     ("first_token_ms", "Nullable(Float32)", None, ()),
     ("last_token_ms", "Nullable(Float32)", None, ()),
     ("total_ms", "Nullable(Float32)", None, ()),
-    ("gap_max_ms", "Nullable(Float32)", lambda several: list(map(gap_max_ms, several)), ("arrivals_ms",)),
+    ("gap_max_ms", "Nullable(Float32)", largest_gaps_ms, ("arrivals_ms",)),
     ("arrivals_ms", "Array(Float32)", None, ()),
     ("billed_in", "Nullable(UInt32)", None, ()),
     ("billed_out", "Nullable(UInt32)", None, ()),
@@ -110,7 +113,7 @@ _MADE: tuple[tuple[str, str, Callable[..., Sequence[Any]] | None, tuple[str, ...
     ("agent_version", "LowCardinality(String)", None, ()),
     ("reasoning_ms", "Nullable(Float32)", None, ()),
     ("stream_end_ms", "Nullable(Float32)", None, ()),
-    ("chunk_gap_ms", "Nullable(Float32)", lambda several: list(map(chunk_gap_ms, several)), ("arrivals_ms",)),
+    ("chunk_gap_ms", "Nullable(Float32)", mean_gaps_ms, ("arrivals_ms",)),
     ("token_gap_ms", "Nullable(Float32)", _token_gaps, _GAP_FIELDS),
     ("reads", "UInt32", None, ()),
     ("merged_reads", "UInt32", None, ()),
@@ -127,10 +130,10 @@ COLUMN_TYPES = (*(kind for _, kind, *_ in _MADE), "UInt64", "UInt32", "DateTime6
 
 
 def to_columns(rows: Sequence[StoredRow]) -> list[Sequence[Any]]:
-    """The values of *rows*, one sequence for each of COLUMNS."""
-    fields = dict(zip(FlatObservation._fields, zip(*[flat(row.observation) for row in rows], strict=True), strict=True))
+    """The values of *rows*, one sequence for each of COLUMNS; arrivals packed, instants in ms."""
+    observations, batches, numbers, ingested = zip(*rows, strict=True)
+    fields = dict(zip(FlatObservation._fields, zip(*map(flat, observations), strict=True), strict=True))
     columns = list[Sequence[Any]]()
     for name, _, make, others in _MADE:
         columns.append(make(*[fields[other] for other in others or (name,)]) if make else fields[name])
-    batches, numbers, ingested = zip(*[(row.batch_id, row.seq % 2**32, row.ingested_at) for row in rows], strict=True)
-    return [*columns, batches, numbers, _instants(ingested)]
+    return [*columns, batches, [number % 2**32 for number in numbers], _instants(ingested)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,18 +73,17 @@ class DyingWriter(StoreWriter):
         self.left -= 1
         if self.left != 0:
             return await super().insert_received(received, ingested_at)
-        insert = self.house._client.insert
+        client = self.house._client
+        insert = client.insert_block
 
-        async def only_samples(table: str, *values: Any, **settings: Any) -> None:
-            if table != "integrity_samples":
-                raise StoreUnavailable("killed between the two")
-            await insert(table, *values, **settings)
+        async def dies(table: str, *values: Any, **settings: Any) -> None:
+            raise StoreUnavailable(f"killed before {table}")
 
-        self.house._client.insert = only_samples  # type: ignore[method-assign]
+        client.insert_block = dies  # type: ignore[method-assign]
         try:
             return await super().insert_received(received, ingested_at)
         finally:
-            self.house._client.insert = insert  # type: ignore[method-assign]
+            client.insert_block = insert  # type: ignore[method-assign]
 
 
 def ingest_of(writer: StoreWriter) -> Ingest:
@@ -131,13 +130,16 @@ async def test_killed_between_samples_and_observations_the_retry_leaves_the_same
 async def test_an_observation_that_is_stored_has_its_samples_stored(house: ClickHouse) -> None:
     """Samples go first: there is no moment at which a reader finds the observation without them."""
     order = []
-    insert = house._client.insert
+    client = house._client
 
-    async def noted(table: str, *values: Any, **settings: Any) -> None:
-        order.append(table)
-        await insert(table, *values, **settings)
+    def noting(insert: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def noted(table: str, *values: Any, **settings: Any) -> None:
+            order.append(table)
+            await insert(table, *values, **settings)
 
-    house._client.insert = noted  # type: ignore[method-assign]
+        return noted
+
+    client.insert, client.insert_block = noting(client.insert), noting(client.insert_block)  # type: ignore[method-assign]
     await ingest_of(StoreWriter(house)).take(body_of_batch(1, [sampled(1), seen()]), "")
 
     assert order[0] == "integrity_samples"

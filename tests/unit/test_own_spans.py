@@ -13,9 +13,17 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.otlp_reading import ATTRIBUTES_MAX
-from collector.own_spans import ALIKE_MAX, FORGET_AFTER, FORMS_MAX, KNOWN_BYTES_MAX, KNOWN_MAX, OwnSpans
+from collector.own_spans import (
+    ALIKE_MAX,
+    FORGET_AFTER,
+    FORMS_MAX,
+    KNOWN_BYTES_MAX,
+    KNOWN_MAX,
+    TOGETHER_MAX,
+    OwnSpans,
+)
+from collector.span_group import OwnSpan
 from probes.span_bytes import numbered, observation_of, span_bytes, span_name
-from schemas.flat_observation import FlatObservation
 from schemas.observation import Observation, Timings, Tokens
 from schemas.otlp_values import attributes_of
 from schemas.wire import place_in_batch
@@ -30,7 +38,13 @@ def with_attribute(attribute: KeyValue) -> bytes:
     return WHOLE + Span(attributes=[attribute]).SerializeToString()
 
 
-def told(read: tuple[str, FlatObservation, int, int] | None) -> tuple[str, Observation, int, int] | None:
+def alone(memory: OwnSpans, span: bytes, attributes_max: int) -> OwnSpan | None:
+    """What *memory* reads of a *span* that comes alone."""
+    (read,) = memory.read([span], attributes_max)
+    return read
+
+
+def told(read: OwnSpan | None) -> tuple[str, Observation, int, int] | None:
     """What was read, with the whole observation."""
     return read and (read[0], read[1].whole(), *read[2:])
 
@@ -41,7 +55,7 @@ def test_every_span_of_an_agent_is_read(observation: Observation) -> None:
     span = numbered(span_bytes(observation), 2**63 - 1, 9)
 
     for _ in range(2):
-        assert told(MEMORY.read(span, ATTRIBUTES_MAX)) == (span_name(observation), observation, 2**63 - 1, 9)
+        assert told(alone(MEMORY, span, ATTRIBUTES_MAX)) == (span_name(observation), observation, 2**63 - 1, 9)
 
 
 @given(one=any_observation(), data=st.data())
@@ -55,7 +69,7 @@ def test_a_span_of_a_known_form_says_what_differs(one: Observation, data: st.Dat
     )  # fmt: skip
     memory = OwnSpans()
     for number, observation in enumerate((one, later, one, later), start=120):
-        read = memory.read(numbered(span_bytes(observation), 7, number), ATTRIBUTES_MAX)
+        read = alone(memory, numbered(span_bytes(observation), 7, number), ATTRIBUTES_MAX)
         assert told(read) == (span_name(observation), observation, 7, number)
 
 
@@ -78,24 +92,67 @@ def test_the_next_answer_of_a_target_is_read_by_the_form_of_the_first() -> None:
     memory = OwnSpans()
     for number in range(100):
         observation = answered(number)
-        read = memory.read(numbered(span_bytes(observation), 1 << 62, 1000 + number), ATTRIBUTES_MAX)
+        read = alone(memory, numbered(span_bytes(observation), 1 << 62, 1000 + number), ATTRIBUTES_MAX)
         assert told(read) == (span_name(observation), observation, 1 << 62, 1000 + number)
 
     assert [len(forms) for forms in memory.forms.values()] == [1, 1]
     n = len(Span.FromString(FORMED).attributes)
     assert {form.attributes for (form,) in memory.forms.values()} == {n - 1, n}
-    assert memory.read(FORMED, n) is not None
-    assert memory.read(FORMED, n - 1) is None
+    assert alone(memory, FORMED, n) is not None
+    assert alone(memory, FORMED, n - 1) is None
 
 
 FORMED = numbered(span_bytes(answered(7)), 77, 5)
+
+
+@given(observations=st.lists(any_observation(), min_size=1, max_size=8), order=st.lists(st.integers(0, 7), max_size=40))
+def test_many_spans_are_read_as_each_alone(observations: list[Observation], order: list[int]) -> None:
+    """Whosever they are and whatever is known of them, each is told in its place."""
+    memory, several = OwnSpans(), [observations[at % len(observations)] for at in order]
+    spans = [numbered(span_bytes(one), 7, number) for number, one in enumerate(several)]
+    for _ in range(2):
+        assert list(map(told, memory.read(spans, ATTRIBUTES_MAX))) == [
+            (span_name(one), one, 7, number) for number, one in enumerate(several)
+        ]
+
+
+@given(
+    cuts=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(0, len(FORMED) - 1), st.integers(0, 255)), min_size=1, max_size=12
+    )
+)
+def test_a_broken_span_breaks_none_beside_it(cuts: list[tuple[int, int, int]]) -> None:
+    """Those that are whole are read; each that is broken is read as its bytes say, or left alone."""
+    memory = OwnSpans()
+    spans = [bytearray(numbered(span_bytes(answered(number)), 77, 5)) for number in range(10)]
+    whole = memory.read([bytes(span) for span in spans], ATTRIBUTES_MAX)
+    for which, where, value in cuts:
+        spans[which][where % len(spans[which])] = value
+    broken = [bytes(span) for span in spans]
+    read = memory.read(broken, ATTRIBUTES_MAX)
+
+    touched = {which for which, *_ in cuts}
+    assert [read[number] for number in range(10) if number not in touched] == [
+        whole[number] for number in range(10) if number not in touched
+    ]
+    for span, one in zip(broken, read, strict=True):
+        says(one, span)
+
+
+def test_more_spans_than_are_read_at_once_are_read_in_their_order() -> None:
+    """Each piece learns from the one before it; of a target that is new each is read, too."""
+    memory, n = OwnSpans(), 2 * TOGETHER_MAX + 3
+    read = memory.read([numbered(span_bytes(answered(number)), 7, number) for number in range(n)], ATTRIBUTES_MAX)
+
+    assert [told(one) for one in read] == [(span_name(answered(0)), answered(number), 7, number) for number in range(n)]
+    assert memory.read([], ATTRIBUTES_MAX) == []
 
 
 @given(cuts=st.lists(st.tuples(st.integers(0, len(FORMED) - 1), st.integers(0, 255)), min_size=1, max_size=6))
 def test_what_is_read_of_a_broken_span_by_a_form_is_what_its_bytes_say(cuts: list[tuple[int, int]]) -> None:
     """Or it is left alone: a form is never taken for another."""
     memory = OwnSpans()
-    memory.read(FORMED, ATTRIBUTES_MAX)
+    alone(memory, FORMED, ATTRIBUTES_MAX)
     broken = bytearray(FORMED)
     for where, value in cuts:
         broken[where] = value
@@ -114,7 +171,11 @@ def test_what_is_read_of_broken_bytes_is_what_they_say(cuts: list[tuple[int, int
 
 def agrees(memory: OwnSpans, span: bytes) -> None:
     """Whatever *memory* reads of *span* is what the whole of it says."""
-    read = memory.read(span, ATTRIBUTES_MAX)
+    says(alone(memory, span, ATTRIBUTES_MAX), span)
+
+
+def says(read: OwnSpan | None, span: bytes) -> None:
+    """What was *read* of *span*, if anything, is what the whole of it says."""
     if read is not None:
         name, observation, batch, seq = read
         decoded = Span.FromString(span)
@@ -143,7 +204,7 @@ def test_the_last_of_a_name_counts_and_what_is_wrong_is_left_alone(attribute: Ke
     """As for a span that is decoded whole; read twice, because the second time it is known."""
     span = with_attribute(attribute)
     memory = OwnSpans()
-    once, again = memory.read(span, ATTRIBUTES_MAX), memory.read(span, ATTRIBUTES_MAX)
+    once, again = alone(memory, span, ATTRIBUTES_MAX), alone(memory, span, ATTRIBUTES_MAX)
 
     assert once == again
     assert (once is not None) == taken
@@ -152,9 +213,9 @@ def test_the_last_of_a_name_counts_and_what_is_wrong_is_left_alone(attribute: Ke
 
 def test_too_many_attributes_and_other_spans_are_left_alone() -> None:
     """Who sends them is told by whoever decodes the whole."""
-    assert MEMORY.read(WHOLE, 10) is None
-    assert MEMORY.read(b"\x4a\xff", ATTRIBUTES_MAX) is None
-    assert MEMORY.read(Span(name="GET /").SerializeToString(), ATTRIBUTES_MAX) is None
+    assert alone(MEMORY, WHOLE, 10) is None
+    assert alone(MEMORY, b"\x4a\xff", ATTRIBUTES_MAX) is None
+    assert alone(MEMORY, Span(name="GET /").SerializeToString(), ATTRIBUTES_MAX) is None
 
 
 def test_what_is_remembered_is_bounded() -> None:
@@ -162,11 +223,11 @@ def test_what_is_remembered_is_bounded() -> None:
     memory = OwnSpans()
     for number in range(KNOWN_MAX + 10):
         span = span_bytes(seen(f"acme/east/t{number}"))
-        assert memory.read(span, ATTRIBUTES_MAX) is not None
+        assert alone(memory, span, ATTRIBUTES_MAX) is not None
     assert 0 < len(memory.known) <= KNOWN_MAX
 
     long = KeyValue(key="somebody.else", value=AnyValue(string_value="x" * KNOWN_BYTES_MAX))
-    assert memory.read(with_attribute(long), ATTRIBUTES_MAX) is not None
+    assert alone(memory, with_attribute(long), ATTRIBUTES_MAX) is not None
     assert all(len(raw) <= KNOWN_BYTES_MAX for raw in memory.known)
 
 
@@ -175,16 +236,16 @@ def test_forms_are_bounded_and_learned_again() -> None:
     memory = OwnSpans()
     spans = [numbered(span_bytes(seen(f"acme/east/t{number:05}")), 1, 1) for number in range(FORMS_MAX + 1)]
     for span in spans:
-        memory.read(span, ATTRIBUTES_MAX)
+        alone(memory, span, ATTRIBUTES_MAX)
     full = set(memory.forms)
     assert len(full) == FORMS_MAX
 
     for _ in range(FORGET_AFTER):
-        memory.read(spans[-1], ATTRIBUTES_MAX)
+        alone(memory, spans[-1], ATTRIBUTES_MAX)
     assert len(memory.forms) == 1
 
     for number in range(ALIKE_MAX + 3):  # as long as each other, of one target
-        memory.read(numbered(span_bytes(seen(region=f"eu-{number}")), 1, 1), ATTRIBUTES_MAX)
+        alone(memory, numbered(span_bytes(seen(region=f"eu-{number}")), 1, 1), ATTRIBUTES_MAX)
     assert max(map(len, memory.forms.values())) == ALIKE_MAX
 
 
@@ -200,7 +261,7 @@ def test_arrivals_within_a_text_are_a_text(text: str, chunks: int) -> None:
     for change in ({"region": hidden}, {"server_request_id": hidden}, {"answer_digest": hidden}):
         observation = seen(timings=timings, **change)
         for seq in (5, 6):
-            read = memory.read(numbered(span_bytes(observation), 1, seq), ATTRIBUTES_MAX)
+            read = alone(memory, numbered(span_bytes(observation), 1, seq), ATTRIBUTES_MAX)
             assert read is None or told(read) == (span_name(observation), observation, 1, seq)
 
 
@@ -208,5 +269,5 @@ def test_arrivals_within_a_text_are_a_text(text: str, chunks: int) -> None:
 def test_of_what_is_never_the_same_again_no_form_is_kept(change: dict[str, Any]) -> None:
     """Words, figures and samples of one span are not those of the next."""
     memory = OwnSpans()
-    assert memory.read(numbered(span_bytes(seen(**change)), 1, 1), ATTRIBUTES_MAX) is not None
+    assert alone(memory, numbered(span_bytes(seen(**change)), 1, 1), ATTRIBUTES_MAX) is not None
     assert memory.forms == {}
