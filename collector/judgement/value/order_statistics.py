@@ -8,8 +8,11 @@ Meeker, Statistical Intervals, 1991, section 5.2). Bounds are edges of log bucke
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from collector.judgement.facts import HISTOGRAM_BASE, quantile_ms
 
@@ -57,30 +60,22 @@ def ranks(n: int, share: float, *, confidence: float) -> tuple[int | None, int |
     The lower one is the highest that lies above the quantile with a chance of at most 1 - confidence; the upper one the
     lowest that lies below it so rarely. None where no rank does.
     """
-    lower: int | None = None
-    below = 0.0
-    for k, chance in _binomial(n, share):
-        below += chance  # that at most k values lie below the quantile
-        if below <= 1 - confidence:
-            lower = k + 1
-        if below >= confidence:
-            return lower, k + 1 if k < n else None
-    return lower, None
+    first, chances = _binomial(n, share)
+    below = np.cumsum(chances)  # by k from *first* on: that at most k values lie below the quantile
+    rare = first + int(np.searchsorted(below, 1 - confidence, side="right"))
+    sure = first + int(np.searchsorted(below, confidence)) + 1
+    return rare if rare > first else None, sure if sure <= n else None
 
 
-def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
-    """How likely each number of successes is of *n* at 0 < *share* < 1, in order; without the next to impossible."""
+def _binomial(n: int, share: float) -> tuple[int, npt.NDArray[np.float64]]:
+    """A number of successes of *n* at 0 < *share* < 1, and how likely it and those after it are; not what never is."""
     mode = min(n, math.floor((n + 1) * share))
     reach = math.ceil(SIGMAS * math.sqrt(n * share * (1 - share))) + SIGMAS
     first, last, odds = max(0, mode - reach), min(n, mode + reach), share / (1 - share)
-    falling, rising = [1.0], [1.0]  # relative to the mode's, downwards and upwards
-    for k in range(mode, first, -1):
-        falling.append(falling[-1] * k / ((n - k + 1) * odds))
-    for k in range(mode, last):
-        rising.append(rising[-1] * (n - k) * odds / (k + 1))
-    weights = [*reversed(falling), *rising[1:]]
-    total = math.fsum(weights)
-    yield from ((first + index, weight / total) for index, weight in enumerate(weights))
+    down, up = np.arange(mode, first, -1.0), np.arange(mode, last, dtype=np.float64)
+    falling, rising = np.cumprod(down / ((n - down + 1) * odds)), np.cumprod((n - up) * odds / (up + 1))
+    weights = np.concatenate((falling[::-1], [1.0], rising))  # relative to the mode's
+    return first, weights / weights.sum()
 
 
 def _bucket(histogram: Mapping[int, int], rank: int) -> int:
