@@ -16,8 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
 
+import numpy as np
+import numpy.typing as npt
+
 from collector.judgement.facts import Block
 from collector.judgement.tails import student_point
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,15 @@ def moments(blocks: Iterable[Block]) -> Moments:
             before = by_time.get(block.start, (0, 0))
             by_time[block.start] = (before[0] + f, before[1] + k)
     return Moments(known, failed, unknown, _squares(counts), _squares(by_time.values()))
+
+
+def moments_of(known: Numbers, failed: Numbers, unknown: Numbers) -> Moments:
+    """As `moments`, of counts as arrays, [cluster, block of time]: 0 where nothing is known."""
+    parts = (known, failed), (known.sum(axis=0), failed.sum(axis=0))
+    blocks, times = (
+        Squares(*map(int, (np.count_nonzero(k), (f * f).sum(), (f * k).sum(), (k * k).sum()))) for k, f in parts
+    )
+    return Moments(int(known.sum()), int(failed.sum()), int(unknown.sum()), blocks, times)
 
 
 def _squares(counts: Iterable[tuple[int, int]]) -> Squares:
