@@ -17,7 +17,6 @@ from collector.storage import (
     correlation_queries,
     outage_queries,
     rollup_sql,
-    scorecard_queries,
     side_queries,
     treatment_queries,
     value_queries,
@@ -27,7 +26,7 @@ from collector.storage.cover import Cover
 from collector.storage.open_store import OpenStore
 from collector.storage.outage_queries import Outage
 from collector.storage.recorded import ROWS_MAX
-from collector.storage.scorecard_queries import ProviderLine, line_of
+from collector.storage.scorecard_queries import ProviderLine, line_of, scorecards
 
 
 class Compared(OpenStore):
@@ -71,8 +70,8 @@ class Compared(OpenStore):
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
         """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
-        rows = self._rows(scorecard_queries.SCORECARDS, **Cover.days(self._rows, start, end))
-        return tuple(line_of(row) for row in rows)
+        borders = Cover.days(self._rows, start, end)
+        return tuple(map(line_of, self._rows(scorecards(borders), **borders)))
 
     def outages(
         self, start: datetime, end: datetime, *, provider: str = "", limit: int = ROWS_MAX
