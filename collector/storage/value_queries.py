@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from collector.judgement.value.facts import COUNTS, ModelFacts, TargetBlocks
+from collector.storage.at_once import at_once
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
 from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
@@ -70,7 +71,7 @@ def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tup
     whole = block_s % HOUR_S == 0  # else an hour would lie in two blocks
     cover = Cover.read(query, start, at, at=at, marks=(COMPARISON,)) if whole else Cover()
     window = cover.within(start, at) | {"at": to_ms(at)}
-    return model_facts_of(query(BLOCKS, **window, block=block_s), query(TIMES, **window))
+    return model_facts_of(*at_once(lambda: query(BLOCKS, **window, block=block_s), lambda: query(TIMES, **window)))
 
 
 def model_facts_of(blocks: Iterable[Sequence[Any]], times: Iterable[Sequence[Any]]) -> tuple[ModelFacts, ...]:
