@@ -88,9 +88,19 @@ class Compared(OpenStore):
         )
         return tuple(Outage(*row) for row in rows)
 
-    def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
-        """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        cover = self._compared(start, end, at=end)
+    def covered(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
+        """What rollups that are compared by can serve of [start, end), as known at *at*, or now."""
+        return Cover.read(self._rows, start, end, at=at, marks=rollup_sql.COMPARED)
+
+    def sides(
+        self, provider: str, start: datetime, end: datetime, *, cluster: str = "", cover: Cover | None = None
+    ) -> tuple[Side, ...]:
+        """
+        What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*.
+
+        *cover* as `covered` has it of [start, end) at *end*, where it was read already.
+        """
+        cover = cover or self.covered(start, end, at=end)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def beside(
@@ -102,22 +112,22 @@ class Compared(OpenStore):
         confidence: float,
         cluster: str = "",
         as_known: bool = True,
+        cover: Cover | None = None,
         sides: Sequence[Side] | None = None,
     ) -> Beside:
         """
         Both sides with their figures, and whether they differ more than chance allows; as known at *end*, or now.
 
-        *sides* where they were read already.
+        *cover*, as `sides` takes it, and *sides* where they were read already.
         """
-        cover = None
         if sides is None:
-            cover = self._compared(start, end, at=end if as_known else None)
+            cover = cover or self.covered(start, end, at=end if as_known else None)
             sides = side_queries.sides(self._rows, cover, provider, start, end, cluster)
         lines = side_lines(provider, sides, confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
             if cover is None or cover.known > end:
-                cover = self._compared(start, end, at=end)
+                cover = self.covered(start, end, at=end)
             standard = self._double_standard(cover, provider, start, end, confidence, cluster)
         return Beside(provider, start, end, confidence, lines, standard)
 
@@ -125,7 +135,7 @@ class Compared(OpenStore):
         self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
     ) -> DoubleStandard:
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
-        cover = self._compared(start, end, at=end)
+        cover = self.covered(start, end, at=end)
         return self._double_standard(cover, provider, start, end, confidence, cluster)
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
@@ -138,7 +148,3 @@ class Compared(OpenStore):
         window = side_queries.window_of(provider, start, end, cluster) | cover.within(start, end)
         strata = treatment_queries.strata_of(self._rows(treatment_queries.STRATA, **window))
         return double_standard(strata.failures, strata.first_tokens, confidence=confidence)
-
-    def _compared(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
-        """What rollups that are compared by can serve of [start, end)."""
-        return Cover.read(self._rows, start, end, at=at, marks=rollup_sql.COMPARED)
