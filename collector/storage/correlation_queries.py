@@ -1,7 +1,7 @@
 """
 What providers did by buckets, what their endpoints showed, what their status pages said, and who had real traffic.
 
-Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Whole hours of buckets come from
+Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Closed hours of buckets come from
 rollups, the rest from facts (see cover.py), a day at a time, so that memory is bounded.
 """
 
