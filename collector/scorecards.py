@@ -65,9 +65,10 @@ def card_at(reader: Reader, otherwise: Terms, provider: str, at: datetime, perio
         examinations = reads.submit(reader.examinations, provider, at)
         statements = reads.submit(reader.statements_known, provider, start, at)
         claims = reads.submit(reader.claims, at, provider)
-        sides = reader.sides(provider, start, at)
-        beside = reads.submit(reader.beside, provider, start, at, confidence=terms.confidence, sides=sides)
-        summary = reader.provider_summary(provider, start, at, block_s=terms.block_s, sides=sides)
+        cover = reader.covered(start, at, at=at)
+        sides = reader.sides(provider, start, at, cover=cover)
+        beside = reads.submit(reader.beside, provider, start, at, confidence=terms.confidence, cover=cover, sides=sides)
+        summary = reader.provider_summary(provider, start, at, block_s=terms.block_s, cover=cover, sides=sides)
     return scorecard(
         verdict,
         summary.facts,

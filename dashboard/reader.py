@@ -31,6 +31,7 @@ from collector.judgement.sla.statement import Statement
 from collector.judgement.tier_history import TierChange
 from collector.judgement.value.comparison import Comparison, Terms, comparison
 from collector.judgement.value.facts import ModelFacts
+from collector.judgement.window import from_an_hour
 from collector.scorecards import Terms as CardTerms
 from collector.scorecards import card_at
 from collector.storage.cluster_queries import EngineLine, TargetLine
@@ -183,7 +184,7 @@ def compared(days: int, model: str, providers: tuple[str, ...]) -> Comparison:
 def capacity() -> CapacityReport:
     """The capacity of every cluster over the last days."""
     settings, at = page_settings(), _reader().now()
-    start = at - CAPACITY_WINDOW
+    start = from_an_hour(at, CAPACITY_WINDOW)
     facts = _reader().capacity(start, at)
     return report(settings.capacity, facts, start, at, confidence=settings.policy.confidence)
 

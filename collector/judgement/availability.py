@@ -16,8 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import NormalDist
 
+import numpy as np
+import numpy.typing as npt
+
 from collector.judgement.facts import Block
 from collector.judgement.tails import student_point
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +86,29 @@ class Moments:
 
 def moments(blocks: Iterable[Block]) -> Moments:
     """The moments of *blocks* together, of every time all that there are of it."""
-    return moments_of(
-        (one.start, one.n_failed, one.n_ok + one.n_degraded + one.n_failed, one.n_unknown + one.n_not_observed)
-        for one in blocks
-    )
-
-
-def moments_of(counts: Iterable[tuple[datetime, int, int, int]]) -> Moments:
-    """The moments of blocks of which these are start, what failed, of how many that are known, and what is unknown."""
     known = failed = unknown = 0
-    known_of: list[tuple[int, int]] = []
+    counts: list[tuple[int, int]] = []
     by_time: dict[datetime, tuple[int, int]] = {}
-    for start, f, k, neither in counts:
-        unknown += neither
+    for block in blocks:
+        f = block.n_failed
+        k = block.n_ok + block.n_degraded + f
+        unknown += block.n_unknown + block.n_not_observed
         if k:
             known += k
             failed += f
-            known_of.append((f, k))
-            before = by_time.get(start, (0, 0))
-            by_time[start] = (before[0] + f, before[1] + k)
-    return Moments(known, failed, unknown, _squares(known_of), _squares(by_time.values()))
+            counts.append((f, k))
+            before = by_time.get(block.start, (0, 0))
+            by_time[block.start] = (before[0] + f, before[1] + k)
+    return Moments(known, failed, unknown, _squares(counts), _squares(by_time.values()))
+
+
+def moments_of(known: Numbers, failed: Numbers, unknown: Numbers) -> Moments:
+    """As `moments`, of counts as arrays, [cluster, block of time]: 0 where nothing is known."""
+    parts = (known, failed), (known.sum(axis=0), failed.sum(axis=0))
+    blocks, times = (
+        Squares(*map(int, (np.count_nonzero(k), (f * f).sum(), (f * k).sum(), (k * k).sum()))) for k, f in parts
+    )
+    return Moments(int(known.sum()), int(failed.sum()), int(unknown.sum()), blocks, times)
 
 
 def _squares(counts: Iterable[tuple[int, int]]) -> Squares:

@@ -18,3 +18,12 @@ def until_now(now: datetime, span: timedelta) -> tuple[datetime, datetime]:
     step = next((step for step in STEPS if span / step >= STEPS_MIN), STEPS[-1])
     end = datetime.fromtimestamp((now.timestamp() // step.total_seconds() + 1) * step.total_seconds(), UTC)
     return end - span, end
+
+
+def from_an_hour(at: datetime, span: timedelta) -> datetime:
+    """
+    The border of an hour, in UTC, in which the last *span* before *at* begins: whole hours are read from rollups.
+
+    What cuts an hour comes from facts, and of a day of every provider those are a million.
+    """
+    return datetime.fromtimestamp((at - span).timestamp() // 3600 * 3600, UTC)

@@ -18,6 +18,7 @@ from typing import Any
 from collector.judgement.capacity.facts import LOOKS_MIN, NOW_WITHIN, CapacityFacts, DayLevel, PageFacts, Spread
 from collector.judgement.facts import Block
 from collector.storage import look_sql, rollup_sql
+from collector.storage.at_once import at_once
 from collector.storage.client import of_ms, to_ms
 from collector.storage.cluster_rollups import counted_in_rollup
 from collector.storage.comparison_rollups import CAPACITY
@@ -110,18 +111,23 @@ def facts(query: Query, start: datetime, at: datetime) -> CapacityFacts:
     """What every page told and every cluster refused over [start, at), as known at *at*. Raises as *query*."""
     borders = Cover.read(query, start, at, at=at, marks=rollup_sql.COMPARED).within(start, at)
     window = {"a": to_ms(start), "at": to_ms(at), "f": borders["f"], "h": borders["h"]}
-    newest = {
-        target: (of_ms(ms), figures) for target, ms, figures in query(NEWEST, **window, now=to_ms(at - NOW_WITHIN))
-    }
-    pages = {
-        target: _page(target, values, *newest.get(target, (None, {})))
-        for targets in at_once(query(LOOKS, **window))
-        for target, *values in query(PAGES, **window, targets=targets)
-    }
-    return CapacityFacts(pages, *_refusals(query(REFUSALS, **window, block=BLOCK_S)))
+    newest, pages, refusals = at_once(
+        lambda: query(NEWEST, **window, now=to_ms(at - NOW_WITHIN)),
+        lambda: _pages(query, window),
+        lambda: query(REFUSALS, **window, block=BLOCK_S),
+    )
+    now = {target: (of_ms(ms), figures) for target, ms, figures in newest}
+    found = {target: _page(target, values, *now.get(target, (None, {}))) for target, *values in pages}
+    return CapacityFacts(found, *_refusals(refusals))
 
 
-def at_once(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
+def _pages(query: Query, window: Mapping[str, int]) -> Sequence[Sequence[Any]]:
+    """Rows of PAGES of every target."""
+    groups = in_groups(query(LOOKS, **window))
+    return [row for targets in groups for row in query(PAGES, **window, targets=targets)]
+
+
+def in_groups(counts: Iterable[Sequence[Any]]) -> Iterator[list[str]]:
     """Targets in groups of at most LOOKS_AT_ONCE looks, or of one."""
     group: list[str] = []
     held = 0

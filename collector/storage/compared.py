@@ -17,7 +17,6 @@ from collector.storage import (
     correlation_queries,
     outage_queries,
     rollup_sql,
-    scorecard_queries,
     side_queries,
     treatment_queries,
     value_queries,
@@ -27,7 +26,7 @@ from collector.storage.cover import Cover
 from collector.storage.open_store import OpenStore
 from collector.storage.outage_queries import Outage
 from collector.storage.recorded import ROWS_MAX
-from collector.storage.scorecard_queries import ProviderLine, line_of
+from collector.storage.scorecard_queries import ProviderLine, line_of, scorecards
 
 
 class Compared(OpenStore):
@@ -71,8 +70,8 @@ class Compared(OpenStore):
 
     def compare(self, start: datetime, end: datetime) -> tuple[ProviderLine, ...]:
         """Every provider over [start, end) side by side; cheap for days when *start* is a midnight."""
-        rows = self._rows(scorecard_queries.SCORECARDS, **Cover.days(self._rows, start, end))
-        return tuple(line_of(row) for row in rows)
+        borders = Cover.days(self._rows, start, end)
+        return tuple(map(line_of, self._rows(scorecards(borders), **borders)))
 
     def outages(
         self, start: datetime, end: datetime, *, provider: str = "", limit: int = ROWS_MAX
@@ -89,9 +88,19 @@ class Compared(OpenStore):
         )
         return tuple(Outage(*row) for row in rows)
 
-    def sides(self, provider: str, start: datetime, end: datetime, *, cluster: str = "") -> tuple[Side, ...]:
-        """What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*."""
-        cover = self._compared(start, end, at=end)
+    def covered(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
+        """What rollups that are compared by can serve of [start, end), as known at *at*, or now."""
+        return Cover.read(self._rows, start, end, at=at, marks=rollup_sql.COMPARED)
+
+    def sides(
+        self, provider: str, start: datetime, end: datetime, *, cluster: str = "", cover: Cover | None = None
+    ) -> tuple[Side, ...]:
+        """
+        What our probes saw of *provider* over [start, end), and what real traffic saw, as known at *end*.
+
+        *cover* as `covered` has it of [start, end) at *end*, where it was read already.
+        """
+        cover = cover or self.covered(start, end, at=end)
         return side_queries.sides(self._rows, cover, provider, start, end, cluster)
 
     def beside(
@@ -103,22 +112,22 @@ class Compared(OpenStore):
         confidence: float,
         cluster: str = "",
         as_known: bool = True,
+        cover: Cover | None = None,
         sides: Sequence[Side] | None = None,
     ) -> Beside:
         """
         Both sides with their figures, and whether they differ more than chance allows; as known at *end*, or now.
 
-        *sides* where they were read already.
+        *cover*, as `sides` takes it, and *sides* where they were read already.
         """
-        cover = None
         if sides is None:
-            cover = self._compared(start, end, at=end if as_known else None)
+            cover = cover or self.covered(start, end, at=end if as_known else None)
             sides = side_queries.sides(self._rows, cover, provider, start, end, cluster)
         lines = side_lines(provider, sides, confidence=confidence)
         standard = DoubleStandard(None, None)
         if any(line.source == "passive" for line in lines):
             if cover is None or cover.known > end:
-                cover = self._compared(start, end, at=end)
+                cover = self.covered(start, end, at=end)
             standard = self._double_standard(cover, provider, start, end, confidence, cluster)
         return Beside(provider, start, end, confidence, lines, standard)
 
@@ -126,7 +135,7 @@ class Compared(OpenStore):
         self, provider: str, start: datetime, end: datetime, *, confidence: float, cluster: str = ""
     ) -> DoubleStandard:
         """Whether *provider* treats our probes better than real traffic, without the figures of either."""
-        cover = self._compared(start, end, at=end)
+        cover = self.covered(start, end, at=end)
         return self._double_standard(cover, provider, start, end, confidence, cluster)
 
     def any_traffic(self, provider: str, start: datetime, end: datetime) -> bool:
@@ -139,7 +148,3 @@ class Compared(OpenStore):
         window = side_queries.window_of(provider, start, end, cluster) | cover.within(start, end)
         strata = treatment_queries.strata_of(self._rows(treatment_queries.STRATA, **window))
         return double_standard(strata.failures, strata.first_tokens, confidence=confidence)
-
-    def _compared(self, start: datetime, end: datetime, at: datetime | None = None) -> Cover:
-        """What rollups that are compared by can serve of [start, end)."""
-        return Cover.read(self._rows, start, end, at=at, marks=rollup_sql.COMPARED)

@@ -1,14 +1,14 @@
 """
 What providers did by buckets, what their endpoints showed, what their status pages said, and who had real traffic.
 
-Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Whole hours of buckets come from
+Only rows taken in before `at`. First attempts of our own probes of kinds that serve. Closed hours of buckets come from
 rollups, the rest from facts (see cover.py), a day at a time, so that memory is bounded.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -86,13 +86,14 @@ WHERE provider = {{provider:String}} AND {_ASKED} AND kind = 'status_page' AND o
 def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iterator[Sight]:
     """Every provider from every vantage, in the buckets of [begins, ends), which are on borders of buckets."""
     first, n = (to_ms(begins) // _BUCKET_MS, (to_ms(ends) - to_ms(begins)) // _BUCKET_MS)
-    borders = Cover.read(query, begins, ends, at=at, marks=(COMPARISON,)).within(begins, ends)
+    borders = Cover.read(query, begins, ends, at=at, marks=(COMPARISON,)).by_hour(begins, ends)
     found: dict[tuple[str, str], tuple[Mask, Mask]] = defaultdict(lambda: (_nothing(n), _nothing(n)))
-    for provider, vantage, hours, *bits in query(HOURS, f=borders["f"], h=borders["h"]):
+    for provider, vantage, hours, *bits in query(HOURS, f=borders["a"], h=borders["h"]):
         numbers = np.asarray(hours, dtype=np.int64) // BUCKET_S - first
         for mask, of_hours in zip(found[provider, vantage], bits, strict=True):
-            mask[_set(numbers, of_hours)] = True
-    for low, high in _by_day(("a", "f"), ("h", "b"), borders=borders):
+            buckets = _set(numbers, of_hours)
+            mask[buckets[buckets >= 0]] = True  # the first hour may begin before the window
+    for low, high in _by_day(max(borders["h"], to_ms(begins)), borders["b"]):
         for provider, vantage, *numbered in query(BUCKETS, a=low, b=high, at=to_ms(at)):
             for mask, numbers in zip(found[provider, vantage], numbered, strict=True):
                 mask[np.asarray(numbers, dtype=np.int64) - first] = True
@@ -183,11 +184,10 @@ def _set(hours: npt.NDArray[np.int64], bits: Sequence[int]) -> npt.NDArray[np.in
     return numbers
 
 
-def _by_day(*spans: tuple[str, str], borders: Mapping[str, int]) -> Iterator[tuple[int, int]]:
-    """The *spans* between *borders* (ms) in pieces of a day at most."""
-    for low, high in spans:
-        for start in range(borders[low], borders[high], _DAY_MS):
-            yield start, min(start + _DAY_MS, borders[high])
+def _by_day(low: int, high: int) -> Iterator[tuple[int, int]]:
+    """[low, high), in ms, in pieces of a day at most."""
+    for start in range(low, high, _DAY_MS):
+        yield start, min(start + _DAY_MS, high)
 
 
 def _within(begins: datetime, ends: datetime, at: datetime) -> dict[str, Any]:

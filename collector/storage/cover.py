@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,6 +101,16 @@ def _in_ms(**borders: datetime) -> dict[str, int]:
 def _ceiling(stamp: datetime, step: timedelta) -> datetime:
     below = floor(stamp, step)
     return below if below == stamp else below + step
+
+
+def union_of(parts: Mapping[tuple[str, str], str], borders: Mapping[str, int]) -> str:
+    """
+    Of *parts*, each from one of *borders* to another, those that hold something, as one; the last when none does.
+
+    What holds nothing takes as long to plan as what does: half of the time of all providers over whole days.
+    """
+    held = [sql for (low, high), sql in parts.items() if borders[low] < borders[high]]
+    return "\n  UNION ALL\n".join(held or [*parts.values()][-1:])
 
 
 def rounded_step_s(step_s: int) -> int:

@@ -6,11 +6,12 @@ Parameters: a, d, h, b (ms; see cover.py), provider ('' for all). Only facts tak
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from collector.storage.client import FAR, to_ms
-from collector.storage.cover import Cover, Rows
+from collector.storage.cover import Cover, Rows, union_of
 from collector.storage.fact_queries import known_before
 from collector.storage.first_token_sql import SERVES
 from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
@@ -18,25 +19,32 @@ from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
 _WHOSE = "({provider:String} = '' OR provider = {provider:String})"
 _ROLLED = f"provider, cluster, toDate(t) AS day, sum(n) AS asked, {ROLLED_OUTCOMES}"
 
-DAYS = f"""
-SELECT provider, cluster, day, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen)
-FROM
-(
+_PARTS = {
+    ("a", "d"): f"""
   SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
   WHERE {between("a", "d")} AND {SERVES}
     AND {_WHOSE}
-  GROUP BY provider, cluster, day
-  UNION ALL
+  GROUP BY provider, cluster, day""",
+    ("d", "h"): f"""
   SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
   WHERE {between("d", "h")} AND {SERVES}
     AND {_WHOSE}
-  GROUP BY provider, cluster, day
-  UNION ALL
+  GROUP BY provider, cluster, day""",
+    ("h", "b"): f"""
   SELECT provider, cluster, toDate(tick) AS day, count() AS asked, {OUTCOMES}
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
     AND {known_before("at")} AND attempt = 0 AND source = 'active' AND {SERVES} AND {_WHOSE}
-  GROUP BY provider, cluster, day
+  GROUP BY provider, cluster, day""",
+}
+
+
+def _bars(borders: Mapping[str, int]) -> str:
+    """The query between *borders*."""
+    return f"""
+SELECT provider, cluster, day, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen)
+FROM
+({union_of(_PARTS, borders)}
 )
 GROUP BY provider, cluster, day ORDER BY provider, cluster, day"""
 
@@ -65,4 +73,4 @@ def day_bars(
 ) -> tuple[DayBar, ...]:
     """Counts by cluster and day over [start, end), of one provider or of all; with *at*, as they were known then."""
     window = Cover.days(query, start, end, at=at)
-    return tuple(DayBar(*row) for row in query(DAYS, **window, provider=provider, at=to_ms(at or FAR)))
+    return tuple(DayBar(*row) for row in query(_bars(window), **window, provider=provider, at=to_ms(at or FAR)))

@@ -6,11 +6,12 @@ Parameters: a, d, h, b (ms; see cover.py). Quantiles are of log buckets, so with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from collector.judgement.facts import quantile_ms
+from collector.storage.cover import union_of
 from collector.storage.first_token_sql import ANSWERED, SERVES, bucket_sql
 from collector.storage.rollup import OUTCOMES, ROLLED_OUTCOMES, between
 
@@ -30,23 +31,30 @@ def quantile_sql(histogram: str, share: float) -> str:
 
 _ROLLED = f"""provider, sum(n) AS asked, {ROLLED_OUTCOMES}, sumMapIf(ttft_hist, {_SHORT}) AS hist"""
 
-SCORECARDS = f"""
-SELECT provider, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen), sumMap(hist)
-FROM
-(
+_PARTS = {
+    ("a", "d"): f"""
   SELECT {_ROLLED} FROM {{database}}.cluster_day FINAL
   WHERE {between("a", "d")}
-    AND {SERVES} GROUP BY provider
-  UNION ALL
+    AND {SERVES} GROUP BY provider""",
+    ("d", "h"): f"""
   SELECT {_ROLLED} FROM {{database}}.cluster_hour FINAL
   WHERE {between("d", "h")}
-    AND {SERVES} GROUP BY provider
-  UNION ALL
+    AND {SERVES} GROUP BY provider""",
+    ("h", "b"): f"""
   SELECT provider, count() AS asked, {OUTCOMES},
          sumMapIf(map({bucket_sql("ifNull(first_token_ms, 0)")}, 1::UInt64), {ANSWERED} AND {_SHORT}) AS hist
   FROM {{database}}.observations
   WHERE tick >= fromUnixTimestamp64Milli({{h:Int64}}) AND tick < fromUnixTimestamp64Milli({{b:Int64}})
-    AND attempt = 0 AND source = 'active' AND {SERVES} GROUP BY provider
+    AND attempt = 0 AND source = 'active' AND {SERVES} GROUP BY provider""",
+}
+
+
+def scorecards(borders: Mapping[str, int]) -> str:
+    """The query of every provider between *borders*."""
+    return f"""
+SELECT provider, sum(asked), sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen), sumMap(hist)
+FROM
+({union_of(_PARTS, borders)}
 )
 GROUP BY provider ORDER BY provider"""
 
@@ -79,7 +87,7 @@ class ProviderLine:
 
 
 def line_of(row: Sequence[Any]) -> ProviderLine:
-    """One row of SCORECARDS."""
+    """One row of `scorecards`."""
     histogram = row[-1]
     quantiles = (quantile_ms(histogram, share) for share in (0.5, 0.95, 0.99))
     return ProviderLine(*[*row[:-1], sum(histogram.values()), *quantiles])

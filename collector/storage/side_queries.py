@@ -16,6 +16,7 @@ from typing import Any
 from collector.judgement.beside import Side
 from collector.judgement.facts import Block
 from collector.judgement.first_token import FirstTokens
+from collector.storage.at_once import at_once
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import ASKED_A_MODEL
 from collector.storage.cover import BEYOND_HOURS, Cover, Rows, rounded_step_s
@@ -104,12 +105,13 @@ def sides(
 ) -> tuple[Side, ...]:
     """What our probes saw over [start, end), and what real traffic saw, by cluster, source and connection."""
     window = window_of(provider, start, end, cluster) | cover.within(start, end)
-    blocks = _blocks(query(COUNTS, **window))
+    counts, first_tokens = at_once(lambda: query(COUNTS, **window), lambda: query(FIRST_TOKENS, **window))
+    blocks = _blocks(counts)
     found = {
         (cluster, source, connection): FirstTokens(
             connection, plain, intended, max(0, sum(intended.values()) - sum(plain.values()))
         )
-        for cluster, source, connection, plain, intended in query(FIRST_TOKENS, **window)
+        for cluster, source, connection, plain, intended in first_tokens
     }
     return tuple(Side(key[0], key[1], blocks[key], found[key]) for key in sorted(blocks))
 

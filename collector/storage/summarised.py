@@ -13,6 +13,7 @@ from collector.judgement.first_token import FirstTokens, by_connection
 from collector.judgement.sla.account import Share
 from collector.judgement.sla.record import Control, Record
 from collector.storage import card_queries, contract_queries, day_bars, rollup_sql, sample_queries, side_queries
+from collector.storage.at_once import at_once
 from collector.storage.cover import Cover
 from collector.storage.day_bars import DayBar
 from collector.storage.last_observed import last_observed
@@ -61,24 +62,31 @@ class Summarised(OpenStore):
         end: datetime,
         *,
         block_s: float = 21_600.0,
+        cover: Cover | None = None,
         sides: Sequence[Side] | None = None,
     ) -> ProviderSummary:
         """
         What is known of *provider* over [start, end), from rows taken in before *end*: the same for ever.
 
-        *sides* where they were read already.
+        *cover*, as `Reader.sides` takes it, and *sides* where they were read already.
         """
-        cover = Cover.read(self._rows, start, end, at=end, marks=rollup_sql.COMPARED)
+        cover = cover or Cover.read(self._rows, start, end, at=end, marks=rollup_sql.COMPARED)
         which = (self._rows, cover, provider, start, end)
         clusters: dict[str, ClusterFacts] = {}
         if sides is None:
             sides = side_queries.sides(*which)
-        ticks = card_queries.ticks(*which)
-        for block in card_queries.blocks(*which, block_s=block_s):
+        found: tuple[Any, ...] = at_once(
+            lambda: card_queries.ticks(*which),
+            lambda: card_queries.blocks(*which, block_s=block_s),
+            lambda: card_queries.reasons(*which),
+            lambda: card_queries.any_simulated(*which),
+        )
+        ticks, blocks, reasons, simulated = found
+        for block in blocks:
             of = block.cluster
             known = clusters.setdefault(of, ClusterFacts(of, (), {}, first_tokens_of(sides, of)))
             clusters[of] = replace(known, blocks=(*known.blocks, block))
-        for cluster, reason, n in card_queries.reasons(*which):
+        for cluster, reason, n in reasons:
             clusters[cluster].reasons[reason] = n
         return ProviderSummary(
             ProviderFacts(
@@ -93,7 +101,7 @@ class Summarised(OpenStore):
                 last_tick=ticks[1] if ticks else None,
             ),
             tuple(clusters.values()),
-            card_queries.any_simulated(*which),
+            simulated,
         )
 
     def days_as_known(self, start: datetime, end: datetime, *, provider: str = "") -> tuple[DayBar, ...]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import cache, partial
+from datetime import datetime
 from typing import Any
 
-from collector.judgement.facts import Block
-from collector.judgement.value.facts import ModelFacts, TargetBlock
+import numpy as np
+
+from collector.judgement.value.facts import COUNTS, ModelFacts, TargetBlocks
+from collector.storage.at_once import at_once
 from collector.storage.client import to_ms
 from collector.storage.comparison_rollups import OF_A_MODEL, SHORT, TIMED, WORTH
 from collector.storage.cover import BESIDE_DAYS, BEYOND_HOURS, HOUR_S, IN_HOURS, Cover, Rows
@@ -29,20 +30,27 @@ _FACTS = f"""{{database}}.observations
     AND {known_before("at")}"""
 
 
+# One row of each target, with its blocks as arrays: tens of thousands of rows took longer to read than to make.
+_OF = "provider, model, target, cluster"
+_SUMMED = ("ok", "degraded", "failed", "unknown", "unseen", "paid_in", "paid_out", "good")
 BLOCKS = f"""
-SELECT provider, model, target, cluster, start, sum(ok), sum(degraded), sum(failed), sum(unknown), sum(unseen),
-       sum(paid_in), sum(paid_out), sum(good)
+SELECT {_OF}, groupArray(start), {", ".join(f"groupArray({name})" for name in _SUMMED)}
 FROM
 (
-  SELECT provider, model, target, cluster, {start_of("t", "block")}, sum(n_ok) AS ok, sum(n_degraded) AS degraded,
-         sum(n_failed) AS failed, sum(n_unknown) AS unknown, sum(n_not_observed) AS unseen, sum(billed_in) AS paid_in,
-         sum(billed_out) AS paid_out, sum(good_out) AS good
-  FROM {{database}}.model_hour {_HOURS} GROUP BY provider, model, target, cluster, start
-  UNION ALL
-  SELECT provider, model, target, cluster, {start_of("tick", "block")}, {WORTH}
-  FROM {_FACTS} AND {OF_A_MODEL} GROUP BY provider, model, target, cluster, start
+  SELECT {_OF}, start, {", ".join(f"sum({name}) AS {name}" for name in _SUMMED)}
+  FROM
+  (
+    SELECT {_OF}, {start_of("t", "block")}, n_ok AS ok, n_degraded AS degraded, n_failed AS failed,
+           n_unknown AS unknown, n_not_observed AS unseen, billed_in AS paid_in, billed_out AS paid_out,
+           good_out AS good
+    FROM {{database}}.model_hour {_HOURS}
+    UNION ALL
+    SELECT {_OF}, {start_of("tick", "block")}, {WORTH}
+    FROM {_FACTS} AND {OF_A_MODEL} GROUP BY {_OF}, start
+  )
+  GROUP BY {_OF}, start
 )
-GROUP BY provider, model, target, cluster, start ORDER BY provider, model, target, start"""
+GROUP BY {_OF} ORDER BY {_OF}"""
 
 _MEASURED = "provider, model, ttft_hist AS first_tokens, gap_hist AS gaps, n_gaps_billed AS as_billed"
 TIMES = f"""
@@ -63,15 +71,16 @@ def model_facts(query: Rows, start: datetime, at: datetime, block_s: int) -> tup
     whole = block_s % HOUR_S == 0  # else an hour would lie in two blocks
     cover = Cover.read(query, start, at, at=at, marks=(COMPARISON,)) if whole else Cover()
     window = cover.within(start, at) | {"at": to_ms(at)}
-    return model_facts_of(query(BLOCKS, **window, block=block_s), query(TIMES, **window))
+    return model_facts_of(*at_once(lambda: query(BLOCKS, **window, block=block_s), lambda: query(TIMES, **window)))
 
 
 def model_facts_of(blocks: Iterable[Sequence[Any]], times: Iterable[Sequence[Any]]) -> tuple[ModelFacts, ...]:
     """Rows of BLOCKS and TIMES, by provider and model."""
-    found: dict[tuple[str, str], list[TargetBlock]] = defaultdict(list)
-    begins = cache(partial(datetime.fromtimestamp, tz=UTC))  # of tens of thousands of blocks, a few hundred differ
-    for provider, model, target, cluster, start, *counts, billed_in, billed_out, good_out in blocks:
-        block = Block(cluster, begins(start), *counts)
-        found[provider, model].append(TargetBlock(target, block, billed_in, billed_out, good_out))
+    found: dict[tuple[str, str], list[TargetBlocks]] = defaultdict(list)
+    for provider, model, target, cluster, *columns in blocks:
+        table = np.array(columns, dtype=np.int64)
+        starts, *sums = table[:, table[0].argsort()]
+        counts = np.column_stack(sums[:COUNTS])
+        found[provider, model].append(TargetBlocks(cluster, target, starts, counts, *sums[COUNTS:]))
     measured = {(provider, model): of for provider, model, *of in times}
     return tuple(ModelFacts(*key, tuple(found[key]), *measured.get(key, ({}, {}, 0))) for key in sorted(found))

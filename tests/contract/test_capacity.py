@@ -19,7 +19,7 @@ import yaml
 
 from collector.judgement.capacity.facts import LOOKS_MIN, CapacityFacts, DayLevel, PageFacts, Spread
 from collector.judgement.facts import Block
-from collector.storage.capacity_queries import BLOCK_S, LOOKS_AT_ONCE, at_once
+from collector.storage.capacity_queries import BLOCK_S, LOOKS_AT_ONCE, in_groups
 from collector.storage.cover import Cover
 from collector.storage.queries import Reader
 from collector.storage.rollup_sql import COMPARISON
@@ -248,8 +248,8 @@ def test_targets_are_asked_for_by_their_looks() -> None:
     """As many at once as have no more looks than the store's memory bears; one that has more by itself."""
     counts = [("a", LOOKS_AT_ONCE - 1), ("b", 1), ("c", 1), ("d", 2 * LOOKS_AT_ONCE), ("e", 5)]
 
-    assert list(at_once(counts)) == [["a", "b"], ["c"], ["d"], ["e"]]
-    assert list(at_once([])) == []
+    assert list(in_groups(counts)) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert list(in_groups([])) == []
 
 
 def capacity(house: tuple[Path, Store], *arguments: str, **environ: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
@@ -10,6 +11,7 @@ from typing import Any
 import clickhouse_connect
 import pytest
 
+from collector.judgement.value.facts import ModelFacts
 from collector.storage import cluster_rollups, correlation_queries
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.comparison_rollups import MARK_NAME
@@ -70,12 +72,25 @@ def windows(seed: int) -> list[tuple[datetime, datetime]]:
     return [(start, end) for end in ends for start in starts if start < end]
 
 
+def valued(facts: Sequence[ModelFacts]) -> list[Any]:
+    """*facts* so that they can be compared."""
+    return [
+        (
+            (one.provider, one.model, one.ttft_hist, one.gap_hist, one.gaps_billed),
+            [(of.cluster, of.target) for of in one.blocks],
+            [(of.starts.tolist(), of.counts.tolist()) for of in one.blocks],
+            [(of.billed_in.tolist(), of.billed_out.tolist(), of.good_out.tolist()) for of in one.blocks],
+        )
+        for one in facts
+    ]
+
+
 def answers(reader: Reader, start: datetime, at: datetime) -> dict[str, Any]:
     """Everything that is read of [start, at) to compare providers, as known at *at*."""
     begins, ends = floor(start, FIVE_MINUTES), floor(at, FIVE_MINUTES)
     return {
-        "value": reader.model_facts(start, at, block_s=6 * 3600),
-        "odd blocks": reader.model_facts(start, at, block_s=5000),
+        "value": valued(reader.model_facts(start, at, block_s=6 * 3600)),
+        "odd blocks": valued(reader.model_facts(start, at, block_s=5000)),
         "bars": reader.days_as_known(floor(start, DAY), at),
         "bars of one": reader.days_as_known(start, at, provider="acme"),
         "seen": reader.observed_at(start, at),

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from collector.judgement.facts import ProviderFacts, bucket_of, quantile_ms
-from collector.storage.cover import Cover, rounded_step_s
+from collector.storage.cover import Cover, rounded_step_s, union_of
 from collector.storage.outage_queries import Outage
 from collector.storage.queries import Reader
 from collector.storage.rollups import DAY, HOUR, floor
@@ -59,6 +59,22 @@ def roll_up(store: Store, mark: datetime | None) -> None:
     """As the collector would have at *mark*; not at all for None."""
     if mark is not None:
         on_store(store, lambda house: house.rollups.advance(mark, mark))
+
+
+@pytest.mark.parametrize(
+    ("borders", "expected"),
+    [
+        ((0, 2, 3, 4), ["days", "hours", "facts"]),
+        ((0, 2, 2, 2), ["days"]),
+        ((0, 0, 3, 4), ["hours", "facts"]),
+        ((1,) * 4, ["facts"]),
+    ],
+)
+def test_only_what_holds_something_is_asked_for(borders: tuple[int, ...], expected: list[str]) -> None:
+    """And the facts, where nothing does."""
+    parts = {("a", "d"): "days", ("d", "h"): "hours", ("h", "b"): "facts"}
+
+    assert union_of(parts, dict(zip("adhb", borders, strict=True))).split() == " UNION ALL ".join(expected).split()
 
 
 @pytest.mark.parametrize("mark", MARKS)

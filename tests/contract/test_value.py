@@ -15,6 +15,7 @@ import yaml
 from streamlit.testing.v1 import AppTest
 
 from collector.judgement.facts import bucket_of
+from collector.judgement.value.facts import OK, moments
 from collector.storage.queries import Reader
 from dashboard.settings import PageSettings
 from schemas.config import Store
@@ -138,15 +139,15 @@ def test_the_facts_are_those_that_were_known(house: tuple[Path, Store]) -> None:
         answered = [one for one in mine if one.tokens.billed_out]
         facts = found[provider]
         assert facts.model == MODEL
-        assert sum(one.counts.n_ok for one in facts.blocks) == len(good)
-        assert sum(one.counts.known for one in facts.blocks) == len(mine)
-        assert sum(one.billed_in for one in facts.blocks) == 10 * len(answered)
-        assert sum(one.billed_out for one in facts.blocks) == 20 * len(answered)
-        assert sum(one.good_out for one in facts.blocks) == 19 * len(good)
+        assert sum(one.counts[:, OK].sum() for one in facts.blocks) == len(good)
+        assert moments(facts.blocks).known == len(mine)
+        assert sum(one.billed_in.sum() for one in facts.blocks) == 10 * len(answered)
+        assert sum(one.billed_out.sum() for one in facts.blocks) == 20 * len(answered)
+        assert sum(one.good_out.sum() for one in facts.blocks) == 19 * len(good)
         assert facts.ttft_hist == Counter(bucket_of(one.timings.first_token_ms or 0) for one in answered)
         assert facts.gap_hist == {bucket_of(400 / 18): len(answered)}  # of the 19 tokens that we counted
         assert facts.gaps_billed == 0
-    assert sum(one.counts.known for facts in later for one in facts.blocks) == len(counted()) + 2
+    assert sum(moments(facts.blocks).known for facts in later) == len(counted()) + 2
 
 
 def test_the_command_says_who_gives_most_for_the_money(house: tuple[Path, Store]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from collector.judgement.facts import Block
-from collector.judgement.value.facts import TargetBlock
+import numpy as np
+
+from collector.judgement.value.facts import TargetBlocks
 from schemas.fleet import Price
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -24,8 +25,9 @@ def target_block(
     not_observed: int = 0,
     prompt: int = 10,
     answer: int = 20,
-) -> TargetBlock:
+) -> TargetBlocks:
     """Block *number* of *target*: every answer has *prompt* and *answer* tokens, one that failed is not billed."""
-    cluster, billed = target.rpartition("/")[0], ok + degraded
-    counts = Block(cluster, START + timedelta(hours=6 * number), ok, degraded, failed, unknown, not_observed)
-    return TargetBlock(target, counts, billed * prompt, billed * answer, ok * answer)
+    start, billed = START + timedelta(hours=6 * number), ok + degraded
+    counts = np.array([[ok, degraded, failed, unknown, not_observed]])
+    columns = ([int(start.timestamp())], counts, [billed * prompt], [billed * answer], [ok * answer])
+    return TargetBlocks(target.rpartition("/")[0], target, *map(np.array, columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from collector.judgement.availability import (
     claimable,
     design_effect,
     moments,
+    moments_of,
     probes_to_claim,
     wilson,
 )
@@ -109,6 +111,19 @@ def test_an_outage_of_all_clusters_is_one_event_not_five() -> None:
     assert measured.design_effect == pytest.approx(300 * 10 / 9)
     assert measured.freedom == 9
     assert measured.n_effective == pytest.approx(9)
+
+
+@given(st.lists(st.lists(COUNTS, min_size=4, max_size=4), min_size=1, max_size=3))
+def test_moments_of_arrays_are_those_of_blocks(rows: list[list[tuple[int, int, int]]]) -> None:
+    """Each row is a cluster, each number of it a block of time."""
+    blocks = [
+        replace(block(i, ok=ok, failed=bad, unknown=unsure), cluster=f"acme/{number}")
+        for number, row in enumerate(rows)
+        for i, (ok, bad, unsure) in enumerate(row)
+    ]
+    ok, bad, unsure = np.moveaxis(np.array(rows), -1, 0)
+
+    assert moments_of(ok + bad, bad, unsure) == moments(blocks)
 
 
 def test_moments_of_other_times_add_up() -> None:

@@ -14,7 +14,7 @@ from collector.judgement.capacity.facts import NOW_WITHIN, CapacityFacts, PageFa
 from collector.judgement.capacity.holdings import Holding, Holdings, Reservation, reservations
 from collector.judgement.capacity.report import CapacityReport, report
 from collector.judgement.facts import Block
-from collector.storage.capacity_queries import LOOKS_AT_ONCE, at_once
+from collector.storage.capacity_queries import LOOKS_AT_ONCE, in_groups
 from dashboard import capacity_markup
 from tests.support.contracts import contract, terms
 from tests.support.engine_pages import AT, days, page
@@ -160,7 +160,7 @@ def test_names_are_text_on_the_page() -> None:
 def test_targets_are_read_a_few_at_a_time(looks: list[int], groups: list[int]) -> None:
     """Each once, in order, no group larger than the bound unless one target alone is."""
     names = [f"a/b/{number}" for number in range(len(looks))]
-    found = list(at_once(zip(names, looks, strict=True)))
+    found = list(in_groups(zip(names, looks, strict=True)))
 
     assert [len(group) for group in found] == groups
     assert [name for group in found for name in group] == names

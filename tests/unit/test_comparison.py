@@ -16,7 +16,7 @@ from collector.judgement.sla.billing_month import billing_month
 from collector.judgement.sla.statement import statement
 from collector.judgement.value import words
 from collector.judgement.value.comparison import Comparison, Offer, Terms, comparison, currencies
-from collector.judgement.value.facts import ModelFacts, by_cluster
+from collector.judgement.value.facts import ModelFacts, by_cluster, times_of
 from collector.judgement.value.gpu_hour import Purchase
 from collector.judgement.value.pareto import Place
 from dashboard import value_markup
@@ -140,11 +140,13 @@ def test_a_gpu_serves_every_model_whichever_is_shown() -> None:
 
 
 def test_targets_of_a_cluster_are_one_block() -> None:
-    """Counts are added by cluster and time, as tiers have them."""
+    """Counts are added by cluster and time, as tiers have them; 0 where nothing was asked."""
     blocks = [target_block(0, target=f"acme/east/{name}", ok=5, failed=1) for name in ("a", "b")]
 
-    (one,) = by_cluster(blocks)
-    assert (one.n_ok, one.n_failed) == (10, 2)
+    blocks.append(target_block(1, target="acme/west/a", ok=7))
+    assert times_of(blocks).tolist() == [int((START + timedelta(hours=6 * n)).timestamp()) for n in (0, 1)]
+    assert by_cluster(blocks).tolist() == [[[10, 0, 2, 0, 0], [0] * 5], [[0] * 5, [7, 0, 0, 0, 0]]]
+    assert by_cluster([]).size == times_of([]).size == 0
 
 
 def hostile() -> Comparison:

@@ -7,11 +7,12 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.value.facts import TargetBlock
+from collector.judgement.value.facts import TargetBlocks
 from collector.judgement.value.token_price import TokenPrice, price_of, token_price
 from schemas.fleet import Price
 from tests.support.offers import PRICE, target_block
@@ -20,7 +21,7 @@ PRICES = {"acme": PRICE}
 COUNTS = st.tuples(st.integers(1, 300), st.integers(0, 60), st.integers(0, 60))
 
 
-def priced(*blocks: TargetBlock) -> TokenPrice:
+def priced(*blocks: TargetBlocks) -> TokenPrice:
     """The price of *blocks* at 95 %."""
     found = token_price(blocks, PRICES, confidence=0.95)
     assert found is not None
@@ -57,7 +58,7 @@ def test_what_is_slow_or_wrong_is_billed_and_not_worth_having() -> None:
 
 def test_a_bill_of_more_tokens_than_came_is_a_dearer_token() -> None:
     """25 billed where 20 were counted."""
-    found = priced(*(replace(target_block(n), billed_out=2500) for n in range(8)))
+    found = priced(*(replace(target_block(n), billed_out=np.array([2500])) for n in range(8)))
 
     assert found.good is not None and found.good.value == Decimal("0.85")
     assert found.billed == Decimal("0.68")
@@ -97,7 +98,7 @@ def test_one_good_answer_less_never_makes_it_cheaper(rows: list[tuple[int, int, 
     assert after.good is not None and after.good.value > found.good.value
 
 
-def drawn(dice: random.Random, m: int) -> list[TargetBlock]:
+def drawn(dice: random.Random, m: int) -> list[TargetBlocks]:
     """Blocks of which some are bad as a whole: the share that is right and in time is 0.9 in the mean."""
     shares = [0.98 if dice.random() < 0.9 else 0.18 for _ in range(m)]
     right = [sum(dice.random() < share for _ in range(60)) for share in shares]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from collector.judgement.window import until_now
+from collector.judgement.window import from_an_hour, until_now
 
 NOW = datetime(2026, 11, 27, 22, 7, 31, 250_000, tzinfo=UTC)
 
@@ -27,3 +27,12 @@ def test_a_border_is_of_the_step_that_begins_there() -> None:
     at = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
 
     assert until_now(at, timedelta(days=7))[1] == at + timedelta(minutes=5)
+
+
+def test_a_window_from_an_hour_holds_what_was_asked_for() -> None:
+    """Less than an hour more; an hour of UTC, wherever the instant was said."""
+    half = timezone(timedelta(hours=5, minutes=30))
+
+    assert from_an_hour(NOW, timedelta(days=14)) == datetime(2026, 11, 13, 22, tzinfo=UTC)
+    assert from_an_hour(NOW.astimezone(half), timedelta(days=14)) == datetime(2026, 11, 13, 22, tzinfo=UTC)
+    assert from_an_hour(datetime(2026, 11, 27, 22, tzinfo=UTC), timedelta(hours=1)).hour == 21

@@ -45,13 +45,14 @@ def _report(session: Session, provider: str, days: int, at: datetime) -> Capacit
     """Of one provider, or of all; raises UsageError for one that is not in the fleet."""
     from collector.judgement.capacity.holdings import holdings
     from collector.judgement.capacity.report import report
+    from collector.judgement.window import from_an_hour
     from collector.storage.queries import Reader
 
     configuration = session.configuration
     if provider and provider not in configuration.fleet.providers:
         known = ", ".join(sorted(configuration.fleet.providers))
         raise click.UsageError(f"there is no provider {provider!r} in the fleet; there is {known}")
-    start, settings = at - timedelta(days=days), configuration.settings
+    start, settings = from_an_hour(at, timedelta(days=days)), configuration.settings
     with Reader.open(settings.store) as reader:
         facts = reader.capacity(start, at)
     held = holdings(configuration)

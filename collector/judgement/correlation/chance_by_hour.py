@@ -36,10 +36,10 @@ def _moved(moved: Mask, stays: Mask, kept: Mask, day: int) -> Chances:
     places = (starts + days) % n  # by episode and day
     visible = seen[places + lengths] - seen[places] >= KEPT_MIN * lengths
     overlaps = down[places + lengths] - down[places]
-    for overlap, kept_there in zip(overlaps, visible, strict=True):
+    meets = np.flatnonzero((overlaps * visible).any(axis=1))  # the others meet nothing wherever they are put
+    for overlap, kept_there in zip(overlaps[meets], visible[meets], strict=True):
         possible = overlap[kept_there]
-        if possible.any():  # else it meets nothing wherever it is put
-            found = np.convolve(found, np.bincount(possible) / possible.size)
+        found = np.convolve(found, np.bincount(possible) / possible.size)
     return found
 
 

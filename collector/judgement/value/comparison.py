@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from collector.judgement.availability import Availability, availability
-from collector.judgement.facts import Block
+from collector.judgement.availability import Availability, Moments, availability_of
 from collector.judgement.sla.claim_record import ClaimRecord
 from collector.judgement.sla.statement import Statement
-from collector.judgement.value.facts import ModelFacts, by_cluster
+from collector.judgement.value.facts import ModelFacts, moments
 from collector.judgement.value.gpu_hour import GpuHour, Purchase, gpu_hour, in_force
 from collector.judgement.value.order_statistics import Quantile, quantile
 from collector.judgement.value.pareto import Bounds, Figures, Place, Standing, standings
@@ -150,14 +149,14 @@ def _order(offer: Offer) -> tuple[int, bool, str, Decimal, str]:
 
 
 def _offer(facts: ModelFacts, terms: Terms) -> Offer:
-    blocks = by_cluster(facts.blocks)
+    seen = moments(facts.blocks)
     price = token_price(facts.blocks, terms.prices, confidence=terms.confidence)
     gap = _quantile(facts.gap_hist, 0.5, terms)
     return Offer(
         provider=facts.provider,
         model=facts.model,
-        n=sum(one.known for one in blocks),
-        availability=_available(blocks, terms),
+        n=seen.known,
+        availability=_available(seen, terms),
         ttft_p50=_quantile(facts.ttft_hist, 0.5, terms),
         ttft_p95=_quantile(facts.ttft_hist, 0.95, terms),
         ttft_n=sum(facts.ttft_hist.values()),
@@ -169,8 +168,8 @@ def _offer(facts: ModelFacts, terms: Terms) -> Offer:
     )
 
 
-def _available(blocks: Sequence[Block], terms: Terms) -> Availability | None:
-    found = availability(blocks, confidence=terms.confidence)
+def _available(seen: Moments, terms: Terms) -> Availability | None:
+    found = availability_of(seen, confidence=terms.confidence)
     return found if found is not None and found.n >= terms.n_min else None
 
 
@@ -188,7 +187,7 @@ def _gpu_hours(
         bought = in_force(terms.bought.get(provider, ()), at)
         if bought is None:
             continue
-        blocks = by_cluster(block for one in facts if one.provider == provider for block in one.blocks)
+        seen = moments([blocks for one in facts if one.provider == provider for blocks in one.blocks])
         owed = [one for one in terms.statements if one.provider == provider and one.month.ends > start]
-        found[provider] = gpu_hour(bought, _available(blocks, terms), owed, at, terms.capital_rate, terms.claims)
+        found[provider] = gpu_hour(bought, _available(seen, terms), owed, at, terms.capital_rate, terms.claims)
     return found

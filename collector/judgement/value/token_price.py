@@ -8,16 +8,16 @@ the share of good answers make of it: that not one of n answers was bad does not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-from collector.judgement.availability import bounded, moments_of
-from collector.judgement.facts import Block
+import numpy as np
+
+from collector.judgement.availability import Numbers, bounded, moments_of
 from collector.judgement.tails import student_point
 from collector.judgement.value.amount import Amount
-from collector.judgement.value.facts import TargetBlock, by_cluster
+from collector.judgement.value.facts import DEGRADED, FAILED, OK, TargetBlocks, by_cluster, times_of
 from schemas.fleet import Price
 
 BLOCKS_MIN = 4  # fewer say nothing of how much blocks differ
@@ -54,41 +54,51 @@ def price_of(prices: Prices, target: str) -> Price | None:
     return prices.get(target) or prices.get(target.partition("/")[0])
 
 
-def token_price(blocks: Sequence[TargetBlock], prices: Prices, *, confidence: float) -> TokenPrice | None:
+def token_price(blocks: Sequence[TargetBlocks], prices: Prices, *, confidence: float) -> TokenPrice | None:
     """What tokens cost by *prices*; None when no target has a price or nothing was billed."""
-    targets = {target: price_of(prices, target) for target in {one.target for one in blocks}}
-    priced = [(one, price) for one in blocks if (price := targets[one.target]) is not None]
-    billed_out = sum(one.billed_out for one, _ in priced)
+    priced: dict[Price, list[TargetBlocks]] = {}
+    unpriced = 0
+    for one in blocks:
+        price = price_of(prices, one.target)
+        if price is None:
+            unpriced += 1
+        else:
+            priced.setdefault(price, []).append(one)
+    billed_out = sum(int(one.billed_out.sum()) for several in priced.values() for one in several)
     if billed_out == 0:
         return None
     sums = _sums(priced)
-    counts = by_cluster(one for one, _ in priced)
-    listed = {price for price in targets.values() if price is not None}
+    counts = by_cluster([one for several in priced.values() for one in several])
     return TokenPrice(
-        listed=tuple(sorted(listed, key=lambda price: (price.tokens_out, price.tokens_in))),
+        listed=tuple(sorted(priced, key=lambda price: (price.tokens_out, price.tokens_in))),
         billed=sum((cost for cost, _ in sums), Decimal(0)) / billed_out,
         good=_good(sums, counts, confidence),
-        n=sum(one.known for one in counts),
-        n_good=sum(one.n_ok for one in counts),
-        unpriced=sum(price is None for price in targets.values()),
+        n=int(counts[..., [OK, DEGRADED, FAILED]].sum()),
+        n_good=int(counts[..., OK].sum()),
+        unpriced=unpriced,
     )
 
 
-def _sums(priced: Iterable[tuple[TargetBlock, Price]]) -> list[tuple[Decimal, int]]:
+def _sums(priced: Mapping[Price, Sequence[TargetBlocks]]) -> list[tuple[Decimal, int]]:
     """What was billed, in millionths of the currency, and good tokens, of each block of time."""
-    found: dict[datetime, tuple[Decimal, int]] = {}
-    for one, price in priced:
-        cost = price.tokens_in * one.billed_in + price.tokens_out * one.billed_out
-        before, good = found.get(one.counts.start, (Decimal(0), 0))
-        found[one.counts.start] = (before + cost, good + one.good_out)
-    return list(found.values())
+    times = times_of([one for several in priced.values() for one in several])
+    costs, good = [Decimal(0)] * times.size, np.zeros(times.size, dtype=np.int64)
+    for price, several in priced.items():
+        paid_in, paid_out = np.zeros_like(good), np.zeros_like(good)
+        for one in several:
+            when = np.searchsorted(times, one.starts)
+            paid_in[when] += one.billed_in
+            paid_out[when] += one.billed_out
+            good[when] += one.good_out
+        paid = zip(costs, paid_in.tolist(), paid_out.tolist(), strict=True)
+        costs = [before + price.tokens_in * of_in + price.tokens_out * of_out for before, of_in, of_out in paid]
+    return list(zip(costs, good.tolist(), strict=True))
 
 
-def _good(sums: Sequence[tuple[Decimal, int]], counts: Sequence[Block], confidence: float) -> Amount | None:
-    """The cost of all by the good tokens of all, with bounds."""
+def _good(sums: Sequence[tuple[Decimal, int]], counts: Numbers, confidence: float) -> Amount | None:
+    """The cost of all by the good tokens of all, with bounds; *counts* as by_cluster has them."""
     m, good = len(sums), sum(tokens for _, tokens in sums)
-    right_n = sum(one.n_ok for one in counts)
-    if m < BLOCKS_MIN or good == 0 or right_n == 0:
+    if m < BLOCKS_MIN or good == 0 or not counts[..., OK].any():
         return None
     price = sum((cost for cost, _ in sums), Decimal(0)) / good
     squares = sum(((cost - price * tokens) ** 2 for cost, tokens in sums), Decimal(0))
@@ -97,9 +107,10 @@ def _good(sums: Sequence[tuple[Decimal, int]], counts: Sequence[Block], confiden
     return Amount(max(Decimal(0), min(price - half, price * best)), price, max(price + half, price * worst))
 
 
-def _good_shares(counts: Sequence[Block], confidence: float) -> tuple[Decimal, Decimal]:
+def _good_shares(counts: Numbers, confidence: float) -> tuple[Decimal, Decimal]:
     """By which factors the price changes with the share of good answers at its lower bound, and at its upper one."""
-    right = moments_of((one.start, one.n_degraded, one.good, 0) for one in counts)
+    answered = counts[..., [OK, DEGRADED]].sum(axis=-1)
+    right = moments_of(answered, counts[..., DEGRADED], np.zeros_like(answered))
     share = (right.known - right.failed) / right.known
     low, high = bounded(share, right, confidence=confidence)
     return Decimal(share) / Decimal(low), Decimal(share) / Decimal(high)
