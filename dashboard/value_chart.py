@@ -66,7 +66,9 @@ def tradeoff(offers: Sequence[Offer], tiers: Mapping[str, Tier]) -> alt.LayerCha
 
 
 def _wait(field: str) -> alt.X:
-    return alt.X(f"{field}:Q", title="time to first token, p95 (ms)", scale=alt.Scale(zero=False))
+    return alt.X(
+        f"{field}:Q", title="time to first token, p95 (ms)", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=10)
+    )
 
 
 def _cost(field: str, currency: str) -> alt.Y:
