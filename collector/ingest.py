@@ -3,7 +3,8 @@ OTLP in: from a body on the wire to rows that ClickHouse has; and only then 200.
 
 What waits is taken in together, because an insert costs the store tens of ms however few rows are in it: so neither
 many agents that send little nor one that sends a backlog wait for it once each. There is one insert at a time. While
-the store writes, the next of a backlog is read; what has just happened does not wait behind it: the two take turns.
+the store writes, the next of a backlog is read and packed; what has just happened does not wait behind it: the two take
+turns.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +44,11 @@ class Writer(Protocol):
         """Which natural keys are stored already."""
         ...
 
-    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+    def packed(self, received: Sequence[Received]) -> Any:
+        """New observations as what `insert_received` takes; asked for in a thread, before their turn has come."""
+        ...
+
+    async def insert_received(self, packed: Any, ingested_at: datetime) -> None:
         """Store new observations."""
         ...
 
@@ -78,6 +83,14 @@ class _Waiting:
     def over(self) -> bool:
         """Whether it has its answer."""
         return self.done or self.error is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """What one insert may store: of each natural key the first that came, and all of them as the writer wants them."""
+
+    first: Mapping[Any, Received]
+    rows: Any
 
 
 class Ingest:
@@ -155,8 +168,8 @@ class Ingest:
         """
         Take in *mine* and what waits beside it, or wait for somebody who takes it along.
 
-        Of a backlog the next is read while the store writes, and no more than that. What is fresh is little: it is
-        read when its turn to be stored has come, so that all goes along that has come by then.
+        Of a backlog the next is made ready while the store writes, and no more than that. What is fresh is little: it
+        is read when its turn to be stored has come, so that all goes along that has come by then.
         """
         lane = self._lane_of(mine)
         await self._first_of[lane].acquire()
@@ -166,17 +179,18 @@ class Ingest:
                 await mine.along.wait()
             return
         with self._company() as company:
-            read = list[_Waiting]()
+            read, packed = list[_Waiting](), None
             try:
                 if lane is Lane.BACKLOG:
                     read = await self._read_together(mine, company, lane)
+                    packed = await self._packed(_received(read))
                 await self._lanes.enter(lane)
             finally:
                 self._first_of[lane].release()
             try:
                 if lane is Lane.FRESH and mine.waits:
                     read = await self._read_together(mine, company, lane)
-                await self._store_together(read)
+                await self._store_together(read, packed)
             finally:
                 self._lanes.leave()
 
@@ -232,8 +246,12 @@ class Ingest:
         """Whether what comes after that batch may be stored."""
         return after is None or after in self._stored
 
-    async def _store_together(self, read: Sequence[_Waiting]) -> None:
-        """Store and decide on all of *read* that is in order; each gets its answer or its error."""
+    async def _store_together(self, read: Sequence[_Waiting], packed: _Packed | None = None) -> None:
+        """
+        Store and decide on all of *read* that is in order; each gets its answer or its error.
+
+        *packed* is what *read* holds, if that was made ready before.
+        """
         in_order, batches = list[_Waiting](), set[int | None]()
         for one in read:
             if self._follows(one.order.after) or one.order.after in batches:
@@ -242,7 +260,7 @@ class Ingest:
             else:
                 one.error = OutOfOrder(f"batch {one.order.after} must be taken first, and was not")
         try:
-            await self._take_in([received for one in in_order if one.reading for received in one.reading.received])
+            await self._take_in(_received(in_order), packed if len(in_order) == len(read) else None)
         except StoreRejected as error:
             if len(in_order) == 1:
                 in_order[0].error = error
@@ -264,9 +282,9 @@ class Ingest:
             if len(self._stored) > STORED_MAX:
                 del self._stored[next(iter(self._stored))]
 
-    async def _take_in(self, received: Sequence[Received]) -> None:
+    async def _take_in(self, received: Sequence[Received], packed: _Packed | None) -> None:
         if received:
-            await self._store(received)
+            await self._store(packed or await self._packed(received))
             await self._decided([one.flat for one in received])
             for source, n in Counter([one.flat.source for one in received]).items():
                 self._taken[source.value] += n
@@ -279,20 +297,30 @@ class Ingest:
             content, spans_max=self._spans_max, targets=self._targets, times=times, own_spans=self._own_spans
         )
 
-    async def _store(self, received: Sequence[Received]) -> None:
+    async def _packed(self, received: Sequence[Received]) -> _Packed:
+        """Of two with one key the first counts, as if they had come one after the other."""
+        first: dict[Any, Received] = {}
+        for one in received:
+            first.setdefault(self._key_of(one.flat), one)
+        return _Packed(first, await asyncio.to_thread(self._writer.packed, tuple(first.values())))
+
+    async def _store(self, packed: _Packed) -> None:
         """Insert what the store has not got; a retry of a batch that was stored, or half of it, adds nothing twice."""
         await self._settle()
-        stored = await self._writer.stored_keys([one.flat for one in received])
-        fresh: dict[Any, Received] = {}
-        for one in received:  # of two with one key the first counts, as if they had come one after the other
-            fresh.setdefault(self._key_of(one.flat), one)
-        news = [one for key, one in fresh.items() if key not in stored]
-        if news:
+        stored = await self._writer.stored_keys([one.flat for one in packed.first.values()])
+        if not stored.isdisjoint(packed.first):
+            packed = await self._packed([one for key, one in packed.first.items() if key not in stored])
+        if packed.first:
             self._under_way, self._settled = self._clock.now(), False
-            await self._writer.insert_received(news, self._under_way)
+            await self._writer.insert_received(packed.rows, self._under_way)
             self._under_way, self._settled = None, True
 
     async def _settle(self) -> None:
         if not self._settled:
             await self._writer.settled()
             self._under_way, self._settled = None, True
+
+
+def _received(read: Sequence[_Waiting]) -> list[Received]:
+    """All that *read* hold."""
+    return [received for one in read if one.reading for received in one.reading.received]

@@ -33,6 +33,7 @@ from collector.storage.ledger import Ledger
 from collector.storage.ledger_outbox import Covered
 from collector.storage.migrations import migrate
 from collector.storage.otel_traces import install
+from collector.storage.packed_rows import NOT_YET, PackedRows, pack, taken_in
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
 from collector.tokens import Tokens
@@ -254,11 +255,15 @@ class StoreWriter:
     def __init__(self, store: ClickHouse) -> None:
         self.stored_keys = store.stored_keys
         self.settled = store.settled
-        self._insert = store.insert_observations
+        self._insert, self._insert_packed = store.insert_observations, store.insert_packed
 
-    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+    def packed(self, received: Sequence[Received]) -> PackedRows:
+        """New observations, but for when they are taken in."""
+        return pack([StoredRow(*one, NOT_YET) for one in received])
+
+    async def insert_received(self, packed: PackedRows, ingested_at: datetime) -> None:
         """Store new observations."""
-        await self._insert([StoredRow(*one, ingested_at) for one in received])
+        await self._insert_packed(taken_in(packed, ingested_at))
 
     async def insert_passive(self, observations: Sequence[Observation], ingested_at: datetime) -> None:
         """Store real traffic that came past us."""

@@ -32,10 +32,10 @@ from collector.storage.burn_queries import BurnRates
 from collector.storage.client import Client, of_ms, to_ms
 from collector.storage.cluster import processes
 from collector.storage.history_loads import HistoryProgress
-from collector.storage.native_block import native_block
 from collector.storage.otel_traces import OtelTraces
+from collector.storage.packed_rows import PackedRows, pack
 from collector.storage.rollups import Rollups
-from collector.storage.rows import COLUMN_TYPES, COLUMNS, TABLE, Key, StoredRow, to_columns
+from collector.storage.rows import COLUMNS, TABLE, Key, StoredRow
 from collector.storage.sample_queries import (
     SAMPLES_READ_MAX,
     SampleWindow,
@@ -113,13 +113,16 @@ class ClickHouse:
         So an observation that is stored has its samples stored, wherever we die between the two; samples that come
         again collapse onto the first.
         """
-        if samples := list(sample_rows.sample_rows(rows)):
+        await self.insert_packed(await asyncio.to_thread(pack, rows))
+
+    async def insert_packed(self, packed: PackedRows) -> None:
+        """As `insert_observations`, of rows that were packed before."""
+        if samples := list(sample_rows.sample_rows(packed.sampled)):
             await self._client.insert(
                 sample_rows.TABLE, sample_rows.COLUMNS, sample_rows.COLUMN_TYPES, samples, log_comment=LOG_COMMENT
             )
-        for _, day in groupby(sorted(rows, key=lambda r: r.observation.tick), key=lambda r: r.observation.tick.date()):
-            block = await asyncio.to_thread(_block_of, list(day))
-            await self._client.insert_block(TABLE, COLUMNS, block, log_comment=LOG_COMMENT)
+        for day in packed.days:
+            await self._client.insert_block(TABLE, COLUMNS, day.block, log_comment=LOG_COMMENT)
 
     async def settled(self) -> None:
         """Return once no insert of observations is running in the store, whoever began it; bounded by SETTLE_S."""
@@ -331,7 +334,3 @@ class ClickHouse:
         """The latest bulk load; None when there never was one."""
         rows = await self._client.rows(history_loads.LATEST)
         return HistoryProgress(*rows[0]) if rows else None
-
-
-def _block_of(rows: Sequence[StoredRow]) -> bytes:
-    return native_block(COLUMNS, COLUMN_TYPES, to_columns(rows))

@@ -12,6 +12,7 @@ from schemas.flat_observation import DOUBLE_BYTES, AnyObservation, FlatObservati
 from schemas.observation import token_gap_ms, tokens_out
 
 TABLE = "observations"
+INSTANT_BYTES = 8
 _EPOCH, _MS = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 Key = tuple[str, str, str, datetime, int, str]  # target, vantage, kind, tick, attempt, span
 
@@ -37,8 +38,8 @@ def to_ms(stamp: datetime) -> datetime:
     return stamp - timedelta(microseconds=over) if over else stamp
 
 
-def _instants(stamps: Sequence[datetime]) -> list[int]:
-    """As DateTime64(3) holds them."""
+def instants(stamps: Sequence[datetime]) -> list[int]:
+    """As DateTime64(3) holds them, in INSTANT_BYTES each."""
     return [(stamp - _EPOCH) // _MS for stamp in stamps]
 
 
@@ -68,7 +69,7 @@ _GAP_FIELDS = (
 
 # Of each column its name and type; what is made of the field of that name, and of which other fields it is made.
 _MADE: tuple[tuple[str, str, Callable[..., Sequence[Any]] | None, tuple[str, ...]], ...] = (
-    ("tick", "DateTime64(3, 'UTC')", _instants, ()),
+    ("tick", "DateTime64(3, 'UTC')", instants, ()),
     ("provider", "LowCardinality(String)", None, ()),
     ("cluster", "LowCardinality(String)", None, ()),
     ("target", "LowCardinality(String)", None, ()),
@@ -79,8 +80,8 @@ _MADE: tuple[tuple[str, str, Callable[..., Sequence[Any]] | None, tuple[str, ...
     ("module", "LowCardinality(String)", None, ()),
     ("attempt", "UInt8", None, ()),
     ("access_path", "LowCardinality(String)", None, ()),
-    ("started_at", "DateTime64(3, 'UTC')", _instants, ()),
-    ("finished_at", "DateTime64(3, 'UTC')", _instants, ()),
+    ("started_at", "DateTime64(3, 'UTC')", instants, ()),
+    ("finished_at", "DateTime64(3, 'UTC')", instants, ()),
     ("outcome", "LowCardinality(String)", _words, ()),
     ("reason", "LowCardinality(String)", _words, ()),
     ("detail", "String", None, ()),
@@ -136,4 +137,4 @@ def to_columns(rows: Sequence[StoredRow]) -> list[Sequence[Any]]:
     columns = list[Sequence[Any]]()
     for name, _, make, others in _MADE:
         columns.append(make(*[fields[other] for other in others or (name,)]) if make else fields[name])
-    return [*columns, batches, [number % 2**32 for number in numbers], _instants(ingested)]
+    return [*columns, batches, [number % 2**32 for number in numbers], instants(ingested)]

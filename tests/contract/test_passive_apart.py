@@ -12,7 +12,6 @@ import pytest
 
 from collector.ingest import Ingest
 from collector.judgement.facts import bucket_of
-from collector.otlp_reading import Received
 from collector.storage import treatment_queries
 from collector.storage.clickhouse import ClickHouse
 from collector.storage.connection import arguments
@@ -20,7 +19,7 @@ from collector.storage.cover import Cover
 from collector.storage.queries import Reader
 from collector.storage.rollup_sql import COMPARED
 from collector.storage.rollups import floor
-from collector.storage.rows import StoredRow, key_of
+from collector.storage.rows import key_of
 from collector.storage.side_queries import sides, window_of
 from schemas.config import Store, TierPolicy
 from schemas.observation import (
@@ -36,6 +35,7 @@ from schemas.observation import (
 from tests.support.client_spans import MS, NEW, START_NS, TARGETS, body_of, client_span
 from tests.support.observations import seen
 from tests.support.stores import on_store, put
+from touchstone.collecting import StoreWriter
 from touchstone.system_clock import SystemClock
 
 AT = datetime.fromtimestamp(datetime.now(UTC).timestamp() // 3600 * 3600, UTC)
@@ -246,19 +246,6 @@ async def test_a_batch_of_spans_that_comes_twice_is_stored_once(store: Store) ->
     """Law 4, through ingest and the real store: duplicates collapse, neighbours of one millisecond stay."""
     house = await ClickHouse.connect(store, clock=SystemClock())
 
-    class Writer:
-        """The store, as ingest asks of it."""
-
-        stored_keys = staticmethod(house.stored_keys)
-        settled = staticmethod(house.settled)
-
-        @staticmethod
-        async def insert_received(received: list[Received], ingested_at: datetime) -> None:
-            """Store new observations."""
-            await house.insert_observations(
-                [StoredRow(one.observation, one.batch_id, one.seq, ingested_at) for one in received]
-            )
-
     decided: list[Observation] = []
 
     async def note(observations: Any) -> None:
@@ -269,7 +256,7 @@ async def test_a_batch_of_spans_that_comes_twice_is_stored_once(store: Store) ->
         client_span(NEW, id=f"{n + 1:016x}", start_ns=now_ns + n // 2 * MS, end_ns=now_ns + n // 2 * MS + 500 * MS)
         for n in range(20)
     ]
-    ingest = Ingest(Writer(), key_of, note, SystemClock(), bytes_max=10**7, spans_max=100, targets=TARGETS)  # type: ignore[arg-type]
+    ingest = Ingest(StoreWriter(house), key_of, note, SystemClock(), bytes_max=10**7, spans_max=100, targets=TARGETS)
     for body in (body_of(*spans), body_of(*spans), body_of(*spans[5:], *spans[:7])):
         await ingest.take(body, "")
     unknown = client_span(NEW | {"server.address": "elsewhere.example"}, start_ns=START_NS)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from collector.ingest import Ingest
-from collector.otlp_reading import Received
 from collector.storage.clickhouse import ClickHouse
+from collector.storage.packed_rows import PackedRows
 from collector.storage.queries import Reader
 from collector.storage.rows import StoredRow, key_of
 from schemas.config import Store
@@ -68,11 +68,11 @@ class DyingWriter(StoreWriter):
         super().__init__(house)
         self.left, self.house = at, house
 
-    async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
+    async def insert_received(self, packed: PackedRows, ingested_at: datetime) -> None:
         """Store, or die half-way."""
         self.left -= 1
         if self.left != 0:
-            return await super().insert_received(received, ingested_at)
+            return await super().insert_received(packed, ingested_at)
         client = self.house._client
         insert = client.insert_block
 
@@ -81,7 +81,7 @@ class DyingWriter(StoreWriter):
 
         client.insert_block = dies  # type: ignore[method-assign]
         try:
-            return await super().insert_received(received, ingested_at)
+            return await super().insert_received(packed, ingested_at)
         finally:
             client.insert_block = insert  # type: ignore[method-assign]
 

@@ -61,6 +61,10 @@ class FailingStore:
         await asyncio.sleep(0)
         return frozenset(key for key, _ in self.rows)
 
+    def packed(self, received: Sequence[Received]) -> Sequence[Received]:
+        """As they are."""
+        return received
+
     async def insert_received(self, received: Sequence[Received], ingested_at: datetime) -> None:
         """Store, or fail."""
         self.calls.append("insert")

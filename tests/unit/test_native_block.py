@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from clickhouse_connect.datatypes.registry import get_from_name
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from collector.storage.arrival_gaps import largest_gaps_ms, mean_gaps_ms
 from collector.storage.native_block import native_block
+from collector.storage.packed_rows import NOT_YET, pack, taken_in
 from collector.storage.rows import COLUMN_TYPES, COLUMNS, StoredRow, to_columns
 from schemas.flat_observation import packed
 from schemas.observation import Observation, Timings
@@ -34,6 +36,16 @@ def test_a_block_of_observations_is_what_the_driver_writes(observations: list[Ob
     plain[COLUMNS.index("arrivals_ms")] = [row.observation.timings.arrivals_ms for row in rows]  # type: ignore[union-attr]
 
     assert native_block(COLUMNS, COLUMN_TYPES, columns) == driven(COLUMNS, COLUMN_TYPES, plain)
+
+
+@given(observations=st.lists(any_observation(), min_size=1, max_size=6))
+def test_rows_that_are_told_later_when_they_were_taken_in_are_the_same(observations: list[Observation]) -> None:
+    """Of one day or of several, with samples and without."""
+    rows = [StoredRow(one, 7, seq, NOT_YET) for seq, one in enumerate((*observations, fullest()))]
+    at = TICK + timedelta(milliseconds=123)
+
+    assert taken_in(pack(rows), at) == pack([row._replace(ingested_at=at) for row in rows])
+    assert pack([]) == taken_in(pack([]), at) == ((), ())
 
 
 def test_words_are_numbered_in_as_many_bytes_as_it_takes() -> None:
