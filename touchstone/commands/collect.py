@@ -7,9 +7,6 @@ import click
 from touchstone import exit_codes
 from touchstone.session import DEFAULT_CONFIG, Session, json_option, pass_session
 
-# Nothing of thousands of rows is garbage before they are stored: to look every 700 objects took 5 % of the CPU.
-COLLECTIONS = (30_000, 10, 5)
-
 
 @click.command("collect")
 @json_option
@@ -29,7 +26,6 @@ def command(session: Session, as_json: bool) -> int:
     configuration = session.configuration
     check_apprise(configuration.settings.paging, session.config_path or DEFAULT_CONFIG)
     gc.freeze()
-    gc.set_threshold(*COLLECTIONS)
     gc.enable()
 
     def ready(url: str) -> None:
