@@ -10,7 +10,7 @@ or None: then the span is decoded whole, and whatever is wrong with it is found 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 from typing import Any
 
@@ -36,6 +36,7 @@ FORMS_MAX = 4096  # of spans that differ in who was asked or in size
 FORGET_AFTER = 4 * FORMS_MAX  # spans for whose form there was no room: all are forgotten, and learned again
 ALIKE_MAX = 4  # that differ in neither
 TOGETHER_MAX = 128  # spans that are read at once: what they take stays in the processor's cache
+TOGETHER_BYTES_MAX = 1024 * 1024  # of them, or one: they are cut, so their bytes are there twice
 KNOWN_MAX = 8192  # attributes; beyond that all are forgotten, and learned again
 KNOWN_BYTES_MAX = 256  # of one of them
 # What differs from one observation to the next, and would only push out what does not.
@@ -81,10 +82,7 @@ class OwnSpans:
 
     def read(self, spans: Sequence[bytes], attributes_max: int) -> list[OwnSpan | None]:
         """What each of *spans* is; None for all that is not plainly one of ours."""
-        found = list[OwnSpan | None]()
-        for first in range(0, len(spans), TOGETHER_MAX):
-            found += self._read_together(spans[first : first + TOGETHER_MAX], attributes_max)
-        return found
+        return [one for group in _groups(spans) for one in self._read_together(group, attributes_max)]
 
     def _read_together(self, spans: Sequence[bytes], attributes_max: int) -> list[OwnSpan | None]:
         cuts = list(map(cut, spans))
@@ -171,3 +169,16 @@ class OwnSpans:
                 self.known.clear()
             self.known[raw] = name, value
         return name, value
+
+
+def _groups(spans: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """*spans* in groups that are read at once."""
+    group, held = list[bytes](), 0
+    for span in spans:
+        if group and (len(group) == TOGETHER_MAX or held + len(span) > TOGETHER_BYTES_MAX):
+            yield group
+            group, held = [], 0
+        group.append(span)
+        held += len(span)
+    if group:
+        yield group

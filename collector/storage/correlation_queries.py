@@ -98,7 +98,8 @@ def sights(query: Query, begins: datetime, ends: datetime, at: datetime) -> Iter
             for mask, numbers in zip(found[provider, vantage], numbered, strict=True):
                 mask[np.asarray(numbers, dtype=np.int64) - first] = True
     for (provider, vantage), (seen, down) in sorted(found.items(), key=lambda one: one[0]):
-        yield Sight(provider, vantage, seen, down)
+        if seen.any():  # not only in the first hour before the window
+            yield Sight(provider, vantage, seen, down)
 
 
 def blindness(query: Query, begins: datetime, ends: datetime, at: datetime) -> tuple[BlindSpan, ...]:
