@@ -123,6 +123,20 @@ def test_rollups_answer_what_facts_answer(filled: tuple[Store, int]) -> None:
                 assert {name for name in wanted if found[name] != wanted[name]} == set(), (mark, window)
 
 
+def test_who_was_seen_only_before_a_window_has_no_sight_in_it(filled: tuple[Store, int]) -> None:
+    """Though the rollup of its first hour knows of it; short windows, in some of which somebody was not seen."""
+    store, _ = filled
+    on_store(store, partial(advanced, mark=NOW))
+    with Reader.open(store) as reader:
+        hours = [TODAY - DAY + number * HOUR for number in range(6)]
+        windows = [(hour + minutes * FIVE_MINUTES, hour + HOUR) for hour in hours for minutes in range(7, 12)]
+        found = [answers(reader, *window)["sights"] for window in windows]
+        several = {len(sights) for sights in found}
+
+    assert all(any(seen) for sights in found for _, _, seen, _ in sights)
+    assert len(several) > 1  # somebody is missing in some window
+
+
 def test_whole_hours_are_read_from_rollups_alone(filled: tuple[Store, int]) -> None:
     """Facts of hours that are rolled up can be gone, and the answer is the same; blocks that cut hours need them."""
     store, _ = filled
