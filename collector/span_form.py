@@ -21,7 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from collector.span_cut import ARRIVALS, TICK, Cut
 from schemas.attribute_checks import CHECKS, number
 from schemas.errors import WireError
-from schemas.flat_observation import FlatObservation
+from schemas.flat_observation import DOUBLE_BYTES, FlatObservation
 from schemas.wire import ATTR_BATCH, ATTR_SEQ
 
 FORM_BYTES_MAX = 4096
@@ -51,9 +51,8 @@ _DOUBLES: Mapping[str, str] = MappingProxyType(
 )
 # Bytes at most of what differs: counts so small that any CHECK allows them, numbers that are not negative, short texts.
 _INTEGERS = {TICK: 8, ATTR_BATCH: 9, ATTR_SEQ: 9} | dict.fromkeys(_COUNTS, 4)
-_DOUBLE_BYTES = 8
 _SIZES: Mapping[str, int] = MappingProxyType(
-    _INTEGERS | dict.fromkeys(TEXTS, 64) | dict.fromkeys(_DOUBLES, _DOUBLE_BYTES)
+    _INTEGERS | dict.fromkeys(TEXTS, 64) | dict.fromkeys(_DOUBLES, DOUBLE_BYTES)
 )
 
 _IDS, _TIMES, _ATTRIBUTE = frozenset({0x0A, 0x12}), {0x39: "start", 0x41: "end"}, 0x4A  # tags of a span's fields
@@ -137,7 +136,7 @@ def _differing(attribute: Any, content: bytes, at: int) -> _Place | None:
     """Where the value of an *attribute* that differs stands; *content* are its bytes, which stand at *at*."""
     name, kind, size = attribute.key, attribute.value.WhichOneof("value"), 0
     if kind == "double_value" and name in _DOUBLES:
-        size = _DOUBLE_BYTES
+        size = DOUBLE_BYTES
     elif kind == "int_value" and name in _INTEGERS and attribute.value.int_value >= 0:
         size = (max(attribute.value.int_value.bit_length(), 1) + 6) // 7
     elif kind == "string_value" and name in TEXTS and attribute.value.string_value.isascii():

@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
 from schemas.otlp_values import attributes_of
+from schemas.varint import varint
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes
 
 # Tags of the OTLP schema: field number * 8 + wire type.
@@ -57,7 +58,7 @@ def span_name(observation: Observation) -> str:
 
 def numbered(span: bytes, batch_id: int, seq: int) -> bytes:
     """*span* with its batch and its number there."""
-    number = _varint(seq)
+    number = varint(seq)
     return b"".join((span, _batch_attribute(batch_id), _seq_head(len(number)), number))
 
 
@@ -111,7 +112,7 @@ def _value(value: Value) -> bytes:
     if isinstance(value, bool):
         return _BOOL + (b"\x01" if value else b"\x00")
     if isinstance(value, int):
-        return _INT + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
+        return _INT + varint(value & 0xFFFF_FFFF_FFFF_FFFF)
     return block(_ARRAY, _items(value))
 
 
@@ -134,13 +135,4 @@ def block(tag: bytes, content: bytes) -> bytes:
 
 @lru_cache(4 * _NAMES_MAX)
 def _size(size: int) -> bytes:
-    return _varint(size)
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return varint(size)

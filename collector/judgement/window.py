@@ -16,7 +16,7 @@ def until_now(now: datetime, span: timedelta) -> tuple[datetime, datetime]:
     what is still to come of it holds nothing yet.
     """
     step = next((step for step in STEPS if span / step >= STEPS_MIN), STEPS[-1])
-    end = datetime.fromtimestamp((now.timestamp() // step.total_seconds() + 1) * step.total_seconds(), UTC)
+    end = _border(now, step) + step
     return end - span, end
 
 
@@ -26,4 +26,9 @@ def from_an_hour(at: datetime, span: timedelta) -> datetime:
 
     What cuts an hour comes from facts, and of a day of every provider those are a million.
     """
-    return datetime.fromtimestamp((at - span).timestamp() // 3600 * 3600, UTC)
+    return _border(at - span, STEPS[0])
+
+
+def _border(instant: datetime, step: timedelta) -> datetime:
+    """The last border of a *step* that is not after *instant*."""
+    return datetime.fromtimestamp(instant.timestamp() // step.total_seconds() * step.total_seconds(), UTC)

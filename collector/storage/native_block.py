@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-_DOUBLE_BYTES = 8
+from schemas.flat_observation import DOUBLE_BYTES
+from schemas.varint import varint
+
 _LOW_CARDINALITY_VERSION = (1).to_bytes(8, "little")
 _OWN_DICTIONARY = 1 << 9 | 1 << 10  # new, and its keys follow
 _INDEX_TYPES = ((0, np.uint8), (1, np.uint16), (2, np.uint32))
@@ -22,24 +24,15 @@ _INDEX_TYPES = ((0, np.uint8), (1, np.uint16), (2, np.uint32))
 
 def native_block(names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]) -> bytes:
     """The rows whose *columns* are of these *names* and *types*; at least one row."""
-    parts = [_varint(len(columns)), _varint(len(columns[0]))]
+    parts = [varint(len(columns)), varint(len(columns[0]))]
     for name, kind, column in zip(names, types, columns, strict=True):
         parts += _text(name), _text(kind), _WRITERS[kind](column)
     return b"".join(parts)
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _text(text: str) -> bytes:
     raw = text.encode()
-    return _varint(len(raw)) + raw
+    return varint(len(raw)) + raw
 
 
 def _texts(column: Sequence[str]) -> bytes:
@@ -64,7 +57,7 @@ def _nullable(kind: str) -> Callable[[Sequence[Any]], bytes]:
 
 def _arrays(column: Sequence[bytes]) -> bytes:
     """Where each row's end, then all of them, as Float32."""
-    ends = np.array([*accumulate(map(len, column))], "<u8") // _DOUBLE_BYTES
+    ends = np.array([*accumulate(map(len, column))], "<u8") // DOUBLE_BYTES
     return ends.tobytes() + np.frombuffer(b"".join(column), "<f8").astype("<f4").tobytes()
 
 
