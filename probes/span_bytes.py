@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from schemas.nanoseconds import to_ns
 from schemas.observation import Observation, Outcome
-from schemas.otlp_values import attributes_of
+from schemas.otlp_values import DOUBLE_ELEMENT, ELEMENT_BYTES, attributes_of
 from schemas.varint import varint
 from schemas.wire import ATTR_BATCH, ATTR_SEQ, OPERATIONS, Value, from_attributes, to_attributes
 
@@ -28,7 +28,6 @@ _KEY, _VALUE = b"\x0a", b"\x12"
 _TEXT, _BOOL, _INT, _DOUBLE, _ARRAY = b"\x0a", b"\x10", b"\x18", b"\x21", b"\x2a"
 _CLIENT = b"\x30\x03" + _FLAGS + pack("<I", 0x100)  # kind CLIENT; no remote parent
 _MESSAGE, _CODE_ERROR = b"\x12", b"\x18\x02"
-_DOUBLE_ITEM = b"\x0a\x09\x21"  # one element of an array: a value of 9 bytes, a double
 _NAMES_MAX = 1024
 
 
@@ -118,12 +117,12 @@ def _value(value: Value) -> bytes:
 
 def _items(values: Sequence[float] | Sequence[str]) -> bytes:
     if set(map(type, values)) == {float}:  # arrivals, by far the most: 11 bytes each, the last 8 of them the number
-        n, size = len(values), len(_DOUBLE_ITEM) + 8
+        n, size = len(values), ELEMENT_BYTES
         numbers, out = pack(f"<{n}d", *values), bytearray(n * size)
-        for at, byte in enumerate(_DOUBLE_ITEM):
+        for at, byte in enumerate(DOUBLE_ELEMENT):
             out[at::size] = bytes((byte,)) * n
         for at in range(8):
-            out[len(_DOUBLE_ITEM) + at :: size] = numbers[at::8]
+            out[len(DOUBLE_ELEMENT) + at :: size] = numbers[at::8]
         return bytes(out)
     return b"".join(block(b"\x0a", _value(one)) for one in values)
 

@@ -83,11 +83,11 @@ def _numbers(name: str, value: object) -> tuple[float, ...]:
     if not isinstance(value, list | tuple) or len(value) > ARRIVALS_MAX:
         raise WireError(f"attribute {name}: expected at most {ARRIVALS_MAX} numbers")
     if set(map(type, value)) == {float}:
-        return all_finite(name, tuple(value))
+        return _all_finite(name, tuple(value))
     return tuple([number(name, one) for one in value])
 
 
-def all_finite(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
+def _all_finite(name: str, values: tuple[float, ...]) -> tuple[float, ...]:
     """Finite numbers, of which all that are wrong is found at once."""
     if values and not (isfinite(sum(values)) and min(values) > -NUMBER_LIMIT and max(values) < NUMBER_LIMIT):
         raise WireError(f"attribute {name}: not a finite number")
